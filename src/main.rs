@@ -16,7 +16,7 @@ use sendall::net::signals::Signals;
 use sendall::net::stdio;
 use sendall::report::{Level, Report};
 
-// The demo runs it, too.
+// The demo calls it, too.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -29,7 +29,7 @@ pub(crate) fn main() -> ExitCode {
             let error = error
                 .downcast::<Error>()
                 .unwrap_or_else(|other| Error::new(Exit::Failed, format!("{other:#}")));
-            let error = explained(error);
+            let error = with_hint(error);
             report.error(&error);
             ExitCode::from(error.exit().code())
         }
@@ -38,12 +38,12 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     let last = report.clone();
-    let signals = Signals::install(move |number, comes_again| stop_at_once(last, number, comes_again));
+    let signals = Signals::install(move |number, is_second| stop_at_once(last, number, is_second));
     Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
 }
 
-/// What was typed wrong may come of an option that means something else to nc.
-fn explained(error: Error) -> Error {
+/// Replaces the text of a usage error if its cause is an option that nc has with another meaning.
+fn with_hint(error: Error) -> Error {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match hints::quiet_number(&words) {
         Some(hint) if error.exit() == Exit::Usage => Error::new(Exit::Usage, hint),
@@ -51,20 +51,21 @@ fn explained(error: Error) -> Error {
     }
 }
 
-/// The second signal, or one before there is anything to be stopped in order. What is stuck may be stderr itself.
-fn stop_at_once(report: Report, number: i32, comes_again: bool) {
-    let (tell, told) = mpsc::channel();
+/// Ends the process at the second signal, or at one before the run has begun. It waits only briefly for its line to be
+/// written, because stderr may be blocked.
+fn stop_at_once(report: Report, number: i32, is_second: bool) {
+    let (sender, written) = mpsc::channel();
     std::thread::spawn(move || {
-        let how = if comes_again { "stopped at once by" } else { "stopped by" };
+        let how = if is_second { "stopped at once by" } else { "stopped by" };
         let text = format!("{how} {}", sendall::net::signals::name(number));
         report.error(&Error::new(Exit::Signal(number), text));
-        tell.send(())
+        sender.send(())
     });
-    let _ = told.recv_timeout(Duration::from_millis(100));
+    let _ = written.recv_timeout(Duration::from_millis(100));
     std::process::exit(128 + number);
 }
 
-/// Help and version go to stdout; anything else is one line that says what to type instead.
+/// Prints the help or the version to stdout, or reports a usage error: one line with what to type instead.
 fn usage(error: &clap::Error) -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let failure = if error.use_stderr() {
@@ -75,7 +76,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             Err(failure) => failure,
         }
     };
-    // What could not be parsed is searched for the one word that says in which form to complain.
+    // The arguments could not be parsed, so the option for the form of the error is searched for.
     let wants_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let new = if wants_json { Report::json } else { Report::new };
     let report = new(Level::Normal, read_clock);
@@ -83,7 +84,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(failure.exit().code())
 }
 
-/// Prints the help or the version. A reader that goes away in the middle has seen enough.
+/// Prints the help or the version. A reader that closes the pipe early is not a failure.
 fn print(text: &clap::Error) -> Result<(), Error> {
     match text.print().and_then(|()| std::io::stdout().flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -11,6 +11,7 @@ use super::options::{RelayArgs, duration};
 use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
+use super::tls_args::ClientTlsArgs;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::ports;
@@ -32,7 +33,7 @@ pub(crate) struct ConnectArgs {
     /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
-        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket"])]
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "tls"])]
     probe: bool,
 
     /// With --probe: retry until all are open, for at most this long
@@ -50,13 +51,16 @@ pub(crate) struct ConnectArgs {
     proxy: ProxyArgs,
 
     #[command(flatten)]
+    tls: ClientTlsArgs,
+
+    #[command(flatten)]
     relay: RelayArgs,
 
     #[command(flatten)]
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that opens the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies",
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "tls", "proxies",
         "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
         "max_message", "exec", "sh", "exec_socket"])]
     fastopen: bool,
@@ -94,7 +98,11 @@ impl ConnectArgs {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
-                let server = connector(endpoint, &self.proxy, &self.local)?;
+                let mut server = connector(endpoint, &self.proxy, &self.local)?;
+                server.tls = self.tls.plan();
+                if server.tls.is_some() && !matches!(endpoint, Endpoint::Tcp { .. }) {
+                    return Err(usage("--tls is for TCP: leave it out with a Unix socket".into()));
+                }
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
                 let program = program.zip(rules);

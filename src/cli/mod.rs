@@ -15,6 +15,7 @@ pub(crate) mod serve;
 pub mod socket_args;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls_args;
 pub(crate) mod transfer_args;
 pub(crate) mod udp_listen;
 pub(crate) mod udp_send;

@@ -9,7 +9,7 @@ use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
-use crate::relay::options::{FrameIn, FrameOut, RecordOptions, RelayOptions, ToolOptions};
+use crate::relay::options::{InputSplit, OutputFormat, RecordOptions, RelayOptions, ToolOptions};
 
 const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -121,12 +121,12 @@ pub struct ToolArgs {
     /// or at each message of a FRAME [default: line]
     #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
         conflicts_with_all = ["recv_only", "crlf", "telnet"])]
-    pub each: Option<FrameIn>,
+    pub each: Option<InputSplit>,
 
     /// With --frame: choose how messages from the peer are written
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = OutputFormat::Line, requires = "frame",
         conflicts_with_all = ["send_only", "crlf", "telnet"])]
-    pub frame_out: FrameOut,
+    pub frame_out: OutputFormat,
 
     /// With --frame: refuse longer messages, in both directions
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame",
@@ -150,19 +150,19 @@ pub struct ToolArgs {
     pub hex_dump: Option<PathBuf>,
 }
 
-fn frame_in(text: &str) -> Result<FrameIn, String> {
+fn frame_in(text: &str) -> Result<InputSplit, String> {
     match text {
-        "line" => return Ok(FrameIn::Lines),
-        "all" => return Ok(FrameIn::All),
-        "json" => return Ok(FrameIn::Json),
+        "line" => return Ok(InputSplit::Lines),
+        "all" => return Ok(InputSplit::All),
+        "json" => return Ok(InputSplit::Json),
         _ => {}
     }
     if let Ok(choice) = Framing::from_str(text, false) {
-        return Ok(FrameIn::Framed(choice));
+        return Ok(InputSplit::Framed(choice));
     }
     match size(text) {
         Ok(0) => Err("a message has at least one byte".into()),
-        Ok(size) => Ok(FrameIn::Blocks(size)),
+        Ok(size) => Ok(InputSplit::Blocks(size)),
         Err(_) => {
             Err("type line, all, json, a size in bytes such as 512, or a value of --frame such as u16be"
                 .into())
@@ -191,8 +191,8 @@ impl RelayArgs {
                 line_delay: tools.line_delay,
                 telnet: tools.telnet,
                 frame: tools.frame,
-                each: tools.each,
-                frame_out: tools.frame_out,
+                input_split: tools.each,
+                output_format: tools.frame_out,
                 max_message: tools.max_message,
             },
             records: RecordOptions {

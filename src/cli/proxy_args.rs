@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::socket_args::LocalArgs;
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::relay::proxies::Route;
 use crate::run::dialer::ConnectorPlan;
@@ -31,7 +31,12 @@ pub(crate) fn connector(
     local: &LocalArgs,
 ) -> Result<ConnectorPlan, Error> {
     let route = Route::parse(&proxy.proxies, endpoint)?;
-    let local = local.local_end(route.as_ref().and_then(Route::first).unwrap_or(endpoint))?;
     let password_file = proxy.proxy_password_file.clone();
-    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local })
+    if password_file.is_some() && !route.as_ref().is_some_and(Route::needs_password) {
+        let text = "--proxy-password-file: no proxy has a password: type its USER, as in socks5://USER@HOST:PORT \
+            or http://USER@HOST:PORT";
+        return Err(Error::new(Exit::Usage, text));
+    }
+    let local = local.local_end(route.as_ref().and_then(Route::first).unwrap_or(endpoint))?;
+    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local, tls: None })
 }

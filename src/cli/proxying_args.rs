@@ -9,7 +9,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
-use crate::relay::modes::forward::Destination;
+use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::targets::TargetSources;
 use crate::run::serve::mode::SocksPlan;
 
@@ -56,11 +56,11 @@ impl ProxyingArgs {
         &self,
         timeout: Duration,
         family: Option<Family>,
-    ) -> Result<Option<Destination>, Error> {
+    ) -> Result<Option<ForwardTarget>, Error> {
         let Some(word) = &self.forward else { return Ok(None) };
         let endpoint = Endpoint::parse(word, EndpointUse::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Some(Destination { endpoint, timeout, family, header: self.proxy_protocol }))
+        Ok(Some(ForwardTarget { endpoint, timeout, family, header: self.proxy_protocol }))
     }
 
     /// Returns the arguments of the proxy server.

@@ -13,6 +13,7 @@ use super::manual;
 use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
+use super::tls_args::ServerTlsArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
@@ -54,6 +55,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+
+    #[command(flatten)]
+    pub(crate) tls: ServerTlsArgs,
 
     #[command(flatten)]
     pub(crate) relay: RelayArgs,

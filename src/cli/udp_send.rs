@@ -150,10 +150,10 @@ impl UdpSendArgs {
                 is_timed: style.is_timed(),
                 family: self.family.family(),
                 source,
-                name: unix_bind_path,
+                unix_bind_path,
                 ttl: self.ttl,
                 broadcast: self.broadcast,
-                loops: self.multicast_loop,
+                multicast_loop: self.multicast_loop,
                 ..Options::default()
             },
             source: datagrams,

@@ -12,7 +12,7 @@ use crate::proto::relay::conversation::Unit;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
 use crate::relay::modes::hub::Slow;
-use crate::relay::options::FrameOut;
+use crate::relay::options::OutputFormat;
 use crate::server::limits::OverloadPolicy;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
@@ -63,7 +63,7 @@ values!(Framing {
     Nul "nul" "A NUL byte after each message"
 });
 
-values!(FrameOut {
+values!(OutputFormat {
     Line "line" "The message and a line feed"
     Raw "raw" "The message alone"
     Json "json" "One JSON object per line"

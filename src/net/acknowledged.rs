@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::proto::relay::farewell::Delivery;
+use crate::proto::relay::half_close_timer::Delivery;
 
 /// True if the socket is in FIN_WAIT2: all that was sent, the end included, was acknowledged, and the peer may still send.
 ///

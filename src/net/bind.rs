@@ -1,4 +1,4 @@
-//! Addresses and names taken for sockets of any kind, and given back.
+//! Binds sockets of any kind to addresses and paths, and removes the paths afterwards.
 
 use std::fs::File;
 use std::io;
@@ -14,15 +14,16 @@ use super::endpoint::{Endpoint, Host};
 use super::options::{Family, is_refusal};
 use crate::error::{Error, Exit};
 
+/// The number of ports to try until one is free on all addresses.
 const PORT_TRIES: u32 = 32;
-/// How often, and how long in all, a folder's lock is tried for: a second.
+/// The number of tries for a folder's lock, and the pause between two: a second in all.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
-/// Makes and binds a socket.
+/// A function that makes a socket and binds it.
 type Bind<'a> = &'a dyn Fn(SocketAddr) -> io::Result<socket2::Socket>;
 
-/// Why an endpoint cannot be bound.
+/// Makes the error of an endpoint that cannot be bound.
 pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
     let exit = if is_refusal(error) { Exit::Failed } else { Exit::NoConnection };
     let why = match error.kind() {
@@ -35,8 +36,7 @@ pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
     Error::new(exit, format!("cannot listen on {endpoint}: {why}"))
 }
 
-/// Binds what a host and a port stand for, with `bind`: a socket for each address, of one family if it is named, all on
-/// one port.
+/// Binds a socket with `bind` for each address of a host, or for those of one family, all on one port.
 pub(super) fn bind_host(
     host: &Host,
     port: u16,
@@ -65,15 +65,15 @@ pub(super) fn bind_host(
     }
 }
 
-/// Binds every address on one port. Those that this machine does not have, as where IPv6 is off, are left out if it has
-/// another.
+/// Binds all addresses on one port. Those that this machine does not have, such as those of IPv6 where that is off, are
+/// left out unless there are no others.
 fn bind_each(addresses: &[SocketAddr], port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
     let mut tries = 0;
     'try_again: loop {
         tries += 1;
         let (mut bound, mut chosen, mut missing) = (Vec::new(), port, None);
         for address in addresses {
-            // Of an IPv6 address the interface stays.
+            // This keeps the interface of an IPv6 address.
             let mut address = *address;
             address.set_port(chosen);
             match bind(address) {
@@ -101,13 +101,14 @@ fn bind_each(addresses: &[SocketAddr], port: u16, bind: Bind) -> io::Result<Vec<
     }
 }
 
+/// True if this machine does not have the address or its family.
 fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// Binds a Unix socket's path with `bind`. A file of a server that lives is not touched; one left by a dead server is
-/// replaced.
+/// Binds a Unix socket's path with `bind`. The file of a dead server is replaced; that of a running server is left
+/// alone.
 pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io::Result<(S, SocketFile)> {
     let socket = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -120,8 +121,8 @@ pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io:
             if !is_socket {
                 return Err(io::Error::other("a file that is not a socket is in the way"));
             }
-            // A datagram socket cannot connect to a stream socket, but hears whether one lives there: a stream
-            // socket would be taken for a client.
+            // A datagram socket cannot connect to a stream socket, but the error shows whether one listens. A stream
+            // socket would connect as a client.
             match std::os::unix::net::UnixDatagram::unbound()?.connect(path) {
                 Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
                     std::fs::remove_file(path)?;
@@ -136,12 +137,12 @@ pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io:
     Ok((socket, SocketFile { path: path.to_owned(), inode }))
 }
 
-/// Keeps other servers from replacing files in a socket's folder, until it is dropped: flock(2). Any process that may read
-/// the folder can lock it, so it is not waited for without end.
+/// Locks a socket's folder (flock(2)), so that no other server replaces files in it, until it is dropped. The number of
+/// tries is limited because any process that may read the folder can lock it.
 fn lock_folder_of(path: &Path, tries: u32) -> io::Result<Option<File>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = match File::open(folder.unwrap_or(Path::new("."))) {
-        // Who may not read a folder cannot lock it either.
+        // A folder that must not be read cannot be locked.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         folder => folder?,
     };
@@ -150,13 +151,13 @@ fn lock_folder_of(path: &Path, tries: u32) -> io::Result<Option<File>> {
             Err(Errno::WOULDBLOCK) => {}
             result => return Ok(result.map(|()| Some(folder))?),
         }
-        // Nothing is polled: this returns after the time.
+        // Without descriptors to poll this only waits.
         let _ = rustix::event::poll(&mut [], Some(&LOCK_PAUSE));
     }
     Err(io::Error::other("another program has locked its folder"))
 }
 
-/// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
+/// The file of a Unix socket, which is removed when dropped, unless another server has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_servers_that_race_for_a_dead_ones_file_one_has_it() {
+    fn of_servers_that_race_for_a_dead_servers_file_one_binds_it() {
         const SERVERS: usize = 6;
         let folder = tempfile::tempdir().unwrap();
         for round in 0..100 {
@@ -203,14 +204,14 @@ mod tests {
             let (socket, _file) = servers.iter().flatten().next().unwrap();
             let _client = UnixStream::connect(&path).unwrap();
             socket.set_nonblocking(true).unwrap();
-            assert!(socket.accept().is_ok(), "the file leads elsewhere");
+            assert!(socket.accept().is_ok(), "the file belongs to another server");
             drop(servers);
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "round {round}");
         }
     }
 
     #[test]
-    fn a_name_is_all_of_its_addresses_that_this_machine_has() {
+    fn a_name_is_bound_on_all_addresses_that_this_machine_has() {
         let bind = |address: SocketAddr| {
             let socket =
                 socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;

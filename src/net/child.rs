@@ -1,4 +1,4 @@
-//! Commands that are run for a connection, on pipes or at a terminal, and the stream that their stdin and stdout are.
+//! Child processes on pipes, at a terminal or on a socket, and the stream of their stdin and stdout.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -20,36 +20,36 @@ use super::terminal::PtyMaster;
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
-/// A command, and what it is run on.
+/// A program, its arguments, and what it runs on.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Looked for in `PATH` unless it has a slash.
+    /// Its name, searched for in `PATH` unless it has a slash.
     pub name: OsString,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Where its stdin comes from and its stdout goes.
+    /// What its stdin and stdout are.
     pub stdio: ChildStdio,
 }
 
-/// What a program has as stdin and stdout.
+/// The stdin and stdout of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildStdio {
     /// Two pipes.
     Pipes,
-    /// A terminal of its own, as the leader of a session.
+    /// A pseudoterminal, which is the controlling terminal of a session of its own.
     Terminal,
-    /// The connection itself, as inetd gives it: see [`spawn_on`].
+    /// The connection itself, as with inetd: see [`spawn_on`].
     Socket,
 }
 
 /// The environment variable with the password of a proxy.
 pub const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 
-/// Variables that are for this process alone: no child has them.
+/// Environment variables that are not passed on to children.
 const OWN_VARIABLES: [&str; 5] =
     ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", PASSWORD_VARIABLE];
 
-/// Environment variables that a child has beside ours; `None` takes one of ours out.
+/// Environment variables of a child beside ours; `None` removes one of ours.
 pub type Environment = Vec<(&'static str, Option<String>)>;
 
 /// The variables that describe a connection.
@@ -67,9 +67,9 @@ pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
 
 /// Starts a program in a process group of its own. Its stderr is ours, or its terminal.
 ///
-/// Of our descriptors it has none but these three: all that we open close on exec, and [`keep_descriptors`] has seen to
-/// those that we were started with. Its signal mask is empty and SIGPIPE does what it does by default:
-/// [`Command`] takes care of that.
+/// It inherits these three descriptors only: those that we open close on exec, and [`keep_descriptors`] sets that for
+/// those that we were started with. Its signal mask is empty and SIGPIPE has its default action: [`Command`] sees to
+/// that.
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
@@ -89,8 +89,8 @@ pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(C
     Ok((ChildStream::Pipes(pipes.map_err(failed)?), process))
 }
 
-/// Starts a program that has the connection as stdin and stdout, in a process group of its own; nothing of the connection is
-/// left here. One that cannot be started resets the connection.
+/// Starts a program with the connection as its stdin and stdout, in a process group of its own, and closes the
+/// connection here. If it cannot be started, the connection is reset.
 ///
 /// # Errors
 /// As of [`spawn`].
@@ -104,9 +104,9 @@ pub fn spawn_on(
     let fd = socket.as_fd().try_clone_to_owned().map_err(failed)?;
     drop(socket);
     let connection = SockRef::from(&fd);
-    // Until it has an owner.
+    // The reset, until the program has the connection.
     connection.set_linger(Some(Duration::ZERO)).map_err(failed)?;
-    // The flag is of the connection, and programs expect one that blocks.
+    // The connection's flag is shared, and programs expect a socket that blocks.
     connection.set_nonblocking(false).map_err(failed)?;
     let mut command = command(program, environment);
     command.process_group(0).stdin(fd.try_clone().map_err(failed)?).stdout(fd.try_clone().map_err(failed)?);
@@ -140,7 +140,7 @@ fn cannot_run(program: &Program, error: &io::Error) -> Error {
     Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
 }
 
-/// How a process has ended, in words.
+/// Describes how a process has ended.
 pub fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with {code}"),
@@ -149,7 +149,8 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Has every descriptor that this process was started with, but 0 to 2, closed in the programs that it starts.
+/// Sets close-on-exec on all descriptors that this process was started with, but 0 to 2, so that no child inherits
+/// them.
 #[cfg(target_os = "linux")]
 pub fn keep_descriptors() {
     // close_range(2) can do that since Linux 5.11.
@@ -163,11 +164,11 @@ pub fn keep_descriptors() {
     }
 }
 
-/// What this process was started with is passed on, where it does not close on exec by itself.
+/// Does nothing: on this system children inherit the descriptors that this process was started with.
 #[cfg(not(target_os = "linux"))]
 pub fn keep_descriptors() {}
 
-/// A child's stdin and stdout: what is written goes to its stdin, what is read comes from its stdout.
+/// A child's stdin, which is written to, and its stdout, which is read from.
 pub enum ChildStream {
     /// Two pipes.
     Pipes(Pipes),
@@ -177,10 +178,10 @@ pub enum ChildStream {
 
 /// Our ends of two pipes.
 pub struct Pipes {
-    /// None once it was closed: what comes for it then is thrown away.
+    /// `None` once it is closed: bytes for it are then discarded.
     stdin: Option<(Sender, Readiness)>,
     stdout: (Receiver, Readiness),
-    /// The other end of stdin, to see what is left in it when our end is closed.
+    /// The read end of stdin, to count the bytes that are left in it after our end is closed.
     unread: Option<OwnedFd>,
 }
 
@@ -220,7 +221,7 @@ impl Pipes {
 }
 
 impl ChildStream {
-    /// True if its output may hold something that was not read yet.
+    /// True if its output may hold unread bytes.
     pub fn has_output(&self) -> bool {
         match self {
             ChildStream::Pipes(pipes) => pipes.stdout.1.is_readable(),
@@ -228,21 +229,22 @@ impl ChildStream {
         }
     }
 
-    /// Keeps [`unread_bytes`](Self::unread_bytes) valid after its stdin was closed here, or it has ended.
+    /// Keeps [`unread_bytes`](Self::unread_bytes) valid after its stdin was closed here or the child has ended.
     pub fn keep_unread(&mut self) {
         if let ChildStream::Pipes(Pipes { stdin: Some((stdin, _)), unread, .. }) = self {
-            *unread = super::stdio::other_end(stdin.as_fd());
+            *unread = super::stdio::read_end_of(stdin.as_fd());
         }
     }
 
-    /// What was written to its stdin and not read; 0 where the system does not say (ioctl(2), `FIONREAD`).
+    /// The bytes that were written to its stdin and not read; 0 where the system does not report it (ioctl(2),
+    /// `FIONREAD`).
     pub fn unread_bytes(&self) -> u64 {
         let ChildStream::Pipes(Pipes { stdin, unread, .. }) = self else { return 0 };
         let end = stdin.as_ref().map(|(stdin, _)| stdin.as_fd()).or(unread.as_ref().map(AsFd::as_fd));
         end.and_then(|end| rustix::io::ioctl_fionread(end).ok()).unwrap_or(0)
     }
 
-    /// Discards input from now on: nobody reads its stdin any more.
+    /// Discards input from now on, because the child does not read its stdin any more.
     pub fn discard_input(&mut self) {
         match self {
             ChildStream::Pipes(pipes) => pipes.stdin = None,
@@ -289,7 +291,7 @@ impl RelayHints for ChildStream {
     }
 
     fn survives_broken_pipe(&mut self) -> bool {
-        // A program may leave its input, as 'head' does; its exit status says what it thinks of that.
+        // A program may leave input unread, as 'head' does; its exit status tells whether that is a failure.
         self.discard_input();
         true
     }

@@ -2,89 +2,96 @@
 //! for many bytes only.
 //!
 //! A process that reads as fast as the peer sends is woken for every packet, and wakes the next process for it. Between
-//! processors that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) collects
-//! them. An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
-//! `MAX_DELAY`. Meanwhile the sending socket sends full segments while it has others on the way (`TCP_NODELAY` off,
-//! tcp(7)): one more segment for the rest of each piece costs as much as the piece.
+//! processors that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) sets a
+//! low-water mark. An end, an error and a full window wake the reader as always, and fewer bytes than the mark are read
+//! after `MAX_DELAY`. Meanwhile the sending socket waits for full segments (`TCP_NODELAY` off, tcp(7)): one more
+//! segment for the rest of each piece costs as much as the piece.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::stream::KernelEnd;
 
-/// How many bytes wake the reader.
+/// The low-water mark: the number of bytes that wakes the reader.
 const MARK_BYTES: u32 = 512 << 10;
-/// Time limit for fewer bytes.
+/// The time after which fewer bytes are read.
 const MAX_DELAY: Duration = Duration::from_millis(1);
-/// A stream is fast if it brings the mark within that delay this many times in a row.
-const ROW: u32 = 4;
-/// If it then brings the mark fewer times, it is one of questions and answers, which pays that delay each time: the
-/// next row is twice as long, up to this many times.
-const LONG_ROW: u32 = 4;
+/// Coalescing begins when a stream has brought this many marks, each within that delay on average.
+const FAST_MARKS: u32 = 4;
+/// If it then brings fewer marks than this, it consists of requests and replies, each of which pays the delay: the
+/// number of marks that the next time needs is doubled.
+const LONG_MARKS: u32 = 4;
+/// The most times that the number is doubled.
 const MAX_DOUBLED: u32 = 4;
 
 /// The state of receive coalescing between two sockets.
 #[derive(Default)]
 pub(super) struct Coalescing {
     state: State,
-    /// How often the row was doubled.
+    /// How many times the number of marks that is needed was doubled.
     doubled: u32,
-    /// The sink sent everything at once before.
-    was_eager: bool,
+    /// The sink had `TCP_NODELAY` before.
+    had_nodelay: bool,
 }
 
-/// Numbers are bytes that have come since it began.
+/// The numbers are bytes received in this state.
 #[derive(Default)]
 enum State {
     #[default]
     Idle,
-    /// Since then, as far as it was fast.
-    Counted(u64, Instant),
+    /// Measuring the rate since this time.
+    Measuring(u64, Instant),
+    /// Coalescing.
     On(u64),
-    /// On, and more are awaited until then.
-    Awaited(u64, Instant),
+    /// Coalescing, and waiting for more bytes until this time.
+    Waiting(u64, Instant),
 }
 
 impl Coalescing {
-    /// `count` bytes were taken from the source at once.
-    pub(super) fn took(&mut self, count: u64, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
+    /// Handles `count` bytes that were read from the source at once.
+    pub(super) fn on_read(
+        &mut self,
+        count: u64,
+        now: Instant,
+        (source, sink): (KernelEnd<'_>, KernelEnd<'_>),
+    ) {
         if count == 0 {
             return;
         }
-        let row = ROW << self.doubled;
+        let marks = FAST_MARKS << self.doubled;
         self.state = match self.state {
-            State::Idle => State::Counted(count, now),
-            State::Counted(_, since) if now > since + row * MAX_DELAY => State::Counted(count, now),
-            State::Counted(before, since) if before + count < u64::from(row) * u64::from(MARK_BYTES) => {
-                State::Counted(before + count, since)
+            State::Idle => State::Measuring(count, now),
+            State::Measuring(_, since) if now > since + marks * MAX_DELAY => State::Measuring(count, now),
+            State::Measuring(before, since) if before + count < u64::from(marks) * u64::from(MARK_BYTES) => {
+                State::Measuring(before + count, since)
             }
-            State::Counted(..) if !set_mark(source.fd, MARK_BYTES) => State::Idle,
-            State::Counted(..) => {
-                self.was_eager = set_eager(sink.fd, false);
+            State::Measuring(..) if !set_mark(source.fd, MARK_BYTES) => State::Idle,
+            State::Measuring(..) => {
+                self.had_nodelay = set_nodelay(sink.fd, false);
                 State::On(0)
             }
-            State::On(before) | State::Awaited(before, _) => State::On(before + count),
+            State::On(before) | State::Waiting(before, _) => State::On(before + count),
         };
     }
 
-    /// The source has nothing, as far as its readiness tells.
-    pub(super) fn wait(&mut self, now: Instant) {
+    /// Handles a source that is not readable.
+    pub(super) fn on_wait(&mut self, now: Instant) {
         if let State::On(count) = self.state {
-            self.state = State::Awaited(count, now + MAX_DELAY);
+            self.state = State::Waiting(count, now + MAX_DELAY);
         }
     }
 
-    /// Ends it if enough time has passed: readiness shows at once if there is something.
+    /// Ends coalescing if the delay is over: if bytes are there, the source is readable at once.
     pub(super) fn tick(&mut self, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
-        let State::Awaited(count, time) = self.state else { return };
+        let State::Waiting(count, time) = self.state else { return };
         if now < time {
             return;
         }
         set_mark(source.fd, 1);
-        if self.was_eager {
-            set_eager(sink.fd, true);
+        if self.had_nodelay {
+            set_nodelay(sink.fd, true);
         }
-        let was_long = count >= u64::from(LONG_ROW * MARK_BYTES);
+        let was_long = count >= u64::from(LONG_MARKS * MARK_BYTES);
         let doubled = if was_long { 0 } else { (self.doubled + 1).min(MAX_DOUBLED) };
         *self = Coalescing { doubled, ..Coalescing::default() };
     }
@@ -92,13 +99,13 @@ impl Coalescing {
     /// When to call [`Coalescing::tick`].
     pub(super) fn wake_up(&self) -> Option<Instant> {
         match self.state {
-            State::Awaited(_, time) => Some(time),
+            State::Waiting(_, time) => Some(time),
             _ => None,
         }
     }
 }
 
-/// False where that cannot be asked for.
+/// Sets the low-water mark. False where the system does not support it.
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn set_mark(socket: BorrowedFd<'_>, bytes: u32) -> bool {
     use std::os::fd::AsRawFd;
@@ -112,10 +119,10 @@ fn set_mark(_socket: BorrowedFd<'_>, _bytes: u32) -> bool {
     false
 }
 
-/// True if it was the other way before: whether a TCP socket sends everything at once. What it held back is sent then.
-fn set_eager(socket: BorrowedFd<'_>, eager: bool) -> bool {
+/// Sets `TCP_NODELAY`, which sends the bytes that were held back. True if it was the other way before.
+fn set_nodelay(socket: BorrowedFd<'_>, nodelay: bool) -> bool {
     let socket = socket2::SockRef::from(&socket);
-    socket.tcp_nodelay().is_ok_and(|before| before != eager) && socket.set_tcp_nodelay(eager).is_ok()
+    socket.tcp_nodelay().is_ok_and(|before| before != nodelay) && socket.set_tcp_nodelay(nodelay).is_ok()
 }
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
@@ -132,7 +139,7 @@ mod tests {
     struct Ends(TcpStream, Readiness);
 
     impl Ends {
-        /// A socket that is both, as of an echo.
+        /// A socket that is source and sink, as of an echo.
         fn new() -> Ends {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             let socket =
@@ -161,14 +168,14 @@ mod tests {
 
     const PIECE: u64 = 16 << 10;
 
-    /// As many pieces in no time as make a row of so many marks.
+    /// Reads pieces worth this many marks in no time.
     fn bring(coalescing: &mut Coalescing, marks: u32, now: Instant, ends: &Ends) {
-        (0..marks * MARK_BYTES / PIECE as u32).for_each(|_| coalescing.took(PIECE, now, ends.both()));
+        (0..marks * MARK_BYTES / PIECE as u32).for_each(|_| coalescing.on_read(PIECE, now, ends.both()));
     }
 
-    /// Waits in vain.
+    /// Waits until the delay is over.
     fn pause(coalescing: &mut Coalescing, now: Instant, ends: &Ends) -> Instant {
-        coalescing.wait(now);
+        coalescing.on_wait(now);
         coalescing.tick(now + MAX_DELAY, ends.both());
         assert_eq!(coalescing.wake_up(), None);
         ends.expect(1, true);
@@ -176,21 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_fast_stream_gather_until_it_is_none() {
+    fn a_fast_stream_is_coalesced_until_it_pauses() {
         let (ends, now) = (Ends::new(), Instant::now());
         let mut coalescing = Coalescing::default();
-        bring(&mut coalescing, ROW - 1, now, &ends);
-        coalescing.wait(now);
+        bring(&mut coalescing, FAST_MARKS - 1, now, &ends);
+        coalescing.on_wait(now);
         assert_eq!(coalescing.wake_up(), None);
         ends.expect(1, true);
-        bring(&mut coalescing, 1, now + ROW * MAX_DELAY, &ends);
+        bring(&mut coalescing, 1, now + FAST_MARKS * MAX_DELAY, &ends);
         ends.expect(MARK_BYTES, false);
 
-        coalescing.wait(now);
-        coalescing.took(u64::from(MARK_BYTES), now, ends.both());
+        coalescing.on_wait(now);
+        coalescing.on_read(u64::from(MARK_BYTES), now, ends.both());
         assert_eq!(coalescing.wake_up(), None, "the mark was reached");
-        coalescing.wait(now);
-        coalescing.wait(now + MAX_DELAY / 2);
+        coalescing.on_wait(now);
+        coalescing.on_wait(now + MAX_DELAY / 2);
         assert_eq!(coalescing.wake_up(), Some(now + MAX_DELAY), "from the first time on");
         coalescing.tick(now + MAX_DELAY / 2, ends.both());
         ends.expect(MARK_BYTES, false);
@@ -198,31 +205,31 @@ mod tests {
     }
 
     #[test]
-    fn those_of_a_slower_stream_do_not() {
+    fn a_slower_stream_is_not_coalesced() {
         let (ends, start) = (Ends::new(), Instant::now());
-        let (mut coalescing, pieces) = (Coalescing::default(), ROW * MARK_BYTES / PIECE as u32);
+        let (mut coalescing, pieces) = (Coalescing::default(), FAST_MARKS * MARK_BYTES / PIECE as u32);
         for piece in 0..4 * pieces {
-            coalescing.took(PIECE, start + piece * (ROW * MAX_DELAY) / (pieces - 2), ends.both());
+            coalescing.on_read(PIECE, start + piece * (FAST_MARKS * MAX_DELAY) / (pieces - 2), ends.both());
         }
         ends.expect(1, true);
     }
 
     #[test]
-    fn questions_and_answers_wait_ever_less_often() {
+    fn requests_and_replies_wait_ever_less_often() {
         let (ends, mut now) = (Ends::new(), Instant::now());
         let mut coalescing = Coalescing::default();
         for doubled in [0, 1, 2, 3, 4, 4] {
-            bring(&mut coalescing, (ROW << doubled) - 1, now, &ends);
+            bring(&mut coalescing, (FAST_MARKS << doubled) - 1, now, &ends);
             ends.expect(1, true);
             bring(&mut coalescing, 1, now, &ends);
             ends.expect(MARK_BYTES, false);
-            bring(&mut coalescing, LONG_ROW - 1, now, &ends);
+            bring(&mut coalescing, LONG_MARKS - 1, now, &ends);
             now = pause(&mut coalescing, now, &ends);
         }
-        bring(&mut coalescing, ROW << MAX_DOUBLED, now, &ends);
-        bring(&mut coalescing, LONG_ROW, now, &ends);
+        bring(&mut coalescing, FAST_MARKS << MAX_DOUBLED, now, &ends);
+        bring(&mut coalescing, LONG_MARKS, now, &ends);
         now = pause(&mut coalescing, now, &ends);
-        bring(&mut coalescing, ROW, now, &ends);
+        bring(&mut coalescing, FAST_MARKS, now, &ends);
         ends.expect(MARK_BYTES, false);
     }
 }

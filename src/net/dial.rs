@@ -91,8 +91,8 @@ impl Dial {
         Dial { step: DialState::Racing, queue: addresses, ..self }
     }
 
-    /// Sends these bytes in the SYN packet if a cookie of the peer is known (RFC 7413). With several addresses each may get
-    /// them. Write them to the transport all the same, which skips the bytes that were sent.
+    /// Sends these bytes in the SYN packet if a cookie of the peer is known (RFC 7413). With several addresses each may
+    /// get them. Write them to the transport all the same, which skips the bytes that were sent.
     pub fn send_first(&mut self, first: &[u8]) {
         self.first = first.to_vec();
     }
@@ -267,7 +267,7 @@ impl Dial {
     }
 
     fn failed_unix(&mut self, error: io::Error) {
-        self.failures.push((PeerName::of_endpoint(&self.target), error));
+        self.failures.push((PeerName::from_endpoint(&self.target), error));
     }
 
     fn about(&self, error: Error) -> Error {

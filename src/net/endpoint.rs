@@ -1,4 +1,4 @@
-//! Where to listen or connect: what the user typed, parsed; and addresses, shown.
+//! Endpoints to listen on or connect to, parsed from what the user types, and addresses as users see them.
 
 pub(super) mod mistyped;
 
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use super::services;
 
-/// The first descriptor that can be inherited beside stdin, stdout and stderr.
+/// The first descriptor after stdin, stdout and stderr.
 pub(super) const FIRST_INHERITED: i32 = 3;
 
-/// An address of one of the forms that the manual lists.
+/// An address in one of the forms that the manual lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `HOST:PORT`, `[V6]:PORT`, and to listen `:PORT` and `PORT`.
+    /// `HOST:PORT` or `[V6]:PORT`; to listen also `:PORT` or `PORT`.
     Tcp {
         /// The host.
         host: Host,
@@ -25,22 +25,22 @@ pub enum Endpoint {
     UnixPath(PathBuf),
     /// `unix:@name`: a Unix stream socket in Linux' abstract name space.
     UnixAbstract(String),
-    /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
+    /// `unix-seqpacket:/path` or `unix-seqpacket:@name`: a Unix socket that preserves packet boundaries.
     SeqPacket(UnixName),
-    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on sockets that the process has inherited.
+    /// `systemd:`, `systemd:NAME` or `fd:N`: to listen on sockets that the process has inherited.
     Inherited(Inherited),
 }
 
 /// Listening sockets that this process has inherited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
-    /// Those that `LISTEN_FDS` announces, sd_listen_fds(3): all, or those of a name in `LISTEN_FDNAMES`.
+    /// The sockets of `LISTEN_FDS`, sd_listen_fds(3): all, or those with a name in `LISTEN_FDNAMES`.
     Systemd(Option<String>),
     /// A descriptor by its number.
     Descriptor(i32),
 }
 
-/// What a Unix socket is called.
+/// The name of a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnixName {
     /// A path.
@@ -52,24 +52,32 @@ pub enum UnixName {
 /// The host part of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// None was typed, only `PORT`: this machine alone, both families.
+    /// No host was typed, only `PORT`: the loopback addresses of both families.
     Loopback,
-    /// An empty one, `:PORT`: every interface, both families.
+    /// An empty host, `:PORT`: all addresses of both families.
     Any,
     /// A name or a literal address, with a scope (`fe80::1%eth0`) or without.
     Named(String),
 }
 
-/// What the endpoint is for: some forms only make sense to listen on.
+/// The use of an endpoint: some forms are for listening only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointUse {
-    /// To bind and accept.
+    /// To listen on.
     Listen,
     /// To connect to.
     Connect,
 }
 
 impl Endpoint {
+    /// The host of a TCP endpoint, as a certificate names it: without the zone of an address, or a name's last dot.
+    pub fn certified_host(&self) -> Option<String> {
+        let Endpoint::Tcp { host, .. } = self else { return None };
+        let Host::Named(host) = host else { return Some("localhost".to_owned()) };
+        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        Some(host.split('%').next().unwrap_or(host).to_owned())
+    }
+
     /// Parses one word. The error says what to type instead.
     pub fn parse(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))
@@ -105,14 +113,14 @@ impl Endpoint {
                 (Ok(port), EndpointUse::Connect) => Err(format!(
                     "'{word}' has no host: type localhost:{port} for this machine, or HOST:{port}"
                 )),
-                (Err(_), _) if is_number(port) || is_several(port) => Err(port_error(port)),
+                (Err(_), _) if is_number(port) || is_port_list(port) => Err(port_error(port)),
                 (Err(_), _) => Err(format!("'{word}' has no port: type {word}:PORT")),
             };
         };
         Endpoint::from_host_and_port(host, port, role)
     }
 
-    /// True if only this machine's users can reach what listens there, as far as the words tell.
+    /// True if only this machine can reach a listener on this endpoint, as far as the text shows.
     pub fn is_local(&self) -> bool {
         match self {
             Endpoint::Tcp { host: Host::Named(name), .. } => {
@@ -203,8 +211,8 @@ impl Endpoint {
         match (Endpoint::parse(first, role), second) {
             (Ok(endpoint), _) => Ok((endpoint, 1)),
             (Err(error), Some(port)) if !is_number(first) && !first.starts_with("unix:") => {
-                let is_beside_a_colon = first.ends_with(':') || port.starts_with(':');
-                if is_beside_a_colon && let Some(hint) = mistyped::explain_two(first, port, role) {
+                let has_colon_between = first.ends_with(':') || port.starts_with(':');
+                if has_colon_between && let Some(hint) = mistyped::explain_two(first, port, role) {
                     return Err(hint);
                 }
                 if !is_number(port) && services::port_of(port).is_none() {
@@ -218,7 +226,7 @@ impl Endpoint {
 }
 
 impl Inherited {
-    /// None if the word is something else.
+    /// Parses `systemd:`, `systemd:NAME` and `fd:N`; `None` for any other word.
     fn parse(word: &str) -> Option<Result<Inherited, String>> {
         if let Some(name) = word.strip_prefix("systemd:") {
             return Some(Ok(Inherited::Systemd(Some(name.to_owned()).filter(|name| !name.is_empty()))));
@@ -237,8 +245,8 @@ fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `20-25`, `80,8080`.
-fn is_several(port: &str) -> bool {
+/// True for a list of ports, such as `20-25` and `80,8080`.
+fn is_port_list(port: &str) -> bool {
     let is_listed = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
     is_listed && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',')
 }
@@ -248,7 +256,7 @@ fn port_error(port: &str) -> String {
         return "a port is missing after the colon: type a number from 0 to 65535, or the name of a service"
             .into();
     }
-    if is_several(port) {
+    if is_port_list(port) {
         return format!(
             "'{port}' is several ports: type one for each endpoint; 'connect --probe HOST:{port}' tries them all"
         );
@@ -285,7 +293,7 @@ pub struct PeerName {
 }
 
 impl PeerName {
-    /// Of an IP socket. IPv4-mapped IPv6 addresses are shown as IPv4. `None` if the socket has lost its peer.
+    /// The name of an IP socket. IPv4-mapped IPv6 addresses are shown as IPv4. `None` if the socket has lost its peer.
     pub fn from_ip(address: Option<SocketAddr>) -> PeerName {
         match address {
             Some(address) => {
@@ -300,7 +308,7 @@ impl PeerName {
         }
     }
 
-    /// Of a Unix socket; a client's has no name as a rule.
+    /// The name of a Unix socket; that of a client usually has none.
     pub fn from_unix(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
         let path = |address: &std::os::unix::net::SocketAddr| {
             address.as_pathname().map(|path| path.display().to_string())
@@ -310,7 +318,7 @@ impl PeerName {
         PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
     }
 
-    /// What is shown, in two: the host without brackets, and the port if it has one.
+    /// The host without brackets, and the port if there is one.
     pub fn host_and_port(&self) -> (&str, Option<&str>) {
         match self.shown.rsplit_once(':') {
             Some((host, port)) if self.ip().is_some() => {
@@ -320,13 +328,13 @@ impl PeerName {
         }
     }
 
-    /// As what was typed: of a socket that could not be connected to.
-    pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
+    /// The endpoint as it was typed, for one that could not be connected to.
+    pub fn from_endpoint(endpoint: &Endpoint) -> PeerName {
         PeerName { shown: endpoint.to_string(), address: None }
     }
 
-    /// Of a listener that keeps packets apart.
-    pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
+    /// The name of a listener of type SOCK_SEQPACKET.
+    pub(super) fn from_seqpacket(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
         let stream = PeerName::from_unix(address);
         PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
     }
@@ -357,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_understood() {
+    fn every_form_is_parsed() {
         let listen = |word| Endpoint::parse(word, EndpointUse::Listen);
         assert_eq!(listen("8080"), Ok(Endpoint::Tcp { host: Host::Loopback, port: 8080 }));
         assert_eq!(listen(":8080"), Ok(Endpoint::Tcp { host: Host::Any, port: 8080 }));

@@ -1,4 +1,4 @@
-//! The handle by which a session reaches its reactor: sources and their readiness, blocking work, other sessions.
+//! The handle of a session to its reactor: sources and their readiness, blocking tasks, wakers, new sessions.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -14,7 +14,7 @@ use super::session::Session;
 use super::signals::Signals;
 use crate::error::{Error, Exit};
 
-/// Sticky readiness of one source: set by events, cleared by the session that met `WouldBlock`.
+/// Sticky readiness of one source: set by events, cleared by the session when a call returns `WouldBlock`.
 pub struct Readiness {
     flags: Rc<Cell<Flags>>,
     registered: Option<(Rc<Shared>, usize)>,
@@ -24,14 +24,14 @@ pub struct Readiness {
 struct Flags {
     readable: bool,
     writable: bool,
-    /// There is an end, an error, or (for ever) urgent data: a read that comes short has not found all there is.
+    /// An end, an error or (from then on) urgent data was reported: a short read has not found everything.
     ended: bool,
 }
 
 const FIRST_SOURCE: usize = 2;
 
 impl Readiness {
-    /// For what never blocks: regular files, `/dev/null` and all else that epoll refuses.
+    /// The readiness of a source that never blocks: a regular file, `/dev/null`, or anything else that epoll refuses.
     pub fn always() -> Readiness {
         let flags = Flags { readable: true, writable: true, ended: false };
         Readiness { flags: Rc::new(Cell::new(flags)), registered: None }
@@ -47,19 +47,20 @@ impl Readiness {
         self.flags.get().writable
     }
 
-    /// The source leaves its reactor, to be registered for another session.
+    /// Deregisters the source, so that another session can register it.
     pub(super) fn release(self, source: &mut impl event::Source) -> io::Result<()> {
         self.registered.as_ref().map_or(Ok(()), |(shared, _)| shared.registry.deregister(source))
     }
 
-    /// A read met `WouldBlock`: wait for the next event.
+    /// Clears it after a read returned `WouldBlock`: the next event sets it again.
     pub fn clear_readable(&self) {
         if self.registered.is_some() {
             self.flags.set(Flags { readable: false, ..self.flags.get() });
         }
     }
 
-    /// A read came short: wait for the next event, unless the end was seen coming. True if there will be one.
+    /// Clears it after a short read, unless an end was reported. True if it was cleared and the next event sets it
+    /// again.
     pub fn clear_drained(&self) -> bool {
         let may_wait = self.registered.is_some() && !self.flags.get().ended;
         if may_wait {
@@ -68,7 +69,7 @@ impl Readiness {
         may_wait
     }
 
-    /// A write met `WouldBlock`: wait for the next event.
+    /// Clears it after a write returned `WouldBlock`: the next event sets it again.
     pub fn clear_writable(&self) {
         if self.registered.is_some() {
             self.flags.set(Flags { writable: false, ..self.flags.get() });
@@ -96,13 +97,13 @@ pub(super) struct Shared {
     next_token: Cell<usize>,
     next_session: Cell<usize>,
     waker: Arc<mio::Waker>,
-    /// Sessions whose blocking work has ended.
+    /// Sessions to advance, added by other threads.
     woken: Arc<Mutex<Vec<usize>>>,
-    /// Sessions that others of this reactor want to have advanced.
+    /// Sessions to advance, added by other sessions of this reactor.
     woken_here: WakeList,
-    /// Sessions that others have added, until the reactor takes them in.
-    born: RefCell<Vec<(usize, Box<dyn Session>)>>,
-    work: Work,
+    /// New sessions that the reactor has not added yet.
+    spawned: RefCell<Vec<(usize, Box<dyn Session>)>>,
+    tasks: WaitGroup,
 }
 
 impl Shared {
@@ -116,40 +117,40 @@ impl Shared {
             waker,
             woken: Arc::default(),
             woken_here: WakeList::default(),
-            born: RefCell::default(),
-            work: Work::default(),
+            spawned: RefCell::default(),
+            tasks: WaitGroup::default(),
         })
     }
 
-    /// A handle for a new session.
+    /// Makes the handle of a new session.
     pub(super) fn handle(self: &Rc<Shared>) -> Io {
         let session = self.next_session.get();
         self.next_session.set(session + 1);
         Io { shared: Rc::clone(self), session }
     }
 
-    /// The blocking work.
-    pub(super) fn work(&self) -> Work {
-        self.work.clone()
+    /// The blocking tasks that are running.
+    pub(super) fn tasks(&self) -> WaitGroup {
+        self.tasks.clone()
     }
 
-    /// Those that were added since it was asked last.
-    pub(super) fn take_born(&self) -> Vec<(usize, Box<dyn Session>)> {
-        self.born.take()
+    /// Takes the new sessions.
+    pub(super) fn take_spawned(&self) -> Vec<(usize, Box<dyn Session>)> {
+        self.spawned.take()
     }
 
-    /// Those that were woken since it was asked last.
+    /// Takes the sessions that were woken by other sessions of this reactor.
     pub(super) fn take_woken_here(&self) -> Vec<usize> {
         self.woken_here.take()
     }
 
-    /// Those that were woken by other threads since it was asked last.
+    /// Takes the sessions that were woken by other threads.
     pub(super) fn take_woken(&self) -> Vec<usize> {
         std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes an event sticky. Returns its session; none if its source is closed.
-    pub(super) fn note(&self, event: &event::Event) -> Option<usize> {
+    /// Records an event in its source's readiness. Returns the session; `None` if the source is closed.
+    pub(super) fn record_event(&self, event: &event::Event) -> Option<usize> {
         let sources = self.sources.borrow();
         let (session, flags) = sources.get(&event.token().0)?;
         let closed = event.is_error() || event.is_read_closed() || event.is_write_closed();
@@ -163,7 +164,7 @@ impl Shared {
     }
 }
 
-/// The handle by which a session reaches its reactor: registers its sources, runs blocking work, adds other sessions.
+/// The handle of a session to its reactor: registers sources, runs blocking tasks, adds sessions.
 #[derive(Clone)]
 pub struct Io {
     shared: Rc<Shared>,
@@ -171,18 +172,18 @@ pub struct Io {
 }
 
 impl Io {
-    /// Registers a source for both directions, once for its life, edge-triggered.
+    /// Registers a source for reading and writing, edge-triggered, until it is closed.
     pub fn register(&self, source: &mut impl event::Source) -> io::Result<Readiness> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        // Urgent data makes reads come short.
+        // Urgent data makes reads short.
         #[cfg(target_os = "linux")]
         let both = both | Interest::PRIORITY;
         self.register_for(source, both)
     }
 
-    /// Registers a source for some directions.
+    /// Registers a source for reading, writing or both.
     pub fn register_for(&self, source: &mut impl event::Source, interest: Interest) -> io::Result<Readiness> {
-        // What is open from here on must be closed in order.
+        // From here on a signal must let sessions close their sources in order.
         self.shared.signals.attend();
         let token = self.shared.next_token.get();
         self.shared.registry.register(source, Token(token), interest)?;
@@ -192,59 +193,59 @@ impl Io {
         Ok(Readiness { flags, registered: Some((Rc::clone(&self.shared), token)) })
     }
 
-    /// The number of the session in its reactor.
-    pub(super) fn session(&self) -> usize {
+    /// The id of the session in its reactor.
+    pub(super) fn session_id(&self) -> usize {
         self.session
     }
 
-    /// Adds a session to this reactor: `make` builds it on its own handle. It is advanced soon after this turn.
+    /// Adds a session to this reactor: `make` builds it with its own handle. It is advanced after this turn.
     pub fn spawn<S: Session + 'static>(
         &self,
         make: impl FnOnce(Io) -> Result<S, Error>,
     ) -> Result<(), Error> {
         let handle = self.shared.handle();
         let session = handle.session;
-        let made = Box::new(make(handle)?);
-        self.shared.born.borrow_mut().push((session, made));
+        let new = Box::new(make(handle)?);
+        self.shared.spawned.borrow_mut().push((session, new));
         Ok(())
     }
 
-    /// A waker by which another session of this reactor has this one advanced.
+    /// A waker for this session, for use by other sessions of this reactor.
     pub fn waker(&self) -> Waker {
         self.shared.woken_here.waker(self.session)
     }
 
-    /// Runs `work`, which may block, on a thread of its own. The session is advanced when it has ended.
+    /// Runs `work`, which may block, on a thread of its own. The session is advanced after it has ended.
     pub fn spawn_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<BlockingTask<T>, Error> {
-        self.spawn_blocking_while_wanted(|_| work())
+        self.spawn_cancellable(|_| work())
     }
 
-    /// As [`Io::spawn_blocking`], for work that asks now and then whether its result is still wanted.
-    pub fn spawn_blocking_while_wanted<T: Send + 'static>(
+    /// As [`Io::spawn_blocking`], for work that checks for its cancellation.
+    pub fn spawn_cancellable<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<BlockingTask<T>, Error> {
         let (sender, result) = mpsc::channel();
-        let notice = Notice(self.thread_waker());
-        let wanted = Cancellation(Arc::new(AtomicBool::new(true)));
-        let (asked, running) = (wanted.clone(), self.shared.work.begin());
+        let wake = WakeOnDrop(self.thread_waker());
+        let cancellation = Cancellation::default();
+        let (shared, running) = (cancellation.clone(), self.shared.tasks.enter());
         std::thread::Builder::new()
             .spawn(move || {
-                // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
-                let (_running, notice, sender) = (running, notice, sender);
+                // Dropped in reverse order, even if the work panics: the channel is closed before the session is woken.
+                let (_running, wake, sender) = (running, wake, sender);
                 // The receiver is gone if the session ended first; then the result is dropped.
-                let _ = sender.send(work(&asked));
+                let _ = sender.send(work(&shared));
                 drop(sender);
-                drop(notice);
+                drop(wake);
             })
             .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
-        Ok(BlockingTask { result, wanted })
+        Ok(BlockingTask { result, cancellation })
     }
 
-    /// A waker by which another thread has this session advanced.
+    /// A waker for this session, for use by other threads.
     pub fn thread_waker(&self) -> ThreadWaker {
         ThreadWaker {
             session: self.session,
@@ -254,23 +255,23 @@ impl Io {
     }
 }
 
-/// Sessions that others of their reactor want to have advanced. Clones are the same list.
+/// A list of sessions to advance in the next turn of their reactor. Clones share it.
 #[derive(Clone, Default)]
 pub struct WakeList(Rc<RefCell<Vec<usize>>>);
 
 impl WakeList {
-    /// What puts the session with this number on the list.
+    /// A waker that adds the session with this id to the list.
     pub fn waker(&self, session: usize) -> Waker {
         Waker { woken: self.clone(), session }
     }
 
-    /// Those that were put on it since it was asked last.
+    /// Empties the list and returns its sessions.
     pub fn take(&self) -> Vec<usize> {
         self.0.take()
     }
 }
 
-/// Has a session advanced, from another session of its reactor.
+/// Wakes a session from another session of its reactor.
 #[derive(Clone)]
 pub struct Waker {
     woken: WakeList,
@@ -278,18 +279,18 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// The number of the session that it is for.
-    pub fn session(&self) -> usize {
+    /// The id of the session.
+    pub fn session_id(&self) -> usize {
         self.session
     }
 
-    /// Does it, in the next turn.
+    /// Has the session advanced in the next turn.
     pub fn wake(&self) {
         self.woken.0.borrow_mut().push(self.session);
     }
 }
 
-/// Has a session advanced, from any thread.
+/// Wakes a session from any thread.
 #[derive(Clone)]
 pub struct ThreadWaker {
     session: usize,
@@ -298,75 +299,75 @@ pub struct ThreadWaker {
 }
 
 impl ThreadWaker {
-    /// Does it, soon.
+    /// Has the session advanced soon.
     pub fn wake(&self) {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
-        // Fails only when the reactor is gone.
+        // It fails only if the reactor is gone.
         let _ = self.waker.wake();
     }
 }
 
-/// Wakes the session when dropped: also when the work panicked.
-struct Notice(ThreadWaker);
+/// Wakes the session when dropped, even if the work panics.
+struct WakeOnDrop(ThreadWaker);
 
-impl Drop for Notice {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
         self.0.wake();
     }
 }
 
-/// Work that runs on other threads; see [`Io::spawn_blocking`].
+/// Work on another thread, which is cancelled when this is dropped; see [`Io::spawn_blocking`].
 pub struct BlockingTask<T> {
     result: mpsc::Receiver<T>,
-    wanted: Cancellation,
+    cancellation: Cancellation,
 }
 
-/// Whether the result of blocking work is still wanted: until its [`BlockingTask`] is dropped.
-#[derive(Clone)]
+/// The flag by which blocking work learns that its [`BlockingTask`] was dropped.
+#[derive(Clone, Default)]
 pub struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
-    /// Asks.
-    pub fn is_wanted(&self) -> bool {
+    /// True if the result is not needed any more.
+    pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl<T> Drop for BlockingTask<T> {
     fn drop(&mut self) {
-        self.wanted.0.store(false, Ordering::Relaxed);
+        self.cancellation.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Work on other threads: how much of it is running. Clones are the same.
+/// Counts threads that are running, and waits for their end. Clones share the count.
 #[derive(Clone, Default)]
-pub struct Work(Arc<(Mutex<usize>, Condvar)>);
+pub struct WaitGroup(Arc<(Mutex<usize>, Condvar)>);
 
-/// Work that is running, until this is dropped.
-pub struct OneRunning(Work);
+/// A running thread of a [`WaitGroup`], until this is dropped.
+pub struct Running(WaitGroup);
 
-impl Work {
-    /// Some begins.
-    pub fn begin(&self) -> OneRunning {
+impl WaitGroup {
+    /// Adds a running thread.
+    pub fn enter(&self) -> Running {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        OneRunning(self.clone())
+        Running(self.clone())
     }
 
-    /// Blocks until none is running, also of sessions that have ended.
-    pub fn await_end(&self) {
+    /// Blocks until no thread is running.
+    pub fn wait(&self) {
         let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.0.1.wait_while(count, |count| *count > 0));
     }
 
-    /// As [`Work::await_end`], for at most `limit`.
-    pub fn await_end_within(&self, limit: Duration) {
+    /// As [`WaitGroup::wait`], for at most `limit`.
+    pub fn wait_within(&self, limit: Duration) {
         let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whether it ran out of time or not: the caller has no more of it.
+        // Timed out or not: the caller waits no longer.
         let _ = self.0.1.wait_timeout_while(count, limit, |count| *count > 0);
     }
 }
 
-impl Drop for OneRunning {
+impl Drop for Running {
     fn drop(&mut self) {
         *self.0.0.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.0.0.1.notify_all();
@@ -374,7 +375,7 @@ impl Drop for OneRunning {
 }
 
 impl<T> BlockingTask<T> {
-    /// The result, once: `None` while the work continues.
+    /// Takes the result; `None` while the work is running.
     pub fn take(&mut self) -> Option<Result<T, Error>> {
         match self.result.try_recv() {
             Ok(result) => Some(Ok(result)),
@@ -385,10 +386,10 @@ impl<T> BlockingTask<T> {
         }
     }
 
-    /// Blocks until the work has ended, or for at most `limit`; its result is thrown away. For work that must not be cut
-    /// short by the end of the process.
-    pub fn await_end(self, limit: Duration) {
-        // Ended, failed or still at it: no session is left to act on it.
+    /// Blocks until the work has ended, for at most `limit`, and discards its result. For work that the end of the
+    /// process must not interrupt.
+    pub fn wait(self, limit: Duration) {
+        // Ended, failed or still running: no session is left to act on it.
         let _ = self.result.recv_timeout(limit);
     }
 }

@@ -43,8 +43,8 @@ impl ListenerKind {
     }
 }
 
-/// Binds everything that an endpoint stands for: one socket, or one per address family. The options hold from a client's
-/// first packet on. Its accepted socket needs them once more: [`Socket::register_with`].
+/// Binds everything that an endpoint stands for: one socket, or one per address family. The options hold from a
+/// client's first packet on. Its accepted socket needs them once more: [`Socket::register_with`].
 pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
@@ -104,8 +104,8 @@ fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
 }
 
 impl Listener {
-    /// Accepts one client, with its address; `None` if none waits. An error concerns the process (no descriptors) or one
-    /// client (aborted): see `is_one_clients`.
+    /// Accepts one client, with its address; `None` if none waits. An error concerns the process (no descriptors) or
+    /// one client (aborted): see `is_one_clients`.
     pub fn accept(&self) -> io::Result<Option<(Socket, PeerName)>> {
         if !self.readiness.is_readable() {
             return Ok(None);
@@ -141,7 +141,7 @@ impl Listener {
             ListenerKind::Unix { socket: unix, is_packet: false, .. } => {
                 PeerName::from_unix(unix.local_addr().ok())
             }
-            ListenerKind::Unix { socket: unix, .. } => PeerName::from_packets(unix.local_addr().ok()),
+            ListenerKind::Unix { socket: unix, .. } => PeerName::from_seqpacket(unix.local_addr().ok()),
         }
     }
 }

@@ -13,16 +13,17 @@ use socket2::{Domain, SockAddr, Type};
 use super::abstract_name;
 use super::endpoint::UnixName;
 
-/// The largest packet that is received: a larger one ends the connection.
-const LONGEST_BYTES: usize = 4 << 20;
-/// How many packets without bytes are left out at once.
-const MAX_EMPTY: usize = 1000;
-/// What is sent as one packet at most: every system takes that.
-const SENT_BYTES: usize = 32 << 10;
+/// The largest packet to receive: a larger one fails the connection.
+const MAX_PACKET_BYTES: usize = 4 << 20;
+/// The most empty packets that one read skips.
+const MAX_EMPTY_PACKETS: usize = 1000;
+/// The largest packet to send: every system accepts it.
+const MAX_SENT_BYTES: usize = 32 << 10;
 
-/// A connected socket, and what the reader had no room for of the last packet.
+/// A connected socket, and the rest of the last packet, for which the reader had no room.
 pub struct Packet {
     socket: UnixStream,
+    /// The last packet, of which the bytes before `start` were read.
     held: Vec<u8>,
     start: usize,
 }
@@ -38,7 +39,7 @@ impl Packet {
         Packet { socket, held: Vec::new(), start: 0 }
     }
 
-    /// The socket, to be registered.
+    /// The socket, to register it.
     pub(super) fn socket(&mut self) -> &mut UnixStream {
         &mut self.socket
     }
@@ -48,35 +49,36 @@ impl Packet {
         &self.socket
     }
 
-    /// True if the next read needs no packet.
+    /// True if the next read can be served without another packet.
     pub(super) fn has_held(&self) -> bool {
         self.start < self.held.len()
     }
 
-    /// Reads some bytes of one packet. Packets without bytes are left out.
+    /// Reads bytes of one packet. Empty packets are skipped.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        for _ in 0..MAX_EMPTY {
-            match self.read_one(buffer)? {
-                // The end looks like a packet without bytes. Before the peer has ended it is none; and after the end
-                // there is nothing.
+        for _ in 0..MAX_EMPTY_PACKETS {
+            match self.read_packet(buffer)? {
+                // An end and an empty packet look alike: this is a packet if the peer has not ended, or if bytes follow.
                 0 if !self.has_peer_ended() => {}
-                0 if self.has_bytes_after() => {}
+                0 if self.has_bytes_waiting() => {}
                 count => return Ok(count),
             }
         }
-        Err(io::Error::other(format!("{MAX_EMPTY} empty packets in a row")))
+        Err(io::Error::other(format!("{MAX_EMPTY_PACKETS} empty packets in a row")))
     }
 
+    /// True if the peer has closed or shut down its sending direction.
     fn has_peer_ended(&self) -> bool {
         super::poll::is_ready(self.socket.as_fd(), PollFlags::RDHUP)
     }
 
-    /// Of all packets that wait.
-    fn has_bytes_after(&self) -> bool {
+    /// True if packets with bytes wait.
+    fn has_bytes_waiting(&self) -> bool {
         rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0)
     }
 
-    fn read_one(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads bytes of one packet, which may be empty.
+    fn read_packet(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.has_held() {
             // With MSG_TRUNC the call returns the packet's length, whatever the buffer's.
             let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
@@ -85,8 +87,8 @@ impl Packet {
                 let (count, _) = rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT)?;
                 return Ok(count);
             }
-            if length > LONGEST_BYTES {
-                let text = format!("a packet of {length} bytes: {LONGEST_BYTES} are the most");
+            if length > MAX_PACKET_BYTES {
+                let text = format!("a packet of {length} bytes: {MAX_PACKET_BYTES} are the most");
                 return Err(io::Error::other(text));
             }
             self.held.resize(length, 0);
@@ -104,7 +106,7 @@ impl Packet {
 
     /// Sends a packet.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = &bytes[..bytes.len().min(SENT_BYTES)];
+        let bytes = &bytes[..bytes.len().min(MAX_SENT_BYTES)];
         Ok(rustix::net::send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 }
@@ -126,7 +128,7 @@ fn address(name: &UnixName) -> io::Result<SockAddr> {
     }
 }
 
-/// A listening socket, non-blocking.
+/// Binds a listening socket, non-blocking.
 pub(super) fn bind(name: &UnixName, backlog: i32) -> io::Result<std::os::unix::net::UnixListener> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
     socket.bind(&address(name)?)?;
@@ -135,12 +137,12 @@ pub(super) fn bind(name: &UnixName, backlog: i32) -> io::Result<std::os::unix::n
     Ok(OwnedFd::from(socket).into())
 }
 
-/// A connected socket. `WouldBlock`: the listener has no room for another client now.
+/// Connects a socket. `WouldBlock`: the listener's queue is full.
 pub(super) fn connect(name: &UnixName) -> io::Result<Packet> {
     connect_as(name, Type::SEQPACKET).map(Packet::new)
 }
 
-/// The same of a kind of Unix sockets.
+/// Connects a Unix socket of any type. If the listener has another type, the error names the one to use.
 pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
     let address = address(name)?;
     let open = |kind| {
@@ -152,7 +154,7 @@ pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
         if error.raw_os_error() != Some(Errno::PROTOTYPE.raw_os_error()) {
             return error;
         }
-        // Nothing is noticed of this one.
+        // This connection goes unnoticed by the other program.
         io::Error::other(match (open(Type::DGRAM), kind) {
             (Ok(_), _) => "it is a datagram socket: see udp-send",
             (Err(_), Type::STREAM) => "it keeps packets apart: type unix-seqpacket: instead of unix:",

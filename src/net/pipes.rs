@@ -1,20 +1,19 @@
 //! Pipes of our own, through which the kernel moves bytes from one descriptor to another.
 //!
-//! A connection has one only while bytes are inside it: it is taken when they are moved and given back when it
-//! is empty. So ten thousand idle connections hold none; and peers that do not read hold as many as there are at most,
-//! while the others are served by copying. A user's pipes are counted by the kernel (pipe(7), `pipe-user-pages-soft`):
-//! no more of them are taken from this user's other programs than this.
+//! A connection holds one only while bytes are inside it, so ten thousand idle connections hold none. Their number is
+//! limited, because the kernel limits the pipes of a user (pipe(7), `pipe-user-pages-soft`), who has other programs. If
+//! peers that do not read hold them all, the bytes of the others are copied.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::pipe::PipeFlags;
 
-/// The size that pipes are asked to have, in bytes: what an unprivileged process may ask for.
+/// The size of a pipe in bytes: the most that an unprivileged process may request.
 pub(crate) const PIPE_BYTES: usize = 1 << 20;
-/// Of one thread, at a time.
+/// The most pipes of a thread at a time.
 const MAX_OPEN: usize = 16;
-/// How many of them stay open while they are not in use.
+/// The most pipes that stay open while they are not in use.
 const MAX_FREE: usize = 4;
 
 thread_local! {
@@ -29,7 +28,7 @@ pub(crate) struct OwnPipe {
 }
 
 impl OwnPipe {
-    /// An empty pipe; `None` if there are too many, or the system has no more.
+    /// Takes an empty pipe; `None` if there are too many, or the system has no more.
     pub(crate) fn take() -> Option<OwnPipe> {
         if let Some(pipe) = FREE.with_borrow_mut(Vec::pop) {
             return Some(pipe);
@@ -43,8 +42,8 @@ impl OwnPipe {
         Some(OwnPipe { read, write })
     }
 
-    /// Gives back a pipe that is empty.
-    pub(crate) fn give_back(self) {
+    /// Returns a pipe, which must be empty.
+    pub(crate) fn put_back(self) {
         FREE.with_borrow_mut(|free| {
             if free.len() < MAX_FREE {
                 free.push(self);
@@ -63,12 +62,12 @@ impl OwnPipe {
 
 impl Drop for OwnPipe {
     fn drop(&mut self) {
-        // At the end of its thread nothing is counted any more.
+        // While its thread ends the count is gone.
         let _ = OPEN.try_with(|open| open.set(open.get() - 1));
     }
 }
 
-/// A larger pipe takes fewer calls. Where it is refused, the old size serves.
+/// Enlarges a pipe, so that fewer calls are needed. If the system refuses, it keeps its size.
 pub(crate) fn enlarge(pipe: impl AsFd) {
     if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < PIPE_BYTES) {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_BYTES);
@@ -83,7 +82,7 @@ mod tests {
     fn their_number_is_bounded_and_few_are_kept() {
         let taken: Vec<OwnPipe> = std::iter::from_fn(OwnPipe::take).collect();
         assert_eq!(taken.len(), MAX_OPEN);
-        taken.into_iter().for_each(OwnPipe::give_back);
+        taken.into_iter().for_each(OwnPipe::put_back);
         assert_eq!((OPEN.get(), FREE.with_borrow(Vec::len)), (MAX_FREE, MAX_FREE));
         assert!(OwnPipe::take().is_some());
     }

@@ -1,7 +1,7 @@
-//! A process of our own: its end is an event of the reactor, and it is ended with all that it has started.
+//! A child process: its end is an event of the reactor, and signals go to it and all that it has started.
 //!
-//! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its number, which is the
-//! group's too, is not given to another process while signals may be sent to it.
+//! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its id, which is also
+//! the group's, is not given to another process while signals may be sent to it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,7 +14,7 @@ use super::process_groups;
 use super::reactor::{BlockingTask, Io, Readiness};
 use crate::error::Error;
 
-/// A process that was started. Dropped before it was reaped, it is killed, with its group.
+/// A child process. If it is dropped before it was reaped, it is killed, with its group.
 pub struct Process {
     child: Unreaped,
     id: Pid,
@@ -22,6 +22,7 @@ pub struct Process {
     has_ended: bool,
 }
 
+/// A child that is killed and reaped when dropped, unless it was taken out.
 struct Unreaped(Option<Child>);
 
 impl Drop for Unreaped {
@@ -35,11 +36,11 @@ impl Drop for Unreaped {
     }
 }
 
-/// What reports the end.
+/// The means by which the end of the process is noticed.
 enum Watch {
     /// pidfd_open(2): readable when the process has ended.
     Descriptor(OwnedFd, Readiness),
-    /// A thread that waits, where there is no such thing.
+    /// A thread that waits, where there is no pidfd.
     Thread(BlockingTask<()>),
 }
 
@@ -50,13 +51,13 @@ impl Watch {
         }
         // WNOWAIT leaves it unreaped.
         let wait = move || {
-            let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(id), ended()));
+            let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(id), wait_options()));
         };
         io.spawn_blocking(wait).map(Watch::Thread)
     }
 }
 
-fn ended() -> WaitIdOptions {
+fn wait_options() -> WaitIdOptions {
     WaitIdOptions::EXITED | WaitIdOptions::NOWAIT
 }
 
@@ -76,7 +77,7 @@ fn descriptor(_: Pid, _: &Io) -> Option<(OwnedFd, Readiness)> {
 }
 
 impl Process {
-    /// Takes charge of a child, which leads a process group of its own.
+    /// Takes over a child, which leads a process group of its own.
     pub(super) fn new(child: Child, io: &Io) -> Result<Process, Error> {
         let id = Pid::from_child(&child);
         process_groups::add(id);
@@ -84,12 +85,12 @@ impl Process {
         Ok(Process { child, id, watch: Watch::new(id, io)?, has_ended: false })
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.id.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// True once it has ended. It is not reaped by this.
+    /// True once it has ended. Does not reap it.
     pub fn has_ended(&mut self) -> bool {
         self.has_ended = self.has_ended
             || match &mut self.watch {
@@ -101,22 +102,22 @@ impl Process {
         self.has_ended
     }
 
-    /// Asks its whole group to end: SIGTERM.
+    /// Sends SIGTERM to its group.
     pub fn terminate(&self) {
         process_groups::signal(self.id, Signal::TERM);
     }
 
-    /// Ends its whole group: SIGKILL.
+    /// Sends SIGKILL to its group.
     pub fn kill(&self) {
         process_groups::signal(self.id, Signal::KILL);
     }
 
-    /// Reaps it. Waits for its end if it has not come.
+    /// Reaps it, and waits for its end if it is still running.
     ///
     /// # Errors
     /// Of wait(2): another part of the process has reaped it.
     pub fn reap(mut self) -> io::Result<ExitStatus> {
-        // Before it is reaped: then its number may belong to another process.
+        // First, because once it is reaped its id may belong to another process.
         process_groups::remove(self.id);
         self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }

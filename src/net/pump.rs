@@ -13,13 +13,14 @@ use super::stream::{FdKind, KernelEnd, Stream};
 use crate::proto::relay::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Between two sockets the kernel moves the bytes once at least this many arrive at once. For fewer, the two calls that copy
-/// are faster than the five that splice.
+/// Between two sockets the kernel moves the bytes once at least this many arrive at once. For fewer, the two calls that
+/// copy are faster than the five that splice.
 const MANY_BYTES: u64 = 64 << 10;
 const FEW_BYTES: u64 = 16 << 10;
 
 thread_local! {
-    /// The read buffer of all pumps of a thread. A lane has memory of its own only for what its sink did not take at once.
+    /// The read buffer of all pumps of a thread. A lane has memory of its own only for what its sink did not take at
+    /// once.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::default();
 }
 
@@ -169,14 +170,14 @@ impl Pump {
             match step {
                 CopyProgress::Moved if self.joins_sockets => {
                     if let (Some(from), Some(to)) = ends.in_kernel() {
-                        self.coalescing.took(taken, context.now, (from, to));
+                        self.coalescing.on_read(taken, context.now, (from, to));
                     }
                     self.choose_mode(taken);
                 }
                 CopyProgress::Moved => {}
                 CopyProgress::Blocked => {
                     if self.lane.held() == 0 {
-                        self.coalescing.wait(context.now);
+                        self.coalescing.on_wait(context.now);
                     }
                     self.rest();
                     return Ok(Pumped::Blocked);
@@ -192,8 +193,8 @@ impl Pump {
         self.lane.delivered() + self.lane.held() as u64
     }
 
-    /// Chooses the mode of the next bytes between two sockets, after `count` bytes have arrived at once. Keeps the mode while
-    /// the lane holds bytes.
+    /// Chooses the mode of the next bytes between two sockets, after `count` bytes have arrived at once. Keeps the mode
+    /// while the lane holds bytes.
     fn choose_mode(&mut self, count: u64) {
         if self.lane.held() > 0 {
             return;

@@ -1,28 +1,28 @@
 //! A stream with a rate limit in bytes per second, for each direction.
 //!
-//! The kernel paces what is sent where it can, packet by packet. A stream of ours hands it no more than a fraction of
-//! a second's worth, so that the rate is kept from the first byte on, and what comes last does not queue
-//! after a socket's whole buffer. What is received cannot be paced by this side's kernel: it is read as slowly, and
-//! the peer's window closes.
+//! The kernel paces sending where it can, packet by packet. A stream of ours gives it no more than a fraction of a
+//! second's worth at once, so that the rate holds from the first byte on, and the last bytes do not queue after a whole
+//! socket buffer. Receiving cannot be paced by this side's kernel: the bytes are read slowly, and the peer's window
+//! closes.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::stream::{KernelEnd, KernelEnds, Stream, Timed};
 
-/// The lowest rate that can be asked for, in bytes per second.
+/// The lowest rate that can be requested, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;
 /// The lowest rate in force, so that each piece holds at least one byte.
-const MIN_METER_RATE: u64 = 64;
-/// What passes at once is worth this at least: fewer and larger pieces.
-const PIECE: Duration = Duration::from_millis(20);
-/// And this at most, where the kernel does not pace it.
-const BURST: Duration = Duration::from_millis(50);
-/// The same where the kernel paces what is sent, and for what the kernel has received already: a process that had to
+const MIN_BUCKET_RATE: u64 = 64;
+/// The smallest piece that passes at once, as time at the rate: larger pieces make fewer calls.
+const MIN_PIECE: Duration = Duration::from_millis(20);
+/// The largest piece that passes at once, as time at the rate, where the kernel does not pace it.
+const MAX_BURST: Duration = Duration::from_millis(50);
+/// The same where the kernel paces sending, and for bytes that the kernel has received already: a process that had to
 /// wait for a processor or the disk may catch up.
-const SMOOTHED_BURST: Duration = Duration::from_millis(200);
+const MAX_PACED_BURST: Duration = Duration::from_millis(200);
 
-/// A stream with a limit, or without one. It reads no clock: the time comes with [`Timed::tick`].
+/// A stream with or without a rate limit. It does not read the clock: [`Timed::tick`] sets the time.
 pub struct Limited<S> {
     stream: S,
     now: Instant,
@@ -30,40 +30,41 @@ pub struct Limited<S> {
 }
 
 struct Limit {
-    reading: Meter,
-    writing: Meter,
-    /// How many of the next bytes written are not measured.
+    reading: TokenBucket,
+    writing: TokenBucket,
+    /// The number of bytes that may still be written without being counted.
     free_bytes: usize,
     wake_up: Option<Instant>,
 }
 
-/// A token bucket, as the time at which it was empty.
-struct Meter {
+/// A token bucket, kept as the time at which it was empty.
+struct TokenBucket {
     rate: u64,
     burst: Duration,
     empty_at: Instant,
 }
 
-impl Meter {
+impl TokenBucket {
     fn bytes_in(&self, time: Duration) -> usize {
         let bytes = time.as_nanos() * u128::from(self.rate) / 1_000_000_000;
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Time after which this many bytes may pass, rounded up.
+    /// The time in which this many bytes may pass, rounded up.
     fn time_for(&self, bytes: usize) -> Duration {
         let nanoseconds = (bytes as u128 * 1_000_000_000).div_ceil(self.rate.into());
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// How many bytes may pass now, or when to ask again.
+    /// Returns the number of bytes that may pass now, or else the time at which some may.
     fn allowed(&self, now: Instant) -> Result<usize, Instant> {
         let level = self.bytes_in(now.saturating_duration_since(self.empty_at).min(self.burst));
-        let piece = self.bytes_in(PIECE);
+        let piece = self.bytes_in(MIN_PIECE);
         if level >= piece { Ok(level) } else { Err(self.empty_at + self.time_for(piece)) }
     }
 
-    fn passed(&mut self, count: usize, now: Instant) {
+    /// Counts bytes that have passed.
+    fn spend(&mut self, count: usize, now: Instant) {
         let full_at = now.checked_sub(self.burst).unwrap_or(now);
         self.empty_at = self.empty_at.max(full_at) + self.time_for(count);
     }
@@ -77,35 +78,40 @@ impl Limit {
 }
 
 impl<S: Stream> Limited<S> {
-    /// Without a limit.
+    /// Wraps a stream, without a limit.
     pub fn new(stream: S, now: Instant) -> Limited<S> {
         Limited { stream, now, limit: None }
     }
 
-    /// Limits each direction to this rate from now on; none: no limit. The next `free_bytes` that are
-    /// written do not count.
+    /// Limits each direction to this rate from now on; `None` removes the limit. The next `free_bytes` bytes written
+    /// are not counted.
     pub fn limit_rate(&mut self, bytes_per_second: Option<u64>, free_bytes: usize) {
         self.limit = bytes_per_second.map(|rate| {
-            // A kernel that refuses is one that does not pace.
-            let smoothed = self.stream.pace(rate).unwrap_or(false);
-            let meter = |burst| Meter { rate: rate.max(MIN_METER_RATE), burst, empty_at: self.now };
+            // If the kernel refuses, it does not pace.
+            let is_paced = self.stream.pace(rate).unwrap_or(false);
+            let bucket = |burst| TokenBucket { rate: rate.max(MIN_BUCKET_RATE), burst, empty_at: self.now };
             Limit {
-                reading: meter(SMOOTHED_BURST),
-                writing: meter(if smoothed { SMOOTHED_BURST } else { BURST }),
+                reading: bucket(MAX_PACED_BURST),
+                writing: bucket(if is_paced { MAX_PACED_BURST } else { MAX_BURST }),
                 free_bytes,
                 wake_up: None,
             }
         });
     }
 
-    /// Changes the rate from now on; it may be below [`MIN_RATE`]. What may pass now stays about the same.
+    /// Changes the rate, which may be below [`MIN_RATE`]. The bytes that may pass now stay about the same.
     pub fn change_rate(&mut self, bytes_per_second: u64) {
         let Some(limit) = &mut self.limit else { return };
         // As in `limit_rate`.
         let _ = self.stream.pace(bytes_per_second);
-        for meter in [&mut limit.reading, &mut limit.writing] {
-            meter.rate = bytes_per_second.max(MIN_METER_RATE);
+        for bucket in [&mut limit.reading, &mut limit.writing] {
+            bucket.rate = bytes_per_second.max(MIN_BUCKET_RATE);
         }
+    }
+
+    /// The stream itself, without a limit from now on.
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 
     /// The stream itself.
@@ -120,7 +126,7 @@ impl<S: Stream> Stream for Limited<S> {
         let allowed = limit.reading.allowed(self.now).map_err(|time| limit.blocked_until(time))?;
         let length = buffer.len().min(allowed);
         let count = self.stream.read(&mut buffer[..length])?;
-        limit.reading.passed(count, self.now);
+        limit.reading.spend(count, self.now);
         Ok(count)
     }
 
@@ -133,7 +139,7 @@ impl<S: Stream> Stream for Limited<S> {
         }
         let allowed = limit.writing.allowed(self.now).map_err(|time| limit.blocked_until(time))?;
         let count = self.stream.write(&bytes[..bytes.len().min(allowed)])?;
-        limit.writing.passed(count, self.now);
+        limit.writing.spend(count, self.now);
         Ok(count)
     }
 
@@ -159,7 +165,7 @@ impl<S: Stream> Timed for Limited<S> {
     }
 }
 
-// With a limit every byte has to pass here.
+// With a limit every byte must pass through this process.
 impl<S: Stream> KernelEnds for Limited<S> {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         self.stream.reading_end().filter(|_| self.limit.is_none())
@@ -201,7 +207,7 @@ pub(crate) mod tests {
         (stream, start)
     }
 
-    /// What passes in a minute, from wake-up to wake-up, and the largest piece.
+    /// The bytes that pass in a minute, from wake-up to wake-up, and the largest piece.
     fn in_a_minute(
         rate: u64,
         mut pass: impl FnMut(&mut Limited<Endless>) -> io::Result<usize>,

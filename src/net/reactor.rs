@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustc_hash::FxHashMap;
 
 use super::io::Shared;
-pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, WakeList, Waker, Work};
+pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, WaitGroup, WakeList, Waker};
 pub use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
 use super::timers::Timers;
@@ -58,7 +58,7 @@ impl Reactor {
         make: impl FnOnce(Io) -> Result<S, Error>,
     ) -> Result<(), Error> {
         let handle = self.shared.handle();
-        let session = handle.session();
+        let session = handle.session_id();
         self.sessions.insert(session, Box::new(make(handle)?));
         Ok(())
     }
@@ -71,9 +71,9 @@ impl Reactor {
         self.add(|io| make(io, read_clock()))
     }
 
-    /// The blocking work of its sessions, which may outlive them.
-    pub fn work(&self) -> Work {
-        self.shared.work()
+    /// The blocking tasks of its sessions, which may outlive them.
+    pub fn tasks(&self) -> WaitGroup {
+        self.shared.tasks()
     }
 
     /// Runs until no session is left. A session's failure, or a signal, ends all of them.
@@ -145,7 +145,7 @@ impl Reactor {
             self.sessions.remove(&id);
             self.timers.set(id, None);
         }
-        for (id, session) in self.shared.take_born() {
+        for (id, session) in self.shared.take_spawned() {
             self.sessions.insert(id, session);
             again.push(id);
         }
@@ -159,14 +159,14 @@ impl Reactor {
             match event.token() {
                 SIGNAL => {}
                 WAKER => ready.extend(self.shared.take_woken()),
-                _ => ready.extend(self.shared.note(event)),
+                _ => ready.extend(self.shared.record_event(event)),
             }
         }
     }
 }
 
-/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and reports
-/// are made with it; a session is given its time.
+/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and
+/// reports are made with it; a session is given its time.
 #[allow(clippy::disallowed_methods)]
 pub fn read_clock() -> Instant {
     Instant::now()

@@ -1,8 +1,8 @@
 //! Standard input and output as a stream, by kind.
 //!
 //! Inherited descriptors are shared with the parent shell: `O_NONBLOCK` is never set on them. A read or write is made
-//! only after poll(2) has said that it will not block, and is bounded; or the kernel moves the bytes with
-//! `SPLICE_F_NONBLOCK`; or the output is opened anew through `/proc/self/fd`, which gives a description of our own.
+//! only after poll(2) has reported that it will not block, and is bounded; or the kernel moves the bytes with
+//! `SPLICE_F_NONBLOCK`; or the output is reopened through `/proc/self/fd`, which gives an open file of our own.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,13 +27,13 @@ use crate::error::{Error, Exit};
 /// Bytes that a pipe or terminal takes without blocking when poll(2) says it is writable: `PIPE_BUF`, pipe(7).
 const SAFE_WRITE_BYTES: usize = 4096;
 
-/// Interval between two looks at a terminal that has input while another process group is in its foreground.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// The interval of checks of a terminal that has input while another process group is in its foreground.
+const FOREGROUND_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 static STDIN_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before Rust's runtime, which opens `/dev/null` in the place of closed standard descriptors.
+/// Records which standard descriptors are closed. Runs before Rust's runtime, which opens `/dev/null` in their place.
 #[ctor::ctor]
 fn notice_closed_streams() {
     for (fd, was_closed) in [(stdio::stdin(), &STDIN_WAS_CLOSED), (stdio::stdout(), &STDOUT_WAS_CLOSED)] {
@@ -41,7 +41,7 @@ fn notice_closed_streams() {
     }
 }
 
-/// Fails if the process was started with its stdin closed: for commands that need content; an empty stdin is not enough.
+/// Fails if the process was started with stdin closed. For commands that must not take that for an empty input.
 pub fn check_stdin() -> Result<(), Error> {
     if STDIN_WAS_CLOSED.load(Ordering::Relaxed) {
         return Err(Error::new(Exit::Usage, "stdin is closed: give it a file, a pipe or /dev/null"));
@@ -49,7 +49,7 @@ pub fn check_stdin() -> Result<(), Error> {
     Ok(())
 }
 
-/// Fails if the process was started with its stdout closed.
+/// Fails if the process was started with stdout closed.
 pub fn check_stdout() -> Result<(), Error> {
     if STDOUT_WAS_CLOSED.load(Ordering::Relaxed) {
         return Err(Error::new(Exit::CannotWrite, "stdout is closed: redirect it to a file or /dev/null"));
@@ -57,7 +57,7 @@ pub fn check_stdout() -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts a file in the place of stdout: what is written there goes to it.
+/// Replaces stdout with a file.
 ///
 /// # Errors
 /// No descriptor is left.
@@ -67,33 +67,34 @@ pub fn replace_stdout(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// True if stdin may have something to say: it is not closed, and not `/dev/null`.
+/// True if stdin may have content: it is neither closed nor `/dev/null`.
 pub fn has_stdin() -> bool {
     kind_of(stdio::stdin()).is_ok_and(|kind| kind != FdKind::Null)
 }
 
-/// The status of the file that stdin is read from, which identifies it; `None` if stdin is closed.
+/// The status of stdin's file, which identifies it; `None` if stdin is closed.
 pub fn stdin_stat() -> Option<Stat> {
     rustix::fs::fstat(stdio::stdin()).ok()
 }
 
-/// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
+/// Standard input and output as one stream: reads come from stdin, writes go to stdout.
 pub struct Stdio {
     input: Readiness,
     input_kind: FdKind,
-    /// The turn's time, and whether the terminal had something for others in it.
+    /// The time of this turn.
     now: Option<Instant>,
-    is_others: bool,
+    /// In this turn the terminal had input for another process group.
+    input_is_foreign: bool,
     output: Readiness,
     output_kind: FdKind,
-    /// Opened with `O_APPEND`, which splice(2) refuses.
+    /// Stdout is opened with `O_APPEND`, which splice(2) refuses.
     appends: bool,
-    /// A description of our own for the same pipe or terminal, non-blocking.
+    /// An open file of our own for the same pipe or terminal, non-blocking.
     own_output: Option<File>,
 }
 
 impl Stdio {
-    /// Takes stdin and stdout as they are and registers what can be waited for.
+    /// Registers stdin and stdout as they are, where epoll supports them.
     pub fn open(io: &Io) -> Result<Stdio, Error> {
         let failed = |what| move |error| Error::new(Exit::Failed, format!("cannot use {what}: {error}"));
         let input_kind = kind_of(stdio::stdin()).map_err(failed("stdin"))?;
@@ -110,7 +111,7 @@ impl Stdio {
             input,
             input_kind,
             now: None,
-            is_others: false,
+            input_is_foreign: false,
             output,
             output_kind,
             appends: flags.contains(OFlags::APPEND),
@@ -118,7 +119,7 @@ impl Stdio {
         })
     }
 
-    /// What stdin is.
+    /// The kind of stdin.
     pub fn input_kind(&self) -> FdKind {
         self.input_kind
     }
@@ -144,8 +145,8 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
     })
 }
 
-/// True if this process is in the background of that terminal: then a read would stop it (SIGTTIN, termios(3)). A terminal
-/// that is not the controlling one can always be read.
+/// True if this process is in the background of the terminal, where a read would stop it (SIGTTIN, termios(3)). A
+/// terminal that is not the controlling one can always be read.
 fn is_in_background(terminal: BorrowedFd<'_>) -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group != rustix::process::getpgrp())
 }
@@ -154,13 +155,14 @@ fn is_null(stat: &Stat) -> bool {
     rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
 }
 
+/// Reopens stdout, non-blocking; `None` where the system cannot do that.
 fn reopen_stdout() -> Option<File> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok().map(File::from)
 }
 
-/// The other end of a pipe that `fd` writes to, where the system can open it. Nothing is read from it.
-pub(super) fn other_end(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+/// Opens the read end of the pipe that `fd` writes to, to look at it; `None` where the system cannot do that.
+pub(super) fn read_end_of(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(format!("/proc/self/fd/{}", fd.as_raw_fd()), flags, Mode::empty()).ok()
 }
@@ -180,8 +182,8 @@ impl Stream for Stdio {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             FdKind::Terminal if is_in_background(fd) => {
-                // No readiness comes when we get the foreground: it stays set.
-                self.is_others = true;
+                // No event comes when this process gets into the foreground: the readiness stays set.
+                self.input_is_foreign = true;
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             _ => uninterrupted(|| Ok(rustix::io::read(fd, &mut *buffer)?)),
@@ -236,29 +238,33 @@ crate::without!([] Stdio; SocketState RelayHints);
 
 impl Timed for Stdio {
     fn tick(&mut self, now: Instant) {
-        (self.now, self.is_others) = (Some(now), false);
+        (self.now, self.input_is_foreign) = (Some(now), false);
     }
 
     fn wake_up(&self) -> Option<Instant> {
-        self.now.filter(|_| self.is_others).map(|now| now + LOOK_AGAIN)
+        self.now.filter(|_| self.input_is_foreign).map(|now| now + FOREGROUND_CHECK_INTERVAL)
     }
 }
 
 impl KernelEnds for Stdio {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        Some(KernelEnd { fd: stdio::stdin(), kind: shared(self.input_kind), readiness: &self.input })
+        Some(KernelEnd {
+            fd: stdio::stdin(),
+            kind: kind_for_zero_copy(self.input_kind),
+            readiness: &self.input,
+        })
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
         let fd = self.own_output.as_ref().map_or(stdio::stdout(), AsFd::as_fd);
-        let kind = if self.appends { FdKind::Other } else { shared(self.output_kind) };
+        let kind = if self.appends { FdKind::Other } else { kind_for_zero_copy(self.output_kind) };
         Some(KernelEnd { fd, kind, readiness: &self.output })
     }
 }
 
-/// What the kernel may do with a descriptor that others have too: what it moves from or to a socket changes the socket's
+/// The kind to use for zero copy of a descriptor that other processes share. Not a socket: moving its bytes changes its
 /// flags and options for a while.
-fn shared(kind: FdKind) -> FdKind {
+fn kind_for_zero_copy(kind: FdKind) -> FdKind {
     if kind == FdKind::Socket { FdKind::Other } else { kind }
 }
 
@@ -267,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_are_told_apart() {
+    fn kinds_are_distinguished() {
         let null = File::open("/dev/null").expect("/dev/null");
         assert_eq!(kind_of(null.as_fd()).ok(), Some(FdKind::Null));
         let zero = File::open("/dev/zero").expect("/dev/zero");

@@ -14,8 +14,10 @@ use super::endpoint::PeerName;
 use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
+use super::tls::layer::Layer;
+use super::tls::socket::TlsSocket;
 use super::uninterrupted;
-use crate::proto::relay::farewell::Delivery;
+use crate::proto::relay::half_close_timer::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///
@@ -131,6 +133,8 @@ pub enum Socket {
     Unix(UnixStream),
     /// A Unix socket that keeps packets apart.
     Packet(Packet),
+    /// TCP with TLS on it.
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
@@ -146,6 +150,7 @@ impl Socket {
             Socket::Tcp(tcp) => PeerName::from_ip(tcp.peer_addr().ok()),
             Socket::Unix(unix) => PeerName::from_unix(unix.peer_addr().ok()),
             Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().peer_addr().ok()),
+            Socket::Tls(tls) => PeerName::from_ip(tls.tcp().peer_addr().ok()),
         }
     }
 
@@ -155,26 +160,44 @@ impl Socket {
             Socket::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
             Socket::Unix(unix) => PeerName::from_unix(unix.local_addr().ok()),
             Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().local_addr().ok()),
+            Socket::Tls(tls) => PeerName::from_ip(tls.tcp().local_addr().ok()),
         }
     }
 
-    /// The same connection once more, for another thread's reactor.
-    pub(crate) fn of(transport: &Transport) -> io::Result<Socket> {
-        let copy = transport.socket.as_fd().try_clone_to_owned()?;
-        Ok(match &transport.socket {
-            Socket::Tcp(_) => Socket::Tcp(TcpStream::from_std(copy.into())),
-            Socket::Unix(_) => Socket::Unix(UnixStream::from_std(copy.into())),
-            Socket::Packet(_) => Socket::Packet(Packet::new(copy)),
-        })
+    /// The TCP socket, with or without TLS on it.
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Socket::Tcp(tcp) => Some(tcp),
+            Socket::Tls(tls) => Some(tls.tcp()),
+            Socket::Unix(_) | Socket::Packet(_) => None,
+        }
+    }
+
+    /// The TLS layer, if there is one.
+    pub(crate) fn tls(&self) -> Option<&Layer> {
+        match self {
+            Socket::Tls(tls) => Some(tls.layer()),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => None,
+        }
+    }
+
+    /// The same connection with TLS on it. The handshake is still to come.
+    ///
+    /// # Errors
+    /// It is not TCP.
+    fn with_tls(self, layer: Layer) -> io::Result<Socket> {
+        match self {
+            Socket::Tcp(tcp) => Ok(Socket::Tls(Box::new(TlsSocket::new(tcp, layer)))),
+            Socket::Unix(_) | Socket::Packet(_) | Socket::Tls(_) => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, "TLS needs a TCP connection"))
+            }
+        }
     }
 
     /// See [`SocketState::reset_on_close`].
     pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
         // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
-        match self {
-            Socket::Tcp(tcp) => SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)),
-            Socket::Unix(_) | Socket::Packet(_) => Ok(()),
-        }
+        self.tcp().map_or(Ok(()), |tcp| SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)))
     }
 
     /// Registers the socket of a client, with these options.
@@ -192,6 +215,7 @@ impl Socket {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
             Socket::Packet(packet) => io.register(packet.socket())?,
+            Socket::Tls(tls) => io.register(tls.tcp_mut())?,
         };
         Ok(Transport { socket: self, readiness, sent_bytes: 0 })
     }
@@ -203,6 +227,7 @@ impl AsFd for Socket {
             Socket::Tcp(tcp) => tcp.as_fd(),
             Socket::Unix(unix) => unix.as_fd(),
             Socket::Packet(packet) => packet.as_fd(),
+            Socket::Tls(tls) => tls.as_fd(),
         }
     }
 }
@@ -219,7 +244,7 @@ impl Transport {
             return Ok(false);
         }
         self.take_error()?;
-        let Socket::Tcp(tcp) = &self.socket else { return Ok(true) };
+        let Some(tcp) = self.socket.tcp() else { return Ok(true) };
         match tcp.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
@@ -249,6 +274,7 @@ impl Transport {
             Socket::Tcp(tcp) => readiness.release(tcp)?,
             Socket::Unix(unix) => readiness.release(unix)?,
             Socket::Packet(packet) => readiness.release(packet.socket())?,
+            Socket::Tls(tls) => readiness.release(tls.tcp_mut())?,
         }
         Ok(socket)
     }
@@ -256,34 +282,89 @@ impl Transport {
     /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
     /// the next bytes: then no read has to meet `WouldBlock` first.
     pub(crate) fn drained(&self) -> bool {
+        // A record may wait above the socket.
+        if self.socket.tls().is_some() {
+            return false;
+        }
         // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
         // that came before the read is none.
         self.readiness.clear_drained()
     }
 
-    fn end(&self) -> KernelEnd<'_> {
+    /// The TLS layer, if there is one.
+    pub(crate) fn tls(&self) -> Option<&Layer> {
+        self.socket.tls()
+    }
+
+    /// The same connection with TLS on it, whose handshake is still to come.
+    ///
+    /// # Errors
+    /// It is not TCP.
+    pub(crate) fn with_tls(self, layer: Layer) -> io::Result<Transport> {
+        Ok(Transport { socket: self.socket.with_tls(layer)?, ..self })
+    }
+
+    /// Advances the TLS handshake. True once it is complete, or if there is no TLS.
+    ///
+    /// # Errors
+    /// See [`Layer::handshake`].
+    pub(crate) fn handshake(&mut self) -> io::Result<bool> {
+        match &mut self.socket {
+            Socket::Tls(tls) => tls.handshake(&self.readiness),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => Ok(true),
+        }
+    }
+
+    /// The descriptor, if the kernel can move its bytes: not with TLS.
+    fn end(&self) -> Option<KernelEnd<'_>> {
         let kind = match &self.socket {
             Socket::Tcp(_) | Socket::Unix(_) => FdKind::Socket,
             Socket::Packet(_) => FdKind::Other,
+            Socket::Tls(_) => return None,
         };
-        KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness }
+        Some(KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness })
     }
+}
+
+/// Reads from a stream socket, if there may be something.
+pub(super) fn receive(fd: BorrowedFd<'_>, readiness: &Readiness, buffer: &mut [u8]) -> io::Result<usize> {
+    if !readiness.is_readable() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let result = uninterrupted(|| {
+        // The system call itself: that of the C library checks for thread cancellation each time.
+        let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+        Ok(count)
+    });
+    if would_block(&result) {
+        readiness.clear_readable();
+    }
+    result
+}
+
+/// Writes to a stream socket, if there may be room.
+pub(super) fn send(fd: BorrowedFd<'_>, readiness: &Readiness, bytes: &[u8]) -> io::Result<usize> {
+    if !readiness.is_writable() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let result = uninterrupted(|| Ok(rustix::net::send(fd, bytes, SendFlags::empty())?));
+    if would_block(&result) {
+        readiness.clear_writable();
+    }
+    result
 }
 
 impl Stream for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let has_held = matches!(&self.socket, Socket::Packet(packet) if packet.has_held());
-        if !self.readiness.is_readable() && !has_held {
+        let packet = match &mut self.socket {
+            Socket::Tcp(_) | Socket::Unix(_) => return receive(self.socket.as_fd(), &self.readiness, buffer),
+            Socket::Tls(tls) => return tls.read(buffer, &self.readiness),
+            Socket::Packet(packet) => packet,
+        };
+        if !self.readiness.is_readable() && !packet.has_held() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let result = uninterrupted(|| match &mut self.socket {
-            Socket::Packet(packet) => packet.read(buffer),
-            // The system call itself: that of the C library checks for thread cancellation each time.
-            stream => {
-                let (count, _) = rustix::net::recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?;
-                Ok(count)
-            }
-        });
+        let result = uninterrupted(|| packet.read(buffer));
         if would_block(&result) {
             self.readiness.clear_readable();
         }
@@ -296,13 +377,15 @@ impl Stream for Transport {
             self.sent_bytes -= count;
             return Ok(count);
         }
+        let packet = match &mut self.socket {
+            Socket::Tcp(_) | Socket::Unix(_) => return send(self.socket.as_fd(), &self.readiness, bytes),
+            Socket::Tls(tls) => return tls.write(bytes, &self.readiness),
+            Socket::Packet(packet) => packet,
+        };
         if !self.readiness.is_writable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let result = uninterrupted(|| match &mut self.socket {
-            Socket::Packet(packet) => packet.write(bytes),
-            stream => Ok(rustix::net::send(stream.as_fd(), bytes, SendFlags::empty())?),
-        });
+        let result = uninterrupted(|| packet.write(bytes));
         if would_block(&result) {
             self.readiness.clear_writable();
         }
@@ -310,10 +393,11 @@ impl Stream for Transport {
     }
 
     fn finish_writing(&mut self) -> io::Result<()> {
-        match &self.socket {
+        match &mut self.socket {
             Socket::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
             Socket::Unix(unix) => unix.shutdown(Shutdown::Write),
             Socket::Packet(packet) => packet.get_ref().shutdown(Shutdown::Write),
+            Socket::Tls(tls) => tls.finish_writing(&self.readiness),
         }
     }
 }
@@ -324,13 +408,14 @@ impl SocketState for Transport {
             Socket::Tcp(tcp) => tcp.take_error()?,
             Socket::Unix(unix) => unix.take_error()?,
             Socket::Packet(packet) => packet.get_ref().take_error()?,
+            Socket::Tls(tls) => tls.tcp().take_error()?,
         };
         error.map_or(Ok(()), Err)
     }
 
     fn has_hung_up(&self) -> bool {
         match &self.socket {
-            Socket::Tcp(_) => false,
+            Socket::Tcp(_) | Socket::Tls(_) => false,
             // poll(2): POLLHUP and POLLERR need not be asked for. After a half-close the first is not set.
             socket => super::poll::is_ready(socket.as_fd(), PollFlags::empty()),
         }
@@ -343,42 +428,61 @@ impl SocketState for Transport {
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer
         // still sends, the socket's state shows whether our end was acknowledged: FIN_WAIT2.
-        let acknowledged = match &self.socket {
-            Socket::Tcp(tcp) => {
-                tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
-                    || super::acknowledged::is_half_closed(tcp.as_fd())
-            }
-            Socket::Unix(_) | Socket::Packet(_) => true,
-        };
+        if let Socket::Tls(tls) = &mut self.socket
+            && !tls.try_flush(&self.readiness)?
+        {
+            return Ok(false);
+        }
+        let acknowledged = self.socket.tcp().is_none_or(|tcp| {
+            tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+                || super::acknowledged::is_half_closed(tcp.as_fd())
+        });
         // Asked last: a reset takes the peer's name away too, and may come between the two questions.
         self.take_error()?;
         Ok(acknowledged)
     }
 
     fn delivery(&self) -> Option<Delivery> {
-        match &self.socket {
-            Socket::Tcp(tcp) => super::acknowledged::delivery(tcp.as_fd()),
-            Socket::Unix(_) | Socket::Packet(_) => None,
-        }
+        let delivery = super::acknowledged::delivery(self.socket.tcp()?.as_fd())?;
+        Some(match self.socket.tls() {
+            // The kernel counts ciphertext.
+            Some(layer) => Delivery {
+                is_pending: delivery.is_pending || !layer.is_flushed(),
+                acknowledged_bytes: None,
+                ..delivery
+            },
+            None => delivery,
+        })
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
-        match &self.socket {
-            Socket::Tcp(tcp) => super::pacing::pace(tcp, bytes_per_second),
-            Socket::Unix(_) | Socket::Packet(_) => Ok(false),
-        }
+        self.socket.tcp().map_or(Ok(false), |tcp| super::pacing::pace(tcp, bytes_per_second))
     }
 }
 
-crate::without!([] Transport; Timed RelayHints);
+crate::without!([] Transport; Timed);
+
+impl RelayHints for Transport {
+    fn received_bytes(&self) -> Option<u64> {
+        self.tls().map(Layer::received)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    fn survives_broken_pipe(&mut self) -> bool {
+        false
+    }
+}
 
 impl KernelEnds for Transport {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        Some(self.end())
+        self.end()
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        (self.sent_bytes == 0).then(|| self.end())
+        self.end().filter(|_| self.sent_bytes == 0)
     }
 }
 

@@ -57,7 +57,7 @@ macro_rules! forwarding {
                 $inner.is_acknowledged()
             }
 
-            fn delivery(&self) -> Option<$crate::proto::relay::farewell::Delivery> {
+            fn delivery(&self) -> Option<$crate::proto::relay::half_close_timer::Delivery> {
                 let $this = self;
                 $inner.delivery()
             }
@@ -139,7 +139,7 @@ macro_rules! without {
                 Ok(true)
             }
 
-            fn delivery(&self) -> Option<$crate::proto::relay::farewell::Delivery> {
+            fn delivery(&self) -> Option<$crate::proto::relay::half_close_timer::Delivery> {
                 None
             }
 

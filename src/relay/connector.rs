@@ -10,6 +10,9 @@ use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
+use crate::net::tls::client::ClientTls;
+use crate::net::tls::connecting::TlsConnecting;
+use crate::net::tls::negotiated;
 use crate::report::Report;
 
 /// Connects to one server.
@@ -18,12 +21,19 @@ pub(crate) struct Connector {
     endpoint: Endpoint,
     route: Option<Route>,
     local: LocalEnd,
+    tls: Option<(ClientTls, String)>,
 }
 
 impl Connector {
     /// The way from `local` to `endpoint`.
     pub(crate) fn new(endpoint: Endpoint, route: Option<Route>, local: LocalEnd) -> Connector {
-        Connector { endpoint, route, local }
+        Connector { endpoint, route, local, tls: None }
+    }
+
+    /// The same with TLS, to a server whose certificate names `host`.
+    #[must_use]
+    pub(crate) fn with_tls(self, tls: ClientTls, host: String) -> Connector {
+        Connector { tls: Some((tls, host)), ..self }
     }
 
     /// Where to.
@@ -41,11 +51,15 @@ impl Connector {
         self.route.is_none()
     }
 
-    /// A connection in the making. `limit` is for each address; with proxies, for all of it.
+    /// A connection in the making. `limit` is for each address; with proxies, for all of it; and for the TLS handshake.
     pub(crate) fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error> {
-        Ok(match self.through(limit, io)? {
+        let below: Box<dyn Connect> = match self.through(limit, io)? {
             Some(via) => Box::new(via),
             None => Box::new(self.dial(limit, io)),
+        };
+        Ok(match &self.tls {
+            Some((tls, host)) => Box::new(TlsConnecting::new(below, (tls, host), limit)),
+            None => below,
         })
     }
 
@@ -73,7 +87,7 @@ impl Connector {
 
     /// Who the server is: not the proxy, which is the socket's peer.
     pub(crate) fn server(&self, peer: PeerName) -> PeerName {
-        if self.is_direct() { peer } else { PeerName::of_endpoint(&self.endpoint) }
+        if self.is_direct() { peer } else { PeerName::from_endpoint(&self.endpoint) }
     }
 }
 
@@ -90,4 +104,7 @@ pub(crate) fn describe(transport: &Transport, report: &Report) {
     let (local, peer, options) =
         (transport.local_name(), transport.peer_name(), transport.options_in_force());
     report.debug(format_args!("local {local}, peer {peer}, options in force: {options}"));
+    if let Some(layer) = transport.tls() {
+        report.debug(format_args!("{}", negotiated(layer)));
+    }
 }

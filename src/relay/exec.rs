@@ -33,7 +33,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const LAST_GRACE: Duration = Duration::from_millis(500);
 /// How long what the process has left behind may keep its output open and say nothing.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
-
 /// How long a process may say nothing once its peer has ended, with `--end-when peer`.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -221,7 +220,9 @@ impl Exec {
                 self.phase = Phase::Alone(moved, now);
             }
             Phase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
-                let text = "the peer closed the connection, and the process sent nothing for 1m";
+                let limit = humantime::format_duration(limit);
+                let text =
+                    format!("the peer closed the connection, and the process sent nothing for {limit}");
                 self.failure = Some(Error::new(Exit::Lost, text));
                 (self.relay, self.end) = (None, Termination::Due(GRACE));
                 return true;
@@ -231,7 +232,7 @@ impl Exec {
                 self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
-                let _ = relay.leave(now);
+                let _ = relay.report_summary(now);
                 self.relay = None;
                 return true;
             }

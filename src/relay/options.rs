@@ -1,4 +1,4 @@
-//! What a relay of raw bytes was asked for, without a word of the command line.
+//! Options of a relay of raw bytes, free of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,32 +6,32 @@ use std::time::Duration;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
 
-/// How a local side and a peer are joined.
+/// Options of a relay between a local side and a peer.
 #[derive(Clone, Debug)]
 pub struct RelayOptions {
     /// Fail when nothing was sent or received for this long.
     pub idle_timeout: Option<Duration>,
     /// Bytes per second, each way.
     pub limit_rate: Option<u64>,
-    /// What the peer says is discarded; over when all input was acknowledged.
+    /// The peer's bytes are discarded. The session is over when all input was acknowledged.
     pub send_only: bool,
     /// The input is not read.
     pub recv_only: bool,
-    /// Which end of file ends the session; without it, kind of input and direction decide.
+    /// The end of file that ends the session; without it, kind of input and direction decide.
     pub end_when: Option<EndWhen>,
     /// The end of the input is not passed on.
     pub no_half_close: bool,
-    /// Over when the input has ended and the peer was silent for this long.
+    /// The session is over when the input has ended and the peer was silent for this long.
     pub linger: Option<Duration>,
-    /// The input is not read before the peer has spoken.
+    /// The input is not read before the peer has sent something.
     pub wait_greeting: bool,
-    /// What changes the bytes.
+    /// Tools that change the bytes.
     pub tools: ToolOptions,
-    /// What is written down of them.
+    /// Files in which the bytes are recorded.
     pub records: RecordOptions,
 }
 
-/// What changes bytes on their way.
+/// Options of tools that change bytes.
 #[derive(Clone, Debug)]
 pub struct ToolOptions {
     /// Line ends of the input go out as CR LF.
@@ -40,32 +40,32 @@ pub struct ToolOptions {
     pub line_delay: Option<Duration>,
     /// The peer speaks Telnet.
     pub telnet: bool,
-    /// How messages are told apart.
+    /// The framing of messages on the wire.
     pub frame: Option<Framing>,
-    /// Where the input is cut into messages; at line feeds unless it says otherwise.
-    pub each: Option<FrameIn>,
-    /// How a message from the peer is written.
-    pub frame_out: FrameOut,
+    /// The split of the input into messages; without it, at line feeds.
+    pub input_split: Option<InputSplit>,
+    /// The format of messages from the peer on stdout.
+    pub output_format: OutputFormat,
     /// The longest message, in bytes.
     pub max_message: u64,
 }
 
-/// The files in which bytes are written down.
+/// The files in which bytes are recorded.
 #[derive(Clone, Debug, Default)]
 pub struct RecordOptions {
     /// All that is received.
     pub tee_in: Option<PathBuf>,
     /// All that is sent.
     pub tee_out: Option<PathBuf>,
-    /// The files are added to, not emptied first.
+    /// The files are appended to, not emptied first.
     pub tee_append: bool,
     /// Both directions in hexadecimal; `-` is stderr.
     pub hex_dump: Option<PathBuf>,
 }
 
-/// Where the input is cut into messages.
+/// The split of the input into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameIn {
+pub enum InputSplit {
     /// At line feeds.
     Lines,
     /// Nowhere.
@@ -78,9 +78,9 @@ pub enum FrameIn {
     Framed(Framing),
 }
 
-/// How a message from the peer is written.
+/// The format of messages from the peer on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameOut {
+pub enum OutputFormat {
     /// As it is, and a line feed after it.
     Line,
     /// As it is, with nothing between two.

@@ -123,7 +123,7 @@ impl Probe {
                 Found::Nothing(state, why) => {
                     let failed: Vec<usize> = target.take_due();
                     for port in failed {
-                        let name = PeerName::of_endpoint(&target.endpoint_of(port));
+                        let name = PeerName::from_endpoint(&target.endpoint_of(port));
                         let line =
                             line(&self.report, target, port, (state, &name), Some(&why), Duration::ZERO);
                         target.failed.insert(port, line);
@@ -154,7 +154,7 @@ impl Probe {
         let begun = under_way.iter().map(|one| (one.index, one.begun));
         let due: Vec<(usize, Instant)> = target.take_due().into_iter().map(|port| (port, now)).collect();
         for (port, begun) in begun.chain(due) {
-            let name = PeerName::of_endpoint(&target.endpoint_of(port));
+            let name = PeerName::from_endpoint(&target.endpoint_of(port));
             let line =
                 line(&self.report, target, port, ("timeout", &name), Some("no answer in time"), now - begun);
             target.failed.entry(port).or_insert(line);
@@ -193,7 +193,7 @@ impl Probe {
             Some(within) => format!(", for {}", humantime::format_duration(within)),
             None => format!(", {retries} times"),
         };
-        self.report.again(format_args!("{text}; trying again every {pause}{limit}"));
+        self.report.retry(format_args!("{text}; trying again every {pause}{limit}"));
     }
 
     /// Begins as many tries as there is room for, of each host in turn.
@@ -210,7 +210,7 @@ impl Probe {
                 let (limit, connector) = (self.plan.limit, target.connector_of(index));
                 let route = match connector.through(limit, &self.io)? {
                     Some(via) => {
-                        ProbeRoute::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint()))
+                        ProbeRoute::Proxied(Box::new(via), PeerName::from_endpoint(connector.endpoint()))
                     }
                     None if target.ports.is_empty() => {
                         ProbeRoute::Direct(Box::new(connector.dial(limit, &self.io)))

@@ -54,6 +54,11 @@ impl Route {
         self.proxies.first().map(|(proxy, _)| &proxy.endpoint)
     }
 
+    /// True if a proxy has a user with a password.
+    pub(crate) fn needs_password(&self) -> bool {
+        self.proxies.iter().any(|(proxy, _)| proxy.has_password())
+    }
+
     /// Leads to another port of the server.
     pub(crate) fn set_port(&mut self, port: u16) {
         self.target.port = port;

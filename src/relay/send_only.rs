@@ -27,7 +27,7 @@ impl<S: Stream> Stream for SendOnly<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() && !std::mem::replace(&mut self.has_reported, true) {
             let text = "the peer said something; it was thrown away: leave --send-only out to see it";
-            self.report.wait(text);
+            self.report.notice(text);
         }
         Ok(bytes.len())
     }

@@ -1,4 +1,4 @@
-//! Joins a local stream to a peer, by the end-of-file contract.
+//! A relay between a local stream and a peer, by the end-of-file contract.
 
 use std::fmt::Display;
 use std::io;
@@ -19,7 +19,7 @@ use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, SocketState, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
-use crate::proto::relay::farewell::Farewell;
+use crate::proto::relay::half_close_timer::HalfCloseTimer;
 use crate::proto::relay::lane::Lane;
 use crate::report::Report;
 
@@ -30,8 +30,8 @@ pub struct Relay<L, P> {
     outbound: Pump,
     inbound: Pump,
     ending: Ending,
-    farewell: Farewell,
-    /// The input is not read before the peer has spoken.
+    half_close_timer: HalfCloseTimer,
+    /// The input is not read before the peer has sent something.
     waits_for_greeting: bool,
     start: Instant,
     idle: IdleClock,
@@ -39,7 +39,7 @@ pub struct Relay<L, P> {
     failure: Option<Error>,
     acknowledgement: AcknowledgementWait,
     report: Report,
-    /// As it is reported.
+    /// The peer's name in reports.
     peer_name: String,
 }
 
@@ -59,7 +59,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             local,
             peer,
             ending,
-            farewell: Farewell::default(),
+            half_close_timer: HalfCloseTimer::default(),
             waits_for_greeting: false,
             start: now,
             idle: IdleClock::new(idle_timeout, now),
@@ -70,14 +70,14 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
-    /// Names the peer, for the report: without a name its end is not reported.
+    /// Sets the peer's name for the report. Without a name its end is not reported.
     #[must_use]
     pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
         self.peer_name = peer.to_string();
         self
     }
 
-    /// The input is not read before the peer has spoken, or ended.
+    /// With `waits`, the input is not read before the peer has sent something, or ended.
     #[must_use]
     pub fn after_greeting(mut self, waits: bool) -> Relay<L, P> {
         self.waits_for_greeting = waits;
@@ -101,7 +101,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         [self.outbound.lane(), self.inbound.lane()]
     }
 
-    /// Fails if the connection has, though bytes may still wait on this side: for a local side that is not to have them.
+    /// Fails if the connection has, even while received bytes wait on this side. For a local side that must not have them.
     pub fn check_peer(&mut self) -> Result<(), Error> {
         match self.failure.take() {
             Some(failure) => Err(failure),
@@ -114,17 +114,17 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self.peer.has_hung_up()
     }
 
-    /// How the end of the input is passed on from now on.
+    /// Sets how the end of the input is passed on.
     pub fn set_half_close(&mut self, half_close: HalfClose) {
         self.ending.half_close = half_close;
     }
 
-    /// What the local side may still have to say is not waited for.
+    /// Stops reading the local side.
     pub fn stop_sending(&mut self) {
         self.outbound.lane_mut().end_source();
     }
 
-    /// What the peer may still have to say is not waited for.
+    /// Stops reading the peer.
     pub fn stop_receiving(&mut self) {
         self.inbound.lane_mut().end_source();
     }
@@ -168,57 +168,58 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         Ok(pumped)
     }
 
-    /// How many bytes the peer has sent, as far as they were read.
-    fn heard(&self) -> u64 {
+    /// Bytes that were read from the peer.
+    fn received_bytes(&self) -> u64 {
         let lane = self.inbound.lane();
         self.peer.received_bytes().unwrap_or_else(|| lane.delivered() + lane.held() as u64)
     }
 
-    /// Passes the end of the input on, if it is time for that. `received`: what the turn has read.
-    fn part(&mut self, received: Pumped, now: Instant) {
+    /// Passes the end of the input on, if it is time for that. `received`: the result of this turn's reading.
+    fn pass_input_end(&mut self, received: Pumped, now: Instant) {
         let lane = self.outbound.lane();
         let is_exhausted = lane.held() == 0 && self.local.is_exhausted();
         if self.failure.is_some() || !(lane.is_drained() || is_exhausted) {
-            self.farewell.put_off();
+            self.half_close_timer.put_off();
             return;
         }
-        let (lanes, heard) = ((self.outbound.lane(), self.inbound.lane()), self.heard());
-        // What is left in the socket for want of room on stdout has been said, too.
+        let (lanes, received_bytes) = ((self.outbound.lane(), self.inbound.lane()), self.received_bytes());
+        // Bytes left in the socket for want of room on stdout were sent by the peer, too.
         let is_unread = self.peer.reading_end().is_some_and(|end| end.readiness.is_readable());
         let waits = !lanes.1.has_source_ended() && (is_unread || received == Pumped::More);
-        let way = || self.peer.delivery();
-        self.farewell.listen(now, heard, waits || lanes.1.held() > 0, way);
-        if self.ending.passes_end_on(lanes, &mut self.farewell, now, way) {
+        let delivery = || self.peer.delivery();
+        self.half_close_timer.observe(now, received_bytes, waits || lanes.1.held() > 0, delivery);
+        if self.ending.passes_end_on(lanes, &mut self.half_close_timer, now, delivery) {
             if let Err(error) = self.outbound.pass_end(&mut self.peer) {
                 self.failure = Some(lost(&error));
                 return;
             }
-            self.farewell.passed(now);
+            self.half_close_timer.passed(now);
         }
         let limit = self.ending.linger.filter(|_| is_exhausted);
-        if limit.is_some_and(|limit| self.farewell.has_lingered(now, limit, || self.peer.delivery())) {
+        if limit.is_some_and(|limit| self.half_close_timer.has_lingered(now, limit, || self.peer.delivery()))
+        {
             self.outbound.lane_mut().end_source();
         }
     }
 
-    /// True when the peer's system has everything, our end included.
-    fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
+    /// Passes the end on, if that was not done yet. True when the peer's system has everything.
+    fn is_acknowledged(&mut self, now: Instant) -> Result<bool, Error> {
         self.outbound.pass_end(&mut self.peer).map_err(|error| lost(&error))?;
         self.acknowledgement.is_acknowledged(&mut self.peer, now)
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
         let lane = self.outbound.lane();
-        self.idle.check(lane.delivered() + lane.held() as u64 + self.heard(), now)
+        self.idle.check(lane.delivered() + lane.held() as u64 + self.received_bytes(), now)
     }
 
-    /// True while something that was sent has not reached the peer's system, as far as ours tells.
+    /// True while the peer's system has not acknowledged all that was sent, as far as ours reports that.
     pub fn is_delivering(&self) -> bool {
-        self.peer.delivery().is_some_and(|way| way.is_pending)
+        self.peer.delivery().is_some_and(|delivery| delivery.is_pending)
     }
 
-    /// Tells what has passed, where the end is not waited for.
-    pub fn leave(&mut self, now: Instant) -> Result<(), Error> {
+    /// Reports the bytes moved, for a session whose end is not waited for. Fails as the session has.
+    pub fn report_summary(&mut self, now: Instant) -> Result<(), Error> {
         self.finish(now).map(drop)
     }
 
@@ -227,7 +228,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         if !self.peer_name.is_empty() {
-            let ended_after = self.farewell.ended_after();
+            let ended_after = self.half_close_timer.ended_after();
             self.report.relayed(&self.peer_name, (sent, received), now - self.start, ended_after);
         }
         ended
@@ -243,24 +244,24 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         let received = self.pump_in(context)?;
         let just_ended = !ended_before && self.inbound.lane().has_source_ended();
         if just_ended {
-            self.farewell.peer_ended(context.now);
+            self.half_close_timer.peer_ended(context.now);
         }
-        let is_greeted = self.waits_for_greeting && (just_ended || self.heard() > 0);
+        let is_greeted = self.waits_for_greeting && (just_ended || self.received_bytes() > 0);
         self.waits_for_greeting &= !is_greeted;
-        self.part(received, context.now);
+        self.pass_input_end(received, context.now);
         self.check_idle(context.now)?;
         if self.inbound.lane().has_source_ended() {
             if self.failure.is_some() {
                 return self.finish(context.now);
             }
-            // A reset that comes after the peer's end is seen by nobody who reads.
+            // A read does not report a reset that comes after the peer's end.
             self.peer.take_error().map_err(|error| lost(&error))?;
         }
         let lanes = (self.outbound.lane(), self.inbound.lane());
-        if !self.ending.is_over(lanes, &mut self.farewell, context.now, || self.peer.delivery()) {
-            // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
+        if !self.ending.is_over(lanes, &mut self.half_close_timer, context.now, || self.peer.delivery()) {
+            // With `--end-when input` a stuck stdout postpones the end again: a query that is due would stay due.
             self.acknowledgement.put_off();
-        } else if self.is_settled(context.now)? {
+        } else if self.is_acknowledged(context.now)? {
             return self.finish(context.now);
         }
         let more = just_ended || is_greeted || sent == Pumped::More || received == Pumped::More;
@@ -270,7 +271,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn deadline(&self) -> Option<Instant> {
         let pumps = [self.outbound.wake_up(), self.inbound.wake_up()];
         let wake_ups = [self.local.wake_up(), self.peer.wake_up()].into_iter().chain(pumps);
-        [self.idle.deadline(), self.acknowledgement.deadline(), self.farewell.deadline()]
+        [self.idle.deadline(), self.acknowledgement.deadline(), self.half_close_timer.deadline()]
             .into_iter()
             .chain(wake_ups)
             .flatten()
@@ -300,10 +301,10 @@ pub fn ending(options: &RelayOptions, input: InputKind) -> Ending {
     Ending { input, end_when, half_close, linger: options.linger }
 }
 
-/// Stdin and stdout, joined to a connection.
+/// A relay between stdin and stdout and a connection.
 pub type StdioRelay = Relay<Box<dyn Stream>, Box<dyn Stream>>;
 
-/// Stdin, stdout and what is done on the way between them and a connection, ready before there is one.
+/// Stdin, stdout and the tools between them and a connection, ready before there is one.
 pub struct LocalSide {
     options: RelayOptions,
     tools: Tools,
@@ -322,8 +323,8 @@ impl LocalSide {
         Ok(LocalSide { options: options.clone(), tools: Tools::new(&options.records, report)? })
     }
 
-    /// Joins stdin and stdout to a connection.
-    pub fn join(
+    /// A relay between stdin and stdout and a connection.
+    pub fn relay_to(
         &self,
         transport: Transport,
         report: &Report,
@@ -332,11 +333,11 @@ impl LocalSide {
     ) -> Result<StdioRelay, Error> {
         let stdio = Stdio::open(io)?;
         let kind = stdio.input_kind();
-        self.join_to((stdio, kind), transport, report, now)
+        self.relay_between((stdio, kind), transport, report, now)
     }
 
-    /// Joins what stands for stdin and stdout, and what its input is, to a connection.
-    pub fn join_to(
+    /// A relay between a connection and a stream in the place of stdin and stdout, with the kind of its input.
+    pub fn relay_between(
         &self,
         (local, input): (impl Stream + 'static, FdKind),
         mut transport: Transport,
@@ -349,22 +350,26 @@ impl LocalSide {
             FdKind::Terminal => InputKind::Terminal,
             _ => InputKind::Real,
         };
-        let rules = ending(options, input);
+        let mut rules = ending(options, input);
+        if transport.tls().is_some_and(|layer| !layer.can_half_close()) {
+            // TLS 1.2's end is that of both directions: it waits for the peer's.
+            rules.half_close = HalfClose::Never;
+        }
         let local: Box<dyn Stream> = match options.send_only {
             true => Box::new(SendOnly::new(local, report.clone())),
             false => Box::new(local),
         };
-        // Until the session has ended in order: a process that is killed must not look like one that has said everything.
+        // Until the session has ended in order: a killed process must not look like one that has sent everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, None, now)?, now);
         peer.limit_rate(options.limit_rate, 0);
-        let (local, peer) = tools::around(local, Box::new(peer), options, rules, (report, now));
+        let (local, peer) = tools::wrap(local, Box::new(peer), options, rules, (report, now));
         let relay = Relay::new(local, peer, rules, options.idle_timeout, report.clone(), now)
             .with(peer_name)
             .after_greeting(options.wait_greeting);
-        // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
+        // With --telnet the input ends when the peer has, even if there is none: until then refusals may be due.
         Ok(if options.recv_only && !options.tools.telnet { relay.without_input() } else { relay })
     }
 }

@@ -1,4 +1,4 @@
-//! Two peers, joined: what one sends the other gets, its end and its failure included.
+//! A tunnel between two peers: each gets the other's bytes, end and failure.
 
 use std::time::Instant;
 
@@ -20,15 +20,15 @@ pub struct Tunnel<C, T = Transport> {
     target_name: String,
     outbound: Pump,
     inbound: Pump,
-    /// What each is told before the other's bytes.
+    /// Bytes for each side before those of the other.
     to_target: SendBuffer,
     to_client: SendBuffer,
-    /// A side that takes no more; what it has sent before is still passed on.
+    /// The direction whose sink takes no more bytes, and why. What that side has sent before is still passed on.
     failure: Option<(Direction, Error)>,
-    /// The target was lost, or has never been there for the client.
+    /// The target was lost.
     is_target_lost: bool,
-    /// What comes for that side is thrown away. Unread it would fill its connection until the system drops all that
-    /// comes, room for the other direction included.
+    /// Discards the bytes for that side. Unread they would fill the other connection until the system drops all that
+    /// arrives, acknowledgements of the other direction included.
     drain: Pump,
     acknowledgement: [AcknowledgementWait; 2],
 }
@@ -42,12 +42,12 @@ impl<C: Stream> Tunnel<C> {
     }
 }
 
-/// What the loss of a target is called.
+/// The error for a lost target.
 pub(super) fn target_lost(target: &str, error: &std::io::Error) -> Error {
     lost(error).context(format!("target {target}"))
 }
 
-/// One direction: what stands before the stream, the stream, and its end.
+/// Moves one direction: the preface, the stream, and its end.
 fn pass(
     preface: &mut SendBuffer,
     pump: &mut Pump,
@@ -86,37 +86,37 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         }
     }
 
-    /// Tells the target something before the client's first byte.
+    /// Sends the target these bytes before the client's first one.
     pub fn send_first_to_target(&mut self, bytes: &[u8]) {
         self.to_target.push(bytes);
     }
 
-    /// Tells the client something before the target's first byte.
+    /// Sends the client these bytes before the target's first one.
     pub fn send_first_to_client(&mut self, bytes: &[u8]) {
         self.to_client.push(bytes);
     }
 
     fn pump(&mut self, direction: Direction, context: Context) -> Result<Pumped, Error> {
         let has_failed = self.failure.as_ref().is_some_and(|(failed, _)| *failed == direction);
-        // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
-        let terms = (context, self.failure.is_none());
+        // A side that takes no more was reset: an end that comes from it is not passed on.
+        let rules = (context, self.failure.is_none());
         let pumped = match direction {
             Direction::Sent if has_failed => self.drain.advance(&mut self.client, &mut Sink, context),
             Direction::Received if has_failed => self.drain.advance(&mut self.target, &mut Sink, context),
             Direction::Sent => {
                 let (client, target) = (&mut self.client, &mut self.target);
-                pass(&mut self.to_target, &mut self.outbound, client, target, terms)
+                pass(&mut self.to_target, &mut self.outbound, client, target, rules)
             }
             Direction::Received => {
                 let (client, target) = (&mut self.client, &mut self.target);
-                pass(&mut self.to_client, &mut self.inbound, target, client, terms)
+                pass(&mut self.to_client, &mut self.inbound, target, client, rules)
             }
         };
         pumped.or_else(|PumpError { side, error }| {
             let is_clients = (direction == Direction::Sent) == (side == Side::Source);
             let error = if is_clients { lost(&error) } else { self.target_is_lost(&error) };
-            // Of two failures the first is the cause. A side that cannot be read has said everything that it will; one
-            // that cannot be written may have said something that the other is still to get.
+            // Of two failures the first is the cause. A side that cannot be read sends nothing more. One that cannot be
+            // written may have sent bytes that the other side must still get.
             match self.failure.take() {
                 Some((_, first)) => Err(first),
                 None if side == Side::Source => Err(error),
@@ -128,7 +128,7 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         })
     }
 
-    /// A reset that comes after a side's end is seen by nobody who reads.
+    /// Looks for a reset after a side's end, which a read does not report.
     fn check_ended_sides(&mut self) -> Result<(), Error> {
         if self.outbound.lane().has_source_ended() {
             self.client.take_error().map_err(|error| lost(&error))?;
@@ -155,13 +155,13 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         self.check_ended_sides()?;
         if self.outbound.lane().is_finished() && self.inbound.lane().is_finished() {
             let [of_client, of_target] = &mut self.acknowledgement;
-            let is_told = of_client.is_acknowledged(&mut self.client, context.now)?;
+            let is_client_done = of_client.is_acknowledged(&mut self.client, context.now)?;
             let target = of_target.is_acknowledged(&mut self.target, context.now);
-            let has_all = target.map_err(|error| {
+            let is_target_done = target.map_err(|error| {
                 self.is_target_lost = true;
                 error.context(format!("target {}", self.target_name))
             })?;
-            if is_told && has_all {
+            if is_client_done && is_target_done {
                 return Ok(Status::Done);
             }
         }
@@ -180,12 +180,12 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         target_lost(&self.target_name, error)
     }
 
-    /// True if the target is what it was lost by.
+    /// True if the tunnel failed because its target was lost.
     pub fn has_lost_target(&self) -> bool {
         self.is_target_lost
     }
 
-    /// Bytes that went to the client, and came from it.
+    /// Bytes sent to the client, and received from it.
     pub fn moved(&self) -> (u64, u64) {
         let lane = self.outbound.lane();
         (self.inbound.lane().delivered(), lane.delivered() + lane.held() as u64)

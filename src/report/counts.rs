@@ -3,14 +3,14 @@
 /// The phase of the current file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressPhase {
-    /// Waiting for the peer's consent or result.
+    /// Waiting for the peer's reply or result.
     #[default]
     Waiting,
     /// Reading a whole file for its digest.
     Hashing,
-    /// Bytes go to the peer.
+    /// Sending bytes to the peer.
     Sending,
-    /// Bytes come from the peer.
+    /// Receiving bytes from the peer.
     Receiving,
     /// Comparing digests.
     Verifying,

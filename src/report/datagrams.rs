@@ -1,4 +1,4 @@
-//! The sums of `udp-listen` and `udp-send`.
+//! The summary of `udp-listen` and `udp-send`.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use super::{Level, Report};
 pub struct DatagramSums<'a> {
     /// `sent` or `received`.
     pub verb: &'static str,
-    /// The receiver; empty: no particular one.
+    /// The receiver; empty if there is no single one.
     pub peer: &'a str,
     /// Datagrams handed to the system.
     pub sent: u64,
-    /// Their payload.
+    /// Bytes of their payload.
     pub sent_bytes: u64,
     /// Datagrams written to stdout.
     pub received: u64,
-    /// Their payload.
+    /// Bytes of their payload.
     pub received_bytes: u64,
-    /// Datagrams that came and were not taken in time.
+    /// Datagrams that the system dropped because they were not received in time.
     pub dropped: u64,
-    /// Whether there may be more of them than the system has counted.
+    /// False if the system may have dropped more than it has counted.
     pub is_drop_count_exact: bool,
     /// Datagrams that were larger than the buffer.
     pub truncated: u64,
-    /// Datagrams that were larger than wanted.
+    /// Datagrams that exceeded the size limit.
     pub too_large: u64,
-    /// Datagrams from addresses that are not wanted.
+    /// Datagrams from addresses that are not allowed.
     pub filtered: u64,
     /// Answers that were not sent.
     pub withheld: u64,
-    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    /// Lines of stdin that were not sent, and datagrams that no process received.
     pub undelivered: u64,
 }
 
@@ -70,7 +70,7 @@ impl Report {
     pub fn datagrams(&self, sums: &DatagramSums<'_>) {
         let time = self.elapsed();
         if !self.json {
-            return self.say(sums.line(time));
+            return self.info(sums.line(time));
         }
         if self.level < Level::Normal {
             return;

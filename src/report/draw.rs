@@ -1,4 +1,4 @@
-//! The bars. A line is a name, cut where it must be, and as many figures as there is room for: it never wraps.
+//! Progress bars. A line is a name, shortened if necessary, and as many figures as there is room for: it never wraps.
 
 use std::fmt::Write;
 use std::io;
@@ -14,16 +14,16 @@ use super::counts::Counts;
 use super::escape_name;
 
 const BAR_COLUMNS: usize = 20;
-/// Where the terminal does not say.
-const USUAL_COLUMNS: usize = 80;
-/// A spinner, and the spaces between it, the name and the figures.
+/// The width of a terminal that does not report it.
+const DEFAULT_COLUMNS: usize = 80;
+/// The width of the spinner, and of the spaces between it, the name and the figures.
 const SPACING_COLUMNS: usize = 3;
 
 /// The bars of one session.
 pub(super) struct Bars {
     screen: MultiProgress,
     file: Line,
-    /// Once more than one entry is expected.
+    /// The line for all files, once more than one entry is expected.
     total: Option<Line>,
 }
 
@@ -32,11 +32,11 @@ impl Bars {
         Bars { file: Line::new(screen), screen: screen.clone(), total: None }
     }
 
-    /// `rate` is in bytes per second.
+    /// Draws the bars. `rate` is in bytes per second.
     pub(super) fn draw(&mut self, counts: &Counts, rate: f64, elapsed: Duration) {
         let columns = match rustix::termios::tcgetwinsize(io::stderr()) {
             Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-            _ => USUAL_COLUMNS,
+            _ => DEFAULT_COLUMNS,
         };
         if counts.entries() > 1 && self.total.is_none() {
             self.total = Some(Line::new(&self.screen));
@@ -57,7 +57,7 @@ impl Bars {
     }
 }
 
-/// A line: the name is indicatif's message, which it cuts by its width on the screen; the figures are plain ASCII.
+/// One line: the name is indicatif's message, which it cuts by its width on the screen; the figures are plain ASCII.
 struct Line {
     bar: ProgressBar,
     name: String,
@@ -78,7 +78,8 @@ impl Line {
     }
 
     fn show(&mut self, name: String, columns: usize, figures: &[Figure]) {
-        // A name gets a third of the line, or what it needs if that is less, and then what the figures leave.
+        // A third of the line, or less if that is enough, is reserved for the name, which also gets what the figures
+        // leave.
         let reserved = SPACING_COLUMNS + name.width().min(columns / 3);
         let figures = fit(figures, columns.saturating_sub(reserved));
         let name = shortened(name, columns.saturating_sub(SPACING_COLUMNS + figures.len()));
@@ -91,7 +92,7 @@ impl Line {
     }
 }
 
-/// A name in at most `columns` columns; a cut is shown.
+/// Shortens a name to at most `columns` columns; an ellipsis marks the cut.
 fn shortened(name: String, columns: usize) -> String {
     if name.width() <= columns {
         return name;
@@ -105,10 +106,10 @@ fn shortened(name: String, columns: usize) -> String {
     if columns == 0 { shown } else { shown + "…" }
 }
 
-/// Something to show at its place, if there is room for it: the smallest rank first.
+/// A figure and its rank: where there is little room, those with the smallest ranks are shown.
 type Figure = (u8, String);
 
-/// As many of the figures as fit into the columns.
+/// Joins as many of the figures as fit into the columns, in their order.
 fn fit(figures: &[Figure], columns: usize) -> String {
     let mut ranks: Vec<u8> = figures.iter().map(|(rank, _)| *rank).collect();
     ranks.sort_unstable();
@@ -126,7 +127,7 @@ fn fit(figures: &[Figure], columns: usize) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-/// `rate` is shown unless a line for all files has it.
+/// The figures of the current file. `rate` is `None` if the line for all files has it.
 fn file_figures(counts: &Counts, rate: Option<f64>, elapsed: Duration) -> Vec<Figure> {
     let phase = (0, counts.phase.word().to_owned());
     if counts.name.is_none() {
@@ -141,7 +142,7 @@ fn file_figures(counts: &Counts, rate: Option<f64>, elapsed: Duration) -> Vec<Fi
 }
 
 fn total_figures(counts: &Counts, rate: f64) -> Vec<Figure> {
-    // While more may come, a share of the whole or a time would be invented.
+    // While the totals may grow, a percentage or a remaining time would be invented.
     let total = counts.total_bytes().filter(|_| counts.is_final());
     let more = if counts.is_final() { "" } else { "+" };
     let mut figures = measured(counts.done_bytes, total);
@@ -155,7 +156,7 @@ fn total_figures(counts: &Counts, rate: f64) -> Vec<Figure> {
     figures
 }
 
-/// A bar, the bytes, and the share, of a whole that may be unknown.
+/// A bar, the bytes and the percentage; the bytes alone if the total is unknown.
 fn measured(done: u64, total: Option<u64>) -> Vec<Figure> {
     let Some(total) = total else { return vec![(1, BinaryBytes(done).to_string())] };
     let done = done.min(total);
@@ -172,13 +173,13 @@ fn speed(rate: f64) -> String {
     format!("{}/s", BinaryBytes(rate as u64))
 }
 
-/// None where it would be a guess.
+/// The remaining time; `None` where it would be a guess.
 fn time_left(done: u64, total: Option<u64>, rate: f64) -> Option<String> {
     let left = total?.saturating_sub(done) as f64;
-    // What takes longer than that is not known.
-    const LONGEST: f64 = 1e9;
+    // A longer time is not shown.
+    const MAX_SECONDS: f64 = 1e9;
     let seconds = left / rate;
-    (seconds < LONGEST).then(|| format!("{:#} left", HumanDuration(Duration::from_secs_f64(seconds))))
+    (seconds < MAX_SECONDS).then(|| format!("{:#} left", HumanDuration(Duration::from_secs_f64(seconds))))
 }
 
 #[cfg(test)]
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matters_most_stays_where_there_is_little_room() {
+    fn the_smallest_ranks_are_shown_where_there_is_little_room() {
         let counts = counts();
         let figures = file_figures(&counts, Some(1048576.0), Duration::ZERO);
         let full = "[#####---------------] 5.00 MiB/20.00 MiB 25% 1.00 MiB/s receiving 15s left";
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_cut_says_so() {
+    fn a_cut_name_ends_in_an_ellipsis() {
         let cut = |name: &str, columns| shortened(name.to_owned(), columns);
         assert_eq!(cut("name", 4), "name");
         assert_eq!(cut("names", 4), "nam…");

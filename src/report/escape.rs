@@ -1,8 +1,9 @@
-//! Text from elsewhere, made harmless for terminals and logs.
+//! Escapes text from peers, so that it is harmless for terminals and logs.
 
 use std::fmt::Write;
 
-/// Escapes what could move a cursor, hide text or start a new line: control bytes, C1, bidi overrides, separators.
+/// Escapes characters that could move a cursor, hide text or start a new line: C0 and C1 controls, bidirectional
+/// overrides, separators.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -19,7 +20,7 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// Escapes a name, so that it can be read back: as [`escape_bytes`], and a backslash becomes two.
+/// Escapes a name reversibly: as [`escape_bytes`], and a backslash becomes two.
 pub fn escape_name(name: &[u8]) -> String {
     let mut safe = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -43,7 +44,8 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     safe
 }
 
-/// The same for JSON, whose strings can name such characters without loss. Control bytes are escaped in it already.
+/// Escapes JSON text, whose strings can express such characters without loss. Control characters in them are escaped
+/// already.
 pub fn escape_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
@@ -58,6 +60,7 @@ pub fn escape_json(json: &str) -> String {
     safe
 }
 
+/// True for the characters that [`escape`] escapes.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -76,8 +79,8 @@ mod tests {
         assert_eq!(escape("größe 大 ok"), "größe 大 ok");
     }
 
-    /// What `manual::EVENTS` says of how a name is read back.
-    fn read_back(mut shown: &str) -> Vec<u8> {
+    /// Reverses [`escape_name`] as `manual::EVENTS` describes.
+    fn unescape_name(mut shown: &str) -> Vec<u8> {
         let mut name = Vec::new();
         while let Some(first) = shown.chars().next() {
             let number = |digits: &str| u32::from_str_radix(digits, 16).unwrap();
@@ -107,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart_and_can_be_read_back() {
+    fn names_are_distinguished_and_can_be_unescaped() {
         let names: [&[u8]; 7] =
             [b"a\\x0a", b"a\n", b"\xc2\x9b", b"\x9b", b"\\", "é\u{202e}".as_bytes(), b"\\u{202e}"];
         let shown = names.map(escape_name);
         assert_eq!(shown[..4], ["a\\\\x0a", "a\\x0a", "\\u{9b}", "\\x9b"]);
         for (name, shown) in names.iter().zip(shown) {
-            assert_eq!(read_back(&shown), *name);
+            assert_eq!(unescape_name(&shown), *name);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`), `tests/it/docs/json.rs`
-//! checks it.
+//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`),
+//! `tests/it/docs/json.rs` checks it.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{escape, escape_name};
 
-/// Text that may come from elsewhere. It can be made only by escaping, so no event holds anything else.
+/// Escaped text. Events hold no other text, because it may come from a peer.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
 pub(super) struct Text(String);
@@ -23,7 +23,7 @@ impl Text {
     }
 }
 
-/// One event, without what all have in common.
+/// One event, without the fields that all have in common.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
@@ -109,18 +109,18 @@ struct Stamped {
     time: f64,
 }
 
-/// The line for an event. None is not reached: no field can fail to be written.
+/// Formats the line of an event. Never `None`: all fields can be serialized.
 pub(super) fn line(event: Event, peer: Option<Text>, since_start: Duration) -> Option<String> {
     let stamped = Stamped { event, peer, time: seconds(since_start) };
     serde_json::to_string(&stamped).ok().map(|line| line + "\n")
 }
 
-/// To the millisecond: more would be noise.
+/// A time in seconds, to the millisecond.
 pub(super) fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
 }
 
-/// A digest as `b3sum` prints it.
+/// Formats a digest as `b3sum` prints it.
 pub(super) fn hex(digest: [u8; 32]) -> String {
     blake3::Hash::from(digest).to_string()
 }
@@ -130,17 +130,17 @@ pub(super) fn hex(digest: [u8; 32]) -> String {
 pub struct FileEvent<'a> {
     /// Its path as the peer knows it: any bytes.
     pub path: &'a [u8],
-    /// `file`, `folder` or `link`; of what is left out also what else it is.
+    /// `file`, `folder` or `link`; for skipped entries also other kinds.
     pub kind: &'static str,
     /// `sent`, `received`, `there` (with the same content already), `failed` or `skipped`.
     pub state: &'static str,
-    /// In bytes, where it is known.
+    /// Its size in bytes, if it is known.
     pub size: Option<u64>,
-    /// BLAKE3, where it was computed.
+    /// Its BLAKE3 digest, if it was computed.
     pub digest: Option<[u8; 32]>,
-    /// Why it failed, in fixed words.
+    /// The reason of a failure, in fixed words.
     pub reason: Option<&'a str>,
-    /// Why it failed, in more words.
+    /// The reason of a failure, in more detail.
     pub text: Option<&'a str>,
 }
 
@@ -158,31 +158,31 @@ impl FileEvent<'_> {
     }
 }
 
-/// The sums of a session.
+/// The summary of a transfer.
 pub struct Sums<'a> {
     /// `sent` or `received`.
     pub verb: &'static str,
-    /// Whom with.
+    /// The peer.
     pub peer: &'a dyn Display,
     /// Files, folders and links in all.
     pub entries: u64,
-    /// Those that are where they should be, `there` included.
+    /// Entries that are complete at the receiver, including `there`.
     pub done: u64,
-    /// Those of `done` that were there already, with the same content.
+    /// Entries of `done` that were there already, with the same content.
     pub there: u64,
-    /// Those that failed.
+    /// Entries that failed.
     pub failed: u64,
-    /// Entries that were left out, which are not among the others.
+    /// Entries that were left out. The other counts do not include them.
     pub skipped: u64,
     /// Bytes of bodies that were moved.
     pub bytes: u64,
-    /// Bytes of these files that earlier sessions had moved.
+    /// Bytes of these files that earlier sessions moved.
     pub resumed_bytes: u64,
     /// Time since the start of the session.
     pub time: Duration,
-    /// Whether digests were compared.
+    /// True if digests were compared.
     pub verified: bool,
-    /// BLAKE3 of a single file.
+    /// The BLAKE3 digest of a single file.
     pub digest: Option<[u8; 32]>,
     /// The path of a single file: any bytes.
     pub path: Option<&'a [u8]>,

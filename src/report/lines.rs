@@ -1,4 +1,4 @@
-//! Many lines for stdout, written by a thread of their own: a caller never waits.
+//! Log lines for stdout, written by a thread of their own: the caller never waits.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use super::{Report, write_stdout};
 
-/// How many lines may wait. Further ones are left out, counted and reported.
+/// The size of the queue from which further lines are dropped, counted and reported.
 const MAX_WAITING_BYTES: usize = 4 << 20;
-/// How long lines are collected before they are written together.
+/// The time for which lines are collected before they are written together.
 const COLLECT_TIME: Duration = Duration::from_millis(20);
-/// A pipe takes up to this many bytes all or not at all (`PIPE_BUF`, pipe(7)): what is given up does not end within a line.
+/// Writes of up to this many bytes to a pipe are atomic (`PIPE_BUF`, pipe(7)), so output that is given up ends with a
+/// line.
 const PIECE_BYTES: usize = 4096;
-/// At the end: how often is asked whether there is time left, and after how many times without a line a stdout that
-/// takes nothing is reported.
-const ASK_INTERVAL: Duration = Duration::from_millis(20);
-const ASKS_UNTIL_TOLD: u32 = 50;
-/// How long the last lines may take when there is no time left.
+/// At the end: the interval of checks whether there is time left.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// The number of checks without progress after which a blocked stdout is reported.
+const MAX_IDLE_CHECKS: u32 = 50;
+/// The time for the last lines when there is no time left.
 const LAST_TIME: Duration = Duration::from_millis(80);
 
-/// The way to the thread. Clones share it.
+/// The queue of the thread. Clones share it.
 #[derive(Clone)]
 pub struct Lines(Arc<Shared>);
 
@@ -32,18 +33,19 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    /// Lines that were added and are not written.
+    /// The number of lines that were added and not written yet.
     unwritten: u64,
-    lost: u64,
-    /// No more lines will come.
+    /// The number of lines that were dropped.
+    dropped: u64,
+    /// No more lines are added.
     is_ending: bool,
-    /// Everything was written, or nothing more can be.
+    /// All lines were written, or stdout has failed.
     has_ended: bool,
     failure: Option<io::Error>,
 }
 
 impl Lines {
-    /// Starts the thread. `on_failure` is called when stdout has failed: then [`Lines::take_failure`] has the reason.
+    /// Starts the thread. It calls `on_failure` when stdout has failed; [`Lines::take_failure`] then returns the error.
     ///
     /// # Errors
     /// No thread can be started.
@@ -61,17 +63,17 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Adds what `write` appends: a line with its end. Does not wait for stdout.
+    /// Adds the line that `write` appends, with its newline. Does not wait for stdout.
     pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.0.lock();
         if state.waiting.len() >= MAX_WAITING_BYTES {
-            state.lost += 1;
-            let lost = state.lost;
+            state.dropped += 1;
+            let dropped = state.dropped;
             drop(state);
-            // Each time when they are twice as many: a line for each would be too many, too.
-            if lost.is_power_of_two() {
+            // Only each time the number has doubled: one for each would be too many lines, too.
+            if dropped.is_power_of_two() {
                 let text = "lines of the log were left out so far: stdout takes them too slowly";
-                self.0.report.warning(format_args!("{lost} {text}"));
+                self.0.report.warning(format_args!("{dropped} {text}"));
             }
             return;
         }
@@ -83,34 +85,35 @@ impl Lines {
         }
     }
 
-    /// Why stdout has failed, once.
+    /// Takes the error with which stdout has failed.
     pub fn take_failure(&self) -> Option<io::Error> {
         self.0.lock().failure.take()
     }
 
-    /// No more lines come: waits until they are written, as long as `has_time`. Returns how many were left out in all.
+    /// Waits until all lines are written, while `has_time` returns true. Returns the number of lines that were not
+    /// written.
     pub fn finish(&self, has_time: impl Fn() -> bool) -> u64 {
         let mut state = self.0.lock();
         state.is_ending = true;
         self.0.changed.notify_all();
-        let (mut asks, mut unwritten) = (0, state.unwritten);
+        let (mut idle_checks, mut unwritten) = (0, state.unwritten);
         let mut is_last = false;
         while !state.has_ended && !is_last {
             is_last = !has_time();
-            let limit = if is_last { LAST_TIME } else { ASK_INTERVAL };
+            let limit = if is_last { LAST_TIME } else { CHECK_INTERVAL };
             let waited = self.0.changed.wait_timeout_while(state, limit, |state| !state.has_ended);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            asks = if state.unwritten == unwritten { asks + 1 } else { 0 };
+            idle_checks = if state.unwritten == unwritten { idle_checks + 1 } else { 0 };
             unwritten = state.unwritten;
-            if asks == ASKS_UNTIL_TOLD {
+            if idle_checks == MAX_IDLE_CHECKS {
                 drop(state);
-                self.0.report.wait(format_args!(
+                self.0.report.notice(format_args!(
                     "{unwritten} lines of the log wait: stdout takes nothing (^C leaves them out)"
                 ));
                 state = self.0.lock();
             }
         }
-        state.lost + state.unwritten
+        state.dropped + state.unwritten
     }
 }
 
@@ -119,9 +122,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what comes, until no more will.
+    /// Writes lines until no more are added.
     fn write_all(&self) -> io::Result<()> {
-        let mut taken = Vec::new();
+        let mut batch = Vec::new();
         loop {
             let state = self.lock();
             let nothing = |state: &mut State| state.waiting.is_empty() && !state.is_ending;
@@ -129,17 +132,17 @@ impl Shared {
             let collecting = |state: &mut State| !state.is_ending;
             let waited = self.changed.wait_timeout_while(state, COLLECT_TIME, collecting);
             let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            std::mem::swap(&mut state.waiting, &mut taken);
+            std::mem::swap(&mut state.waiting, &mut batch);
             let is_ending = state.is_ending;
             drop(state);
-            let mut rest = &taken[..];
+            let mut rest = &batch[..];
             while !rest.is_empty() {
-                let (piece, behind) = rest.split_at(whole_lines(rest));
+                let (piece, after) = rest.split_at(whole_lines(rest));
                 write_stdout(piece)?;
                 self.lock().unwritten -= memchr::memchr_iter(b'\n', piece).count() as u64;
-                rest = behind;
+                rest = after;
             }
-            taken.clear();
+            batch.clear();
             if is_ending {
                 return Ok(());
             }
@@ -147,7 +150,7 @@ impl Shared {
     }
 }
 
-/// How many bytes are written at once: whole lines, and one at least.
+/// The number of bytes to write at once: whole lines, at least one.
 fn whole_lines(lines: &[u8]) -> usize {
     let first = &lines[..lines.len().min(PIECE_BYTES)];
     let end = memchr::memrchr(b'\n', first).or_else(|| memchr::memchr(b'\n', lines));

@@ -1,5 +1,5 @@
-//! What was asked for, a line each, on stdout. With `--json` of a listing what is offered: the manual describes it
-//! (`manual::DOWNLOAD`), `tests/it/listing.rs` holds it. What ports take connections: `manual::CONNECT`, `tests/it/probe.rs`.
+//! Results on stdout, a line each: the entries of a listing with `--json` (described in `manual::DOWNLOAD`, tested in
+//! `tests/it/transfer/listing.rs`), and the ports of `--probe` (`manual::CONNECT`, `tests/it/stream/probe.rs`).
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use serde::Serialize;
 use super::escape;
 use super::event::{Text, seconds};
 
-/// A file, folder or link that is offered.
+/// An entry of a listing.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed<'a> {
     /// Its path: any bytes.
     pub path: &'a [u8],
     /// `file`, `folder` or `link`.
     pub kind: &'static str,
-    /// Size of a file in bytes, if it is known.
+    /// The size of a file in bytes, if it is known.
     pub size: Option<u64>,
-    /// Its modification time as RFC 3339 has it, where that can be written so.
+    /// Its modification time in the format of RFC 3339, if it can be expressed so.
     pub mtime: Option<&'a str>,
-    /// Whether its owner may execute it.
+    /// True if its owner may execute it.
     pub executable: bool,
-    /// Where a link leads: any bytes.
+    /// The target of a link: any bytes.
     pub target: Option<&'a [u8]>,
 }
 
@@ -37,7 +37,7 @@ struct Line<'a> {
 }
 
 impl Listed<'_> {
-    /// Its line. None is not reached: no field can fail to be written.
+    /// Formats it as a JSON object. Never `None`: all fields can be serialized.
     pub fn line(&self) -> Option<String> {
         let Listed { path, kind, size, mtime, executable, target } = *self;
         let target = target.map(Text::path);
@@ -51,13 +51,13 @@ impl Listed<'_> {
 pub struct Probed<'a> {
     /// `open`, `refused`, `timeout` or `unreachable`.
     pub state: &'static str,
-    /// Where, as `connect` takes it.
+    /// The address, as an argument of `connect`.
     pub address: &'a dyn Display,
     /// Its port, if it has one.
     pub port: Option<u16>,
-    /// Why it is not open.
+    /// The reason why it is not open.
     pub text: Option<&'a str>,
-    /// Duration of the attempt.
+    /// The duration of the attempt.
     pub time: Duration,
 }
 
@@ -71,12 +71,12 @@ struct ProbedLine {
 }
 
 impl Probed<'_> {
-    /// Its line as text.
+    /// Formats it as text.
     pub fn line(&self) -> String {
         format!("{} {}\n", self.state, escape(&self.address.to_string()))
     }
 
-    /// Its line as an object. None is not reached, as above.
+    /// Formats it as a JSON object. Never `None`, as above.
     pub fn json(&self) -> Option<String> {
         let Probed { state, address, port, text, time } = *self;
         let (address, text) = (Text::new(address), text.map(Text::new));

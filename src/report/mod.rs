@@ -1,4 +1,5 @@
-//! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
+//! Output for people and scripts: lines or events on stderr, results on stdout, progress, escaping. Only this code and
+//! `main.rs` print.
 
 mod counts;
 mod datagrams;
@@ -33,23 +34,23 @@ use self::screen::Screen;
 use self::summing::Summing;
 use crate::error::Error;
 
-/// The amount of reports on stderr.
+/// How much is reported on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Errors only.
     Quiet,
-    /// Listeners and summaries too.
+    /// Also listeners and summaries.
     Normal,
-    /// Peers, addresses, counts and durations too.
+    /// Also peers, addresses, counts and durations (`-v`).
     Verbose,
-    /// The sockets' options too.
+    /// Also the options of sockets (`-vv`).
     Debug,
 }
 
-/// Reads the monotonic clock. Nothing in here reads it otherwise.
+/// A function that reads the monotonic clock, which is not read here in any other way.
 pub type Clock = fn() -> Instant;
 
-/// Where everything that is said goes: stderr. Clones share one terminal.
+/// The reports of a run on stderr, as lines or as events. Clones share one terminal.
 #[derive(Clone)]
 pub struct Report {
     level: Level,
@@ -57,31 +58,31 @@ pub struct Report {
     screen: Screen,
     clock: Clock,
     start: Instant,
-    /// Whom the lines are about, where there are several.
+    /// The peer that lines are about, where there are several.
     about: Option<String>,
-    /// Counts lines about clients, where there may be any number of them.
+    /// Limits the lines about clients, of which there may be any number.
     summing: Option<Arc<Summing>>,
 }
 
 impl Report {
-    /// A report to stderr. Progress is shown only while that is a terminal and this process in its foreground,
-    /// and not if `level` is quiet.
+    /// A report as text. Progress is shown while stderr is a terminal and this process is in its foreground, unless
+    /// `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
         Report { level, json: false, screen, clock, start: clock(), about: None, summing: None }
     }
 
-    /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
+    /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
     pub fn json(level: Level, clock: Clock) -> Report {
         Report { json: true, screen: Screen::new(false), ..Report::new(level, clock) }
     }
 
-    /// The time since it was made.
+    /// The time since the report was made.
     fn elapsed(&self) -> Duration {
         (self.clock)().saturating_duration_since(self.start)
     }
 
-    /// True if more is asked for.
+    /// True with `-v`.
     pub fn is_verbose(&self) -> bool {
         self.level >= Level::Verbose
     }
@@ -91,84 +92,85 @@ impl Report {
         self.json
     }
 
-    /// True if lines go to a terminal.
+    /// True if text goes to a terminal.
     pub fn is_read_by_a_person(&self) -> bool {
         !self.json && self.screen.is_terminal()
     }
 
-    /// True if more was asked for twice.
+    /// True with `-vv`.
     pub fn is_debug(&self) -> bool {
         self.level >= Level::Debug
     }
 
-    /// The same report for one of several peers, which each warning names.
+    /// The same report for one of several peers, whose name is in each line.
     #[must_use]
     pub fn about(&self, peer: impl Display) -> Report {
         Report { about: Some(peer.to_string()), ..self.clone() }
     }
 
-    /// The same report for a server. Of errors and warnings about clients that say the same, the first are written and the
-    /// others counted, until [`Report::sum_up`]. Events are all written, and with -v all lines are.
+    /// The same report for a server. Of errors and warnings about clients with the same text, the first are written and
+    /// the others counted, until [`Report::sum_up`]. All events are written, and with `-v` all lines.
     #[must_use]
     pub fn summing(&self) -> Report {
         Report { summing: Some(Arc::new(Summing::new(self.clone()))), ..self.clone() }
     }
 
-    /// True if there was an error or a warning about a client since it was summed up last.
+    /// True if there was an error or a warning about a client since the last [`Report::sum_up`].
     pub fn has_counted(&self) -> bool {
         self.summing.as_ref().is_some_and(|summing| summing.has_counted())
     }
 
-    /// Writes how many errors and warnings of clients came within `time` beyond those that were written. False if there
-    /// were none.
+    /// Writes the number of errors and warnings about clients that were counted within `time` and not written. False if
+    /// there were none.
     pub fn sum_up(&self, time: Duration) -> bool {
         let time = humantime::format_duration(time);
         self.summing.as_ref().is_some_and(|summing| summing.write_sums(Some(&time)))
     }
 
-    /// A failure, in one line.
+    /// Reports a failure, in one line.
     pub fn error(&self, error: &Error) {
         if self.json {
             self.event(Event::Error { code: error.exit().code(), text: Text::new(error) });
         } else if !error.is_silent() {
-            self.named_or_counted(error);
+            self.write_or_count(error);
         }
     }
 
-    /// A failure that is not the end: it is tried once more. Left out when quiet, but for events.
-    pub fn again(&self, text: impl Display) {
+    /// Reports a failure after which there is another try. Left out when quiet, except as an event.
+    pub fn retry(&self, text: impl Display) {
         if self.json || self.level >= Level::Normal {
             self.warning(text);
         }
     }
 
-    /// A warning: the run continues, but its user should know.
+    /// Reports a warning: the run continues, but its user should know.
     pub fn warning(&self, text: impl Display) {
         if self.json {
             self.event(Event::Warning { text: Text::new(text) });
         } else {
-            self.named_or_counted(text);
+            self.write_or_count(text);
         }
     }
 
-    /// A socket was bound: one line that scripts parse.
+    /// Reports a socket that was bound, in one line that scripts parse.
     pub fn listening(&self, name: impl Display) {
         if self.json && self.level >= Level::Normal {
             self.event(Event::Listening { address: Text::new(name) });
         } else {
-            self.say(format_args!("listening on {name}"));
+            self.info(format_args!("listening on {name}"));
         }
     }
 
-    /// A peer has come or gone: `state` is `connected`, `ended`, or of datagrams `heard`. An event; text has its own words for it.
+    /// Reports a new or a gone peer: `state` is `connected`, `ended`, or with datagrams `heard`. It is an event only:
+    /// there are other lines for it.
     pub fn peer(&self, state: &'static str, name: impl Display) {
         if self.json && self.level >= Level::Normal {
             self.event_about(Event::Peer { state }, Some(Text::new(name)));
         }
     }
 
-    /// A process that was run for a peer has ended: with an exit status, or by a signal. As text it is a line for those
-    /// with -v, which says it in words.
+    /// Reports the end of a process that was run for a peer: its exit status, or the signal. As text it is a line with
+    /// `-v` that describes it in words.
     pub fn child(&self, id: u32, code: Option<i32>, signal: Option<i32>, words: &str) {
         if !self.json {
             self.detail(format_args!("process {id} {words}"));
@@ -177,8 +179,7 @@ impl Report {
         }
     }
 
-    /// Reports the result of a file. As text it is a line with -v, except that the caller says why a file
-    /// has failed.
+    /// Reports the result of a file. As text it is a line with `-v`, but for failures, which the caller reports.
     pub fn file(&self, event: &FileEvent<'_>) {
         let has_failed = event.state == "failed";
         if self.json {
@@ -204,12 +205,12 @@ impl Report {
         if self.json && self.level >= Level::Normal {
             self.event_about(sums.event(), Some(Text::new(sums.peer)));
         } else {
-            self.say(line);
+            self.info(line);
         }
     }
 
-    /// Reports the end of a raw stream; `ended_after`: how long after our end the peer did, if it had begun to answer and
-    /// it was a moment. As text it is a line with -v.
+    /// Reports the end of a raw stream. `ended_after` is the time between our end and the peer's, if that was short and
+    /// the peer had begun to answer. As text it is a line with `-v`.
     pub fn relayed(
         &self,
         peer: impl Display,
@@ -256,7 +257,7 @@ impl Report {
         self.screen.suspend(|| write_stdout(bytes))
     }
 
-    /// Lines that were asked for on stdout, in which names stand as they are: on a terminal they are escaped.
+    /// Writes lines of results to stdout. Their names are escaped only on a terminal.
     ///
     /// # Errors
     /// Of stdout.
@@ -268,7 +269,7 @@ impl Report {
         self.print(escaped.as_bytes())
     }
 
-    /// Lines that were asked for on stderr.
+    /// Writes lines that the user requested to stderr.
     ///
     /// # Errors
     /// Of stderr.
@@ -276,61 +277,61 @@ impl Report {
         self.screen.suspend(|| write_stderr(|| lines))
     }
 
-    /// A line that is left out when quiet. Events have no room for it.
-    pub fn say(&self, text: impl Display) {
+    /// Writes a line, unless quiet or with events.
+    pub fn info(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {
-            self.line(text);
+            self.write_line(text);
         }
     }
 
-    /// What holds the end of the command up, or was left out as it was asked to be: left out when quiet, and as an event
-    /// a warning.
-    pub fn wait(&self, text: impl Display) {
+    /// Reports what delays the end of the command, or what was left out on request: a line, unless quiet, or a warning
+    /// as an event.
+    pub fn notice(&self, text: impl Display) {
         match self.json {
             true if self.level >= Level::Normal => self.warning(text),
-            _ => self.say(text),
+            _ => self.info(text),
         }
     }
 
-    /// A line that -v shows.
+    /// Writes a line with `-v`.
     pub fn detail(&self, text: impl Display) {
-        self.more(Level::Verbose, text);
+        self.write_at(Level::Verbose, text);
     }
 
-    /// A line that -vv shows.
+    /// Writes a line with `-vv`.
     pub fn debug(&self, text: impl Display) {
-        self.more(Level::Debug, text);
+        self.write_at(Level::Debug, text);
     }
 
-    fn more(&self, level: Level, text: impl Display) {
+    fn write_at(&self, level: Level, text: impl Display) {
         match self.json {
             _ if self.level < level => {}
             true => self.event(Event::Detail { text: Text::new(text) }),
-            false => self.named(text),
+            false => self.write_prefixed(text),
         }
     }
 
-    fn named_or_counted(&self, text: impl Display) {
+    fn write_or_count(&self, text: impl Display) {
         match &self.summing {
             Some(summing) if self.about.is_some() && self.level < Level::Verbose => {
                 let text = text.to_string();
                 if summing.admits(&text) {
-                    self.named(text);
+                    self.write_prefixed(text);
                 }
             }
-            _ => self.named(text),
+            _ => self.write_prefixed(text),
         }
     }
 
-    /// A line that begins with the program's name, and that of the peer it is about.
-    fn named(&self, text: impl Display) {
+    /// Writes a line that begins with the program's name, and that of the peer it is about.
+    fn write_prefixed(&self, text: impl Display) {
         match &self.about {
-            Some(peer) => self.line(format_args!("sendall: {peer}: {text}")),
-            None => self.line(format_args!("sendall: {text}")),
+            Some(peer) => self.write_line(format_args!("sendall: {peer}: {text}")),
+            None => self.write_line(format_args!("sendall: {text}")),
         }
     }
 
-    fn line(&self, text: impl Display) {
+    fn write_line(&self, text: impl Display) {
         let line = escape(&text.to_string()) + "\n";
         // A stderr that is closed or full must not change what the command does.
         self.screen.suspend(|| {
@@ -343,8 +344,8 @@ impl Report {
     }
 
     fn event_about(&self, event: Event, peer: Option<Text>) {
-        // The clock is read under the lock: the lines of several threads stand in the order of their times.
-        // As with text, a failure changes nothing.
+        // The clock is read under the lock, so that the lines of several threads are in the order of their times.
+        // As with text, a failure is ignored.
         let _ = write_stderr(|| event::line(event, peer, self.elapsed()).unwrap_or_default());
     }
 }

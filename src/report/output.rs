@@ -1,4 +1,5 @@
-//! The one writer of stdout, stderr and descriptors that others have as well: it waits until all was taken, also where others have made them non-blocking.
+//! The only writer to stdout, stderr and other descriptors that are shared with other processes. It waits until
+//! everything is written, even if another process has made the descriptor non-blocking.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,23 +7,23 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-/// Writes everything to stdout, and waits until it has taken it. Nobody else's lines come between.
+/// Writes everything to stdout, and waits until it is written. Other threads write before or after it.
 ///
 /// # Errors
-/// Of write(2), but for interruptions and a descriptor that takes nothing now.
+/// Of write(2), other than `EINTR` and `EAGAIN`.
 pub fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.flush()?;
     write_all(stdout.as_fd(), bytes)
 }
 
-/// The same for stderr; `line` is asked for the bytes once no other line can come between.
+/// Writes to stderr. Calls `line` for the bytes once no other thread can write before them.
 pub(super) fn write_stderr<B: AsRef<[u8]>>(line: impl FnOnce() -> B) -> io::Result<()> {
     let stderr = io::stderr().lock();
     write_all(stderr.as_fd(), line().as_ref())
 }
 
-/// As [`write_stdout`], to a descriptor that others may have as well.
+/// Writes everything to a descriptor that other processes may share, and waits until it is written.
 ///
 /// # Errors
 /// Of write(2).

@@ -1,7 +1,7 @@
-//! How far a transfer is: bars on a terminal, or events.
+//! The progress of a transfer: bars on a terminal, or events.
 //!
-//! The session only counts, under a lock that is never held for long; so that a file costs next to nothing, however
-//! small it is. A thread looks at the counts ten times a second, and draws or writes.
+//! The session only counts, under a lock that is never held for long, so that even a small file costs next to nothing.
+//! A thread reads the counts ten times a second, and draws bars or writes events.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,7 +17,7 @@ use super::screen::Screen;
 use super::{Level, Report};
 
 const TICK: Duration = Duration::from_millis(100);
-/// The time between two events, at least.
+/// The shortest time between two events.
 const EVENT_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Default)]
@@ -43,14 +43,14 @@ impl SharedTotals {
     }
 }
 
-/// The progress of a session: a bar for the current file and, if there are several, one for all; or events. Nothing is shown
-/// where stderr is no terminal and events are not wanted.
+/// The progress of a session: a bar for the current file and, if there are several, one for all; or events. Nothing is
+/// shown if stderr is not a terminal and events are not wanted.
 ///
-/// At its end it clears its bars or writes its last event: so let it end before the summary.
+/// At its end it clears its bars or writes its last event: finish it before the summary is written.
 pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
 
 impl Progress {
-    /// The progress of a session that begins.
+    /// Starts to show the progress of a session.
     pub fn new(report: &Report) -> Progress {
         if !Progress::is_wanted(report) {
             return Progress(None);
@@ -63,12 +63,12 @@ impl Progress {
         Progress(watcher.ok().map(|watcher| (shared, Some(watcher))))
     }
 
-    /// Whether progress is shown at all.
+    /// True if progress is to be shown.
     pub fn is_wanted(report: &Report) -> bool {
         if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() }
     }
 
-    /// More is known to come: the totals grow.
+    /// Adds to the totals.
     pub fn expect(&self, entries: u64, bytes: u64) {
         self.count(|counts| {
             counts.entries += entries;
@@ -76,24 +76,24 @@ impl Progress {
         });
     }
 
-    /// The totals will not grow any more. Before that no time left is shown.
+    /// Marks the totals as final. Until then no remaining time is shown.
     pub fn all_known(&self) {
         self.count(|counts| counts.all_known = true);
     }
 
-    /// As [`SharedTotals::found`], where the peer says so.
+    /// As [`SharedTotals::found`], for totals from the peer.
     pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
         if let Some(totals) = self.totals() {
             totals.found(entries, bytes, is_all);
         }
     }
 
-    /// The totals to be counted ahead of the session, if progress is shown.
+    /// The totals, for a thread that counts ahead of the session; `None` if progress is not shown.
     pub fn totals(&self) -> Option<SharedTotals> {
         self.0.as_ref().map(|(shared, _)| SharedTotals(Arc::clone(shared)))
     }
 
-    /// A file begins, `done_bytes` of which are there already.
+    /// Begins a file, of which `done_bytes` are there already.
     pub fn file(&self, name: &[u8], size_bytes: Option<u64>, done_bytes: u64) {
         self.count(|counts| {
             let current = counts.name.get_or_insert_default();
@@ -106,7 +106,7 @@ impl Progress {
         });
     }
 
-    /// The current activity.
+    /// Sets the current activity.
     pub fn phase(&self, phase: ProgressPhase) {
         self.count(|counts| counts.phase = phase);
     }
@@ -127,12 +127,13 @@ impl Progress {
         });
     }
 
-    /// Whether progress is shown.
+    /// True if progress is shown.
     pub fn is_shown(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it or its system has said so.
+    /// Adds bytes of bodies that were received: by this process, or by the peer as far as it or its system has
+    /// acknowledged them.
     pub fn moved(&self, bytes: u64) {
         self.count(|counts| {
             counts.file_done_bytes += bytes;
@@ -141,17 +142,17 @@ impl Progress {
         });
     }
 
-    /// Entries that are completed.
+    /// Adds completed entries.
     pub fn done(&self, entries: u64) {
         self.count(|counts| counts.entries_done += entries);
     }
 
-    /// The session is over, well or not: what is counted later is not shown. Dropping it does the same.
+    /// Ends the display. Later counts are not shown. Dropping it does the same.
     pub fn finish(&mut self) {
         let Some((shared, watcher)) = self.0.take() else { return };
         shared.counts().has_ended = true;
         shared.ended.notify_all();
-        // What is said next must not come before the last event, or where the bars are.
+        // The next line must not be written before the last event, or between the bars.
         let _ = watcher.map(JoinHandle::join);
     }
 
@@ -168,6 +169,7 @@ impl Drop for Progress {
     }
 }
 
+/// Shows the counts until the session ends.
 fn watch(shared: &Shared, report: &Report) {
     let mut view = View::new(report, (report.clock)());
     loop {
@@ -208,9 +210,9 @@ impl View {
 
     fn show(&mut self, counts: &Counts, now: Instant) {
         let elapsed = now.saturating_duration_since(self.start);
-        let rate = self.rate.of(counts.moved_bytes, now);
+        let rate = self.rate.update(counts.moved_bytes, now);
         match &mut self.form {
-            ProgressStyle::Drawn(screen, bars) => match screen.look() {
+            ProgressStyle::Drawn(screen, bars) => match screen.update() {
                 _ if counts.has_ended => bars.clear(),
                 true => bars.draw(counts, rate, elapsed),
                 false => {}

@@ -1,11 +1,11 @@
-//! The rate of a transfer, as people are shown it: steady, and yet that of the last seconds.
+//! The rate of a transfer as it is shown: steady, and yet that of the last seconds.
 
 use std::time::Instant;
 
-/// The age, in seconds, at which a moment counts a tenth of the present one.
+/// The age, in seconds, at which a moment has a tenth of its weight.
 const TENTH_AFTER_SECONDS: f64 = 15.0;
 
-/// An average rate in which older moments count less.
+/// An exponentially weighted moving average of a rate.
 pub(super) struct RateMeter {
     start: Instant,
     last: Instant,
@@ -19,8 +19,8 @@ impl RateMeter {
         RateMeter { start: now, last: now, bytes: 0, average: 0.0 }
     }
 
-    /// The rate in bytes per second, when `bytes` have been moved in all. 0 at the start.
-    pub(super) fn of(&mut self, bytes: u64, now: Instant) -> f64 {
+    /// Returns the rate in bytes per second, given the total of `bytes` moved by now. 0 at the start.
+    pub(super) fn update(&mut self, bytes: u64, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.last).as_secs_f64();
         if seconds > 0.0 {
             let rate = bytes.saturating_sub(self.bytes) as f64 / seconds;
@@ -33,7 +33,7 @@ impl RateMeter {
     }
 }
 
-/// The share that all before the last `seconds` has in an average.
+/// The weight in the average of everything before the last `seconds`.
 fn weight(seconds: f64) -> f64 {
     0.1_f64.powf(seconds / TENTH_AFTER_SECONDS)
 }
@@ -50,18 +50,18 @@ mod tests {
     fn an_even_rate_is_known_at_once_and_a_pause_is_seen() {
         let mut now = Instant::now();
         let mut meter = RateMeter::new(now);
-        assert_eq!(meter.of(50, now), 0.0);
+        assert_eq!(meter.update(50, now), 0.0);
         let (mut bytes, mut rate) = (0, 0.0);
         for _ in 0..300 {
             (now, bytes) = (now + TICK, bytes + 1000);
-            rate = meter.of(bytes, now);
+            rate = meter.update(bytes, now);
             assert!((rate - 10_000.0).abs() < 1e-6, "{rate}");
         }
         // Asked again at the same time.
-        assert_eq!(meter.of(bytes, now), rate);
+        assert_eq!(meter.update(bytes, now), rate);
         for _ in 0..150 {
             now += TICK;
-            let next = meter.of(bytes, now);
+            let next = meter.update(bytes, now);
             assert!(next < rate, "{next} after {rate}");
             rate = next;
         }
@@ -72,8 +72,8 @@ mod tests {
     fn how_often_it_is_asked_makes_no_difference() {
         let start = Instant::now();
         let (mut often, mut seldom) = (RateMeter::new(start), RateMeter::new(start));
-        let rates = (1..=50).map(|tick| often.of(u64::from(tick) * 7, start + TICK * tick));
+        let rates = (1..=50).map(|tick| often.update(u64::from(tick) * 7, start + TICK * tick));
         let last = rates.last().unwrap();
-        assert!((last - seldom.of(350, start + TICK * 50)).abs() < 1e-9);
+        assert!((last - seldom.update(350, start + TICK * 50)).abs() < 1e-9);
     }
 }

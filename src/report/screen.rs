@@ -1,11 +1,12 @@
-//! The terminal, while it is ours to draw on: a process in the background writes lines only.
+//! The terminal that bars are drawn on, while this process is in its foreground; in the background it writes lines
+//! only.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-/// Where bars are drawn, and the lines between them. Clones share it.
+/// A terminal with bars and lines between them. Clones share it.
 #[derive(Clone)]
 pub(super) struct Screen {
     bars: MultiProgress,
@@ -14,7 +15,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// The terminal that stderr is, if it is one, and if bars are wanted.
+    /// Uses stderr, if it is a terminal and bars are wanted.
     pub(super) fn new(is_wanted: bool) -> Screen {
         let bars = MultiProgress::new();
         let is_terminal = is_wanted && !bars.is_hidden();
@@ -22,7 +23,7 @@ impl Screen {
         Screen { bars, is_terminal, is_drawn: Arc::default() }
     }
 
-    /// Whether bars are ever drawn.
+    /// True if bars may ever be drawn.
     pub(super) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
@@ -32,8 +33,9 @@ impl Screen {
         &self.bars
     }
 
-    /// Whether bars may be drawn now. Where they may not, none of ours is touched: what stands there belongs to another job.
-    pub(super) fn look(&self) -> bool {
+    /// Shows or hides the bars. Returns true if they may be drawn now; else the screen belongs to another job, and the
+    /// bars on it are left as they are.
+    pub(super) fn update(&self) -> bool {
         let is_ours = self.is_terminal && is_in_foreground();
         let mut is_drawn = self.is_drawn.lock().unwrap_or_else(PoisonError::into_inner);
         if *is_drawn != is_ours {
@@ -44,17 +46,18 @@ impl Screen {
         is_ours
     }
 
-    /// Writes something between the bars.
+    /// Runs `write`, which writes lines, while the bars are hidden.
     pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         if !self.is_terminal {
             return write();
         }
-        self.look();
+        self.update();
         self.bars.suspend(write)
     }
 }
 
-/// A terminal that is not this process's controlling one has no foreground for it: no other job draws there.
+/// True if this process is in the foreground of stderr's terminal. Always true if that is not its controlling terminal,
+/// where no other job draws.
 fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stderr()).map_or(true, |group| group == rustix::process::getpgrp())
 }

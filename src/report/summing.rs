@@ -1,24 +1,24 @@
-//! Lines about clients: those that come faster than anybody reads them are counted, by what they say.
+//! Lines about clients: of those with the same text the first are written, and the others counted.
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Report;
 
-/// Lines of one kind that are written before further ones are counted.
-const LINES: u64 = 5;
-/// How many kinds of lines are distinguished. A line may quote a client, so there may be any number of kinds.
-const KINDS: usize = 8;
-/// The same for all other kinds together: a session may have many files that fail, each with a line of its own.
-const OTHER_LINES: u64 = 1000;
+/// The number of lines of one kind that are written before further ones are counted.
+const MAX_LINES: u64 = 5;
+/// The number of kinds that are distinguished. A line may quote a client, so there may be any number of kinds.
+const MAX_KINDS: usize = 8;
+/// The number of lines of all other kinds together: a session may have many files that fail, each with its own line.
+const MAX_OTHER_LINES: u64 = 1000;
 
-/// The lines since counting began.
+/// The counts of lines since the last summary.
 pub(super) struct Summing {
     kinds: Mutex<Vec<LineKind>>,
     report: Report,
 }
 
-/// Lines with the same text, about any client. The last of [`KINDS`] has no text: it stands for all others.
+/// Lines with the same text, about any client. The last of [`MAX_KINDS`] has no text: it stands for all others.
 struct LineKind {
     text: Option<String>,
     lines: u64,
@@ -26,12 +26,12 @@ struct LineKind {
 
 impl LineKind {
     fn limit(&self) -> u64 {
-        if self.text.is_some() { LINES } else { OTHER_LINES }
+        if self.text.is_some() { MAX_LINES } else { MAX_OTHER_LINES }
     }
 }
 
 impl Summing {
-    /// `report` is for the sums.
+    /// Counts nothing yet. The sums are written to `report`.
     pub(super) fn new(report: Report) -> Summing {
         Summing { kinds: Mutex::default(), report }
     }
@@ -45,7 +45,7 @@ impl Summing {
         let mut kinds = self.kinds();
         let known = kinds.iter().position(|kind| kind.text.as_deref().is_none_or(|known| known == text));
         let index = known.unwrap_or_else(|| {
-            let is_last = kinds.len() + 1 == KINDS;
+            let is_last = kinds.len() + 1 == MAX_KINDS;
             kinds.push(LineKind { text: (!is_last).then(|| text.to_owned()), lines: 0 });
             kinds.len() - 1
         });
@@ -54,13 +54,13 @@ impl Summing {
         kind.lines <= kind.limit()
     }
 
-    /// True if something was said since.
+    /// True if there was a line since the last summary.
     pub(super) fn has_counted(&self) -> bool {
         !self.kinds().is_empty()
     }
 
-    /// Tells how many lines were left out, `within` which time if that is known, and begins anew. False if there were
-    /// none.
+    /// Writes how many lines were left out, and within which time if that is known. Then all counts are zero. False if
+    /// no line was left out.
     pub(super) fn write_sums(&self, within: Option<&dyn Display>) -> bool {
         let within = within.map_or_else(String::new, |time| format!(" within {time}"));
         let mut has_left_out = false;
@@ -68,8 +68,10 @@ impl Summing {
             if let Some(more @ 1..) = kind.lines.checked_sub(kind.limit()) {
                 has_left_out = true;
                 match kind.text {
-                    Some(text) => self.report.named(format_args!("and {more} more{within}: {text}")),
-                    None => self.report.named(format_args!("and {more} more{within}, of other kinds")),
+                    Some(text) => self.report.write_prefixed(format_args!("and {more} more{within}: {text}")),
+                    None => {
+                        self.report.write_prefixed(format_args!("and {more} more{within}, of other kinds"))
+                    }
                 }
             }
         }

@@ -117,7 +117,7 @@ impl RelayPlan {
                     let report = begin(&transport);
                     Ok(match &partner {
                         Partner::Stdio(side) => {
-                            Box::new(side.join(transport, &report, &io, now)?) as Box<dyn Session>
+                            Box::new(side.relay_to(transport, &report, &io, now)?) as Box<dyn Session>
                         }
                         Partner::Program(program, rules, tools) => {
                             let what = (&**program, *rules, tools);
@@ -135,7 +135,7 @@ impl RelayPlan {
             Ok(Box::new(Connecting::new(Early::new(&stdio, &first, dial), move |transport, now: Instant| {
                 let report = begin(&transport);
                 let local = (FromFirst::new(&stdio, &first), kind);
-                side.join_to(local, transport, &report, now)
+                side.relay_between(local, transport, &report, now)
             })))
         })?;
         let result = reactor.run();

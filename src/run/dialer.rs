@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls::ClientTlsPlan;
+
 use crate::error::Error;
 use crate::net::connecting::Connect;
 use crate::net::endpoint::Endpoint;
@@ -20,13 +22,17 @@ pub(crate) struct ConnectorPlan {
     /// The file of `--proxy-password-file`.
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) local: LocalEnd,
+    pub(crate) tls: Option<ClientTlsPlan>,
 }
 
 impl ConnectorPlan {
-    /// Reads the passwords of the proxies.
+    /// Reads the passwords of the proxies, and the files of TLS.
     pub(crate) fn connector(&self) -> Result<Connector, Error> {
         let route = self.route.clone().map(|route| route.with_passwords(self.password_file.as_deref()));
-        Ok(Connector::new(self.endpoint.clone(), route.transpose()?, self.local.clone()))
+        let connector = Connector::new(self.endpoint.clone(), route.transpose()?, self.local.clone());
+        let Some(plan) = &self.tls else { return Ok(connector) };
+        let host = plan.server_name.clone().or_else(|| self.endpoint.certified_host());
+        Ok(connector.with_tls(plan.load()?, host.unwrap_or_default()))
     }
 }
 

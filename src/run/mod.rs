@@ -6,6 +6,7 @@ pub mod download;
 pub mod http_hello;
 pub mod retry;
 pub mod serve;
+pub(crate) mod tls;
 pub mod udp_listen;
 pub mod udp_send;
 pub mod upload;

@@ -73,7 +73,7 @@ impl RetryLimits {
             let Err(error) = try_once(&run_state) else { break };
             let Some(pause) = tries.failed(error.retry(), run_state.take_moved()) else { return Err(error) };
             let (shown, all) = (humantime::format_duration(pause), self.retries);
-            report.again(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
+            report.retry(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
             wait(pause, signals)?;
         }
         Ok(())

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::mode::{Mode, SocksPlan, TransferPlan};
+use super::tls::ServerTlsPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::SocketOptions;
-use crate::net::reactor::{Io, Work};
+use crate::net::reactor::{Io, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::proxy::handshake::Users;
@@ -25,11 +26,11 @@ use crate::relay::modes::exec_socket::ExecSocket;
 use crate::relay::modes::forward::Forward;
 use crate::relay::modes::hub::Hub;
 use crate::relay::modes::keep_open;
-use crate::relay::modes::per_client::{Client, PerClient};
-use crate::relay::modes::reply::{Answer, Reply};
+use crate::relay::modes::per_client::{PerClient, RelayClient};
+use crate::relay::modes::reply::{ReplySession, ReplySource};
 use crate::relay::modes::single_client::SingleClient;
-use crate::relay::modes::socks::{Rules, Socks};
-use crate::relay::modes::stdio_client::Ways;
+use crate::relay::modes::socks::{ProxyRules, Socks};
+use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
@@ -65,6 +66,7 @@ pub struct Plan {
     pub(crate) rate: Option<u64>,
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
+    pub(crate) tls: Option<ServerTlsPlan>,
     pub(crate) mode: Mode,
 }
 
@@ -87,12 +89,12 @@ impl TransferPlan {
 
 impl SocksPlan {
     /// Reads the files of users and targets.
-    fn load(&self) -> Result<Rules, Error> {
+    fn load(&self) -> Result<ProxyRules, Error> {
         let users = self.users.as_ref().map(|path| {
             let users = Users::parse(&bytes_of(path, "--socks-users")?);
             users.map(Rc::new).map_err(|fault| Error::new(Exit::Usage, format!("--socks-users: {fault}")))
         });
-        Ok(Rules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
+        Ok(ProxyRules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
     }
 }
 
@@ -134,16 +136,21 @@ impl Server<'_> {
     /// Serves each client by its own session.
     fn each<F>(self, make: F) -> Result<(), Error>
     where
-        F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> + 'static,
+        F: FnMut(RelayClient) -> Result<Box<dyn CountedSession>, Error> + 'static,
     {
         let tools = Tools::new(&self.records, self.report)?;
         self.open(|io, terms| Ok(PerClient::new(io, terms, tools, make)))
     }
 
     /// Serves clients that share stdin and stdout.
-    fn keep_open(self, hub: Hub, manners: SubscriberOptions, ways: Ways) -> Result<(), Error> {
+    fn keep_open(
+        self,
+        hub: Hub,
+        manners: SubscriberOptions,
+        directions: StdioDirections,
+    ) -> Result<(), Error> {
         let tools = Tools::new(&self.records, self.report)?;
-        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, ways)
+        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, directions)
     }
 }
 
@@ -165,6 +172,7 @@ impl Plan {
             access: self.access.load()?,
             access_sources: self.access,
             terms,
+            tls: self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -174,10 +182,10 @@ impl Plan {
             }
             Mode::Transfer(plan) => transfer(server, &plan),
             Mode::Echo => server.each(|client| Ok(Box::new(Echo::new(client)))),
-            Mode::Discard => server.each(|client| Ok(Box::new(Reply::discard(client)))),
+            Mode::Discard => server.each(|client| Ok(Box::new(ReplySession::discard(client)))),
             Mode::Reply(text) => {
-                let answer = Answer::read(&text)?;
-                server.each(move |client| Ok(Box::new(Reply::new(client, &answer)?)))
+                let answer = ReplySource::read(&text)?;
+                server.each(move |client| Ok(Box::new(ReplySession::new(client, &answer)?)))
             }
             Mode::Forward(destination) => {
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
@@ -200,22 +208,21 @@ impl Plan {
                 }
                 let hub = Hub::new(slow);
                 let manners =
-                    SubscriberOptions { hearers: Audience::Others, words: labelling, closes_at_eof: true };
+                    SubscriberOptions { audience: Audience::Others, labelling, closes_at_eof: true };
                 server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
             }
             Mode::Broker { slow, labelling, joins: true } => {
                 check_stdout()?;
-                let manners =
-                    SubscriberOptions { hearers: Audience::All, words: labelling, closes_at_eof: true };
-                server.keep_open(Hub::new(slow), manners, Ways { reads: true, writes: true })
+                let manners = SubscriberOptions { audience: Audience::All, labelling, closes_at_eof: true };
+                server.keep_open(Hub::new(slow), manners, StdioDirections { reads: true, writes: true })
             }
-            Mode::KeepOpen { slow, labelling, ways } => {
-                if ways.writes {
+            Mode::KeepOpen { slow, labelling, directions } => {
+                if directions.writes {
                     check_stdout()?;
                 }
-                let hearers = if ways.writes { Audience::Output } else { Audience::None };
-                let manners = SubscriberOptions { hearers, words: labelling, closes_at_eof: false };
-                server.keep_open(Hub::new(slow), manners, ways)
+                let audience = if directions.writes { Audience::Output } else { Audience::None };
+                let manners = SubscriberOptions { audience, labelling, closes_at_eof: false };
+                server.keep_open(Hub::new(slow), manners, directions)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
                 server.open(|io, terms| Ok(ExecSocket::new(io, terms, program)))
@@ -253,7 +260,7 @@ impl Plan {
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
-    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
+    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
@@ -265,7 +272,7 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // After the only session there is nothing left to clean up.
     if is_stopped || !plan.once {
-        running.await_end_within(STOP_LIMIT);
+        running.wait_within(STOP_LIMIT);
     }
     result
 }

@@ -66,9 +66,10 @@ impl Plan {
                 Responder::new(answers, self.reply_limits, output.is_typed(), (&io, report), &sockets)?;
             let lists = AccessLists::new(&self.access, self.limits.count.is_some(), (&io, signals))?;
             for socket in &sockets {
-                report.listening(socket.name());
+                report.listening(socket.local_address());
             }
-            let bound = sockets.iter().filter_map(|socket| socket.name().to_name().address()).collect();
+            let bound =
+                sockets.iter().filter_map(|socket| socket.local_address().to_name().address()).collect();
             invite(bound, &self.endpoints, "sendall udp-send ADDR", report);
             _ready = notify_ready(report);
             Ok(Listening::new(sockets, output, self.limits, (access, lists), responder, report.clone(), now))

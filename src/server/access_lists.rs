@@ -48,13 +48,14 @@ impl AccessLists {
                     .map_err(|error| report.warning(error))
                     .ok();
             } else {
-                report
-                    .say("SIGHUP: there is nothing to read again: no --allow or --deny has a file or a name");
+                report.info(
+                    "SIGHUP: there is nothing to read again: no --allow or --deny has a file or a name",
+                );
             }
         }
         match read?.and_then(|access| access) {
             Ok(access) => {
-                report.say("access lists were read again");
+                report.info("access lists were read again");
                 Some(access)
             }
             Err(error) => {

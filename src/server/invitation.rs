@@ -17,16 +17,17 @@ pub(crate) fn invite(bound: Vec<SocketAddr>, endpoints: &[Endpoint], command: &s
     match reach(bound) {
         Some(Reach::Address(address)) => {
             let command = command.replace("ADDR", &address.to_string());
-            report.say(format_args!("on another machine: {command}"));
+            report.info(format_args!("on another machine: {command}"));
         }
         Some(Reach::Port(port)) => {
             let command = command.replace("ADDR", &format!("HOST:{port}"));
-            report
-                .say(format_args!("on another machine, with this one's name or address for HOST: {command}"));
+            report.info(format_args!(
+                "on another machine, with this one's name or address for HOST: {command}"
+            ));
         }
         None if *endpoints == [Endpoint::transfers_here()] => {
             let command = command.replace("ADDR", &format!("localhost:{TRANSFER_PORT}"));
-            report.say(format_args!("on this machine: {command}; for others, listen on :{TRANSFER_PORT}"));
+            report.info(format_args!("on this machine: {command}; for others, listen on :{TRANSFER_PORT}"));
         }
         None => {}
     }

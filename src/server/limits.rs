@@ -22,7 +22,7 @@ pub(crate) enum OverloadPolicy {
 pub(crate) struct ClientLimits {
     /// Clients at the same time.
     pub(crate) max_clients: usize,
-    /// The number that the user typed, if there are not enough descriptors for it.
+    /// The number that was typed (for transfers the default, too), if there are not enough descriptors for it.
     pub(crate) requested_max_clients: Option<usize>,
     /// What happens to clients over `max_clients`.
     pub(crate) overload: OverloadPolicy,

@@ -10,3 +10,4 @@ pub(crate) mod option_files;
 pub(crate) mod places;
 pub(crate) mod proxy_header_gate;
 pub(crate) mod setup;
+pub(crate) mod tls_gate;

@@ -4,6 +4,7 @@ use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
 use super::admission::AccessSources;
 use super::client_session::SessionLimits;
 use super::invitation::invite;
+use super::tls_gate::{TlsGate, TlsTerms};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -11,7 +12,7 @@ use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
 use crate::net::listen::{Listener, listen_with};
 use crate::net::options::SocketOptions;
-use crate::net::reactor::{Io, Reactor};
+use crate::net::reactor::{Io, Reactor, Session};
 use crate::net::signals::Signals;
 use crate::report::Report;
 
@@ -34,6 +35,7 @@ pub(crate) struct ServerSetup {
     pub(crate) access: Access,
     pub(crate) access_sources: AccessSources,
     pub(crate) terms: ClientOptions,
+    pub(crate) tls: Option<TlsTerms>,
 }
 
 impl ServerSetup {
@@ -58,7 +60,15 @@ impl ServerSetup {
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             let handler = handler(&io, self.terms)?;
             _ready = notify_ready(report);
-            Acceptor::new(listeners, self.limits, (self.access, lists), (&io, report), handler)
+            let (access, context) = ((self.access, lists), (&io, report));
+            Ok(match self.tls {
+                Some(tls) => {
+                    let handler = TlsGate::new(handler, tls, &io);
+                    Box::new(Acceptor::new(listeners, self.limits, access, context, handler)?)
+                        as Box<dyn Session>
+                }
+                None => Box::new(Acceptor::new(listeners, self.limits, access, context, handler)?),
+            })
         })?;
         reactor.run()
     }

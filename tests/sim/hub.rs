@@ -11,14 +11,14 @@ use sendall::net::rate::Limited;
 use sendall::net::reactor::{Context, Session, Status, WakeList};
 use sendall::net::stream::FdKind;
 use sendall::relay::modes::hub::{CloseOnDrop, Hub, Slow};
-use sendall::relay::modes::stdio_client::{StdioClient, Ways};
-use sendall::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions, Words};
+use sendall::relay::modes::stdio_client::{StdioClient, StdioDirections};
+use sendall::relay::modes::subscriber::{Audience, Labelling, Subscriber, SubscriberOptions};
 
 use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 160;
-const MOST_EVENTS: usize = 400_000;
+const MAX_EVENTS: usize = 400_000;
 /// The number of stdin and stdout among the sessions; clients follow.
 const STDIO: usize = 0;
 
@@ -42,8 +42,8 @@ struct World {
     seed: u64,
     random: Random,
     slow: Slow,
-    manners: SubscriberOptions,
-    ways: Option<Ways>,
+    options: SubscriberOptions,
+    directions: Option<StdioDirections>,
     /// Stdin has an end that clients are told.
     tells_end: bool,
     hub: Hub,
@@ -61,9 +61,9 @@ struct World {
 }
 
 /// What number `speaker` says: its bytes, or its lines, can be told from those of others.
-fn script(random: &mut Random, words: Words, speaker: usize, longest: usize) -> Vec<u8> {
+fn script(random: &mut Random, labelling: Labelling, speaker: usize, longest: usize) -> Vec<u8> {
     let length = random.below(longest + 1);
-    if words == Words::Raw {
+    if labelling == Labelling::Raw {
         let mark = (speaker << 4) as u8;
         let bytes = (0..length.div_ceil(8)).flat_map(|_| random.next().to_le_bytes());
         return bytes.take(length).map(|byte| mark | byte & 15).collect();
@@ -84,20 +84,21 @@ impl World {
         let mut random = Random::new(seed);
         let now = Instant::now();
         let slow = [Slow::Drop, Slow::Wait, Slow::Cut][random.below(3)];
-        let words = [Words::Raw, Words::Raw, Words::Labelled, Words::Chat][random.below(4)];
-        let ways = Ways { reads: random.chance(70), writes: random.chance(70) };
-        let keeps_open = if ways.writes { Audience::Output } else { Audience::None };
-        let (hearers, ways) = match random.below(3) {
+        let labelling =
+            [Labelling::Raw, Labelling::Raw, Labelling::Labelled, Labelling::Chat][random.below(4)];
+        let directions = StdioDirections { reads: random.chance(70), writes: random.chance(70) };
+        let keeps_open = if directions.writes { Audience::Output } else { Audience::None };
+        let (audience, directions) = match random.below(3) {
             0 => (Audience::Others, None),
-            1 => (Audience::All, Some(Ways { reads: true, writes: true })),
-            _ => (keeps_open, Some(ways)),
+            1 => (Audience::All, Some(StdioDirections { reads: true, writes: true })),
+            _ => (keeps_open, Some(directions)),
         };
-        let is_broker = matches!(hearers, Audience::All | Audience::Others);
+        let is_broker = matches!(audience, Audience::All | Audience::Others);
         let longest = [0, 100, 20_000, 250_000, 250_000][random.below(5)];
         let count = 2 + random.below(4);
         let parties = (0..count).map(|number| {
             let mut end = End::new(&mut random, 0);
-            end.script = script(&mut random, words, number, longest);
+            end.script = script(&mut random, labelling, number, longest);
             end.capacity = 1000 + random.below(60_000);
             end.resets_on_close = true;
             Party {
@@ -115,8 +116,8 @@ impl World {
         World {
             seed,
             slow,
-            manners: SubscriberOptions { hearers, words, closes_at_eof: is_broker },
-            ways,
+            options: SubscriberOptions { audience, labelling, closes_at_eof: is_broker },
+            directions,
             tells_end: false,
             hub: Hub::new(slow),
             closing: None,
@@ -134,19 +135,19 @@ impl World {
     /// The standard streams take part, and the door is opened.
     fn open(&mut self) {
         self.closing = Some(CloseOnDrop::new(&self.hub));
-        let Some(ways) = self.ways else { return };
+        let Some(directions) = self.directions else { return };
         let kind = [FdKind::Pipe, FdKind::Terminal, FdKind::Null][self.random.below(3)];
         let count = self.parties.len();
         let party = &mut self.parties[STDIO];
-        if kind == FdKind::Null || !ways.reads {
+        if kind == FdKind::Null || !directions.reads {
             party.stream.get().script.clear();
         }
         // A terminal may have nothing more to say, and no end.
         party.stream.get().ends = kind == FdKind::Pipe;
         let hub = (&self.hub, self.wake_list.waker(STDIO));
-        let stdio = StdioClient::of(party.stream.clone(), kind, hub, self.manners, ways);
-        self.tells_end = stdio.input_can_end() && self.manners.hearers != Audience::All;
-        self.manners.closes_at_eof |= !stdio.input_can_end();
+        let stdio = StdioClient::of(party.stream.clone(), kind, hub, self.options, directions);
+        self.tells_end = stdio.input_can_end() && self.options.audience != Audience::All;
+        self.options.closes_at_eof |= !stdio.input_can_end();
         party.session = Some(Box::new(stdio));
         party.has_joined = true;
         party.joined_at = vec![0; count];
@@ -163,7 +164,7 @@ impl World {
         let party = &mut self.parties[number];
         let peer = Limited::new(party.stream.clone(), self.now);
         let (waker, name) = (self.wake_list.waker(number), format!("c{number}"));
-        let subscriber = Subscriber::join(peer, waker, name, &self.hub, self.manners);
+        let subscriber = Subscriber::join(peer, waker, name, &self.hub, self.options);
         party.session = Some(Box::new(subscriber));
         (party.has_joined, party.joined_at) = (true, said);
         Some(number)
@@ -259,7 +260,7 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     world.open();
     let mut ready = BTreeSet::from([STDIO]);
-    for _ in 0..MOST_EVENTS {
+    for _ in 0..MAX_EVENTS {
         // In any order, as far as the reactor's books go.
         if let Some(number) = ready.iter().copied().nth(world.random.below(ready.len().max(1))) {
             ready.remove(&number);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Context, Session, Status};
 use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
-use sendall::proto::relay::farewell::{PAUSE_OF_A_TALKER, SHORTEST_PAUSE};
+use sendall::proto::relay::half_close_timer::{PAUSE_AFTER_DATA, SHORTEST_PAUSE};
 use sendall::relay::session::Relay;
 use sendall::report::{Level, Report};
 
@@ -19,9 +19,9 @@ use world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 300;
 /// Far more than any world needs.
-const MOST_EVENTS: usize = 4_000_000;
+const MAX_EVENTS: usize = 4_000_000;
 /// What a relay may hold: its buffer.
-const MOST_HELD_BYTES: usize = 256 << 10;
+const MAX_HELD_BYTES: usize = 256 << 10;
 
 struct World {
     seed: u64,
@@ -29,7 +29,8 @@ struct World {
     local: End,
     peer: End,
     rules: Ending,
-    resets: bool,
+    /// The peer may become this.
+    fault: Option<Fate>,
     idle_timeout: Option<Duration>,
     now: Instant,
     /// When something last came from the peer.
@@ -76,15 +77,20 @@ impl World {
         let now = Instant::now();
         World {
             seed,
-            local,
-            peer,
             rules: Ending { input, end_when, half_close, linger },
-            resets: random.chance(30),
+            fault: match random.below(10) {
+                0..=2 => Some(Fate::Reset),
+                // One that never ends would be waited for.
+                3 | 4 if peer.ends => Some(Fate::Deaf),
+                _ => None,
+            },
             idle_timeout: random.chance(20).then(|| Duration::from_secs(60)),
             // The one look at the real clock: a base for offsets, since an Instant cannot be made up.
             now,
             talked_at: now,
             pauses_until: now,
+            local,
+            peer,
             random,
         }
     }
@@ -141,12 +147,12 @@ use shared::Shared;
 #[derive(Debug)]
 struct Outcome {
     result: Result<(), Error>,
-    was_reset: bool,
+    had_fault: bool,
 }
 
 fn run(mut world: World) {
     let seed = world.seed;
-    let (resets, rules) = (world.resets, world.rules);
+    let (fault, rules) = (world.fault, world.rules);
     let local = Shared::new(std::mem::replace(&mut world.local, End::new(&mut Random::new(0), 0)));
     let peer = Shared::new(std::mem::replace(&mut world.peer, End::new(&mut Random::new(0), 0)));
     let report = Report::new(Level::Quiet, sendall::net::reactor::read_clock);
@@ -155,12 +161,16 @@ fn run(mut world: World) {
     let (local, peer) = (local.get(), peer.get());
     match &outcome.result {
         Ok(()) => {
-            assert!(!outcome.was_reset, "seed {seed}: success after a reset");
+            let is_reset = outcome.had_fault && fault == Some(Fate::Reset);
+            assert!(!is_reset, "seed {seed}: success after a reset");
             check_success(&world, &local, &peer);
         }
         Err(error) => {
-            assert!(resets && outcome.was_reset, "seed {seed}: {error}: {rules:?}\n{local:?}\n{peer:?}");
+            assert!(outcome.had_fault, "seed {seed}: {error}: {rules:?}\n{local:?}\n{peer:?}");
             assert_eq!(error.exit(), Exit::Lost, "seed {seed}: {error}");
+            if fault == Some(Fate::Deaf) {
+                assert_eq!(local.written, peer.script, "seed {seed}: what the peer still sent");
+            }
         }
     }
     for (from, to) in [(&local, &peer), (&peer, &local)] {
@@ -188,16 +198,16 @@ fn check_success(world: &World, local: &End, peer: &End) {
 /// Turns the relay's wheel and the world's by turns until the relay is over.
 fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, peer: &Shared) -> Outcome {
     let seed = world.seed;
-    let mut was_reset = false;
-    for _ in 0..MOST_EVENTS {
+    let mut had_fault = false;
+    for _ in 0..MAX_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let had_end = peer.get().half_closes > 0;
         let status = relay.advance(Context { now: world.now, budget_bytes });
         check_bounds(seed, &local.get(), &peer.get());
         check_half_close(world, &local.get(), &peer.get(), had_end);
         match status {
-            Err(error) => return Outcome { result: Err(error), was_reset },
-            Ok(Status::Done | Status::RunOver) => return Outcome { result: Ok(()), was_reset },
+            Err(error) => return Outcome { result: Err(error), had_fault },
+            Ok(Status::Done | Status::RunOver) => return Outcome { result: Ok(()), had_fault },
             Ok(Status::Again) => {
                 // Often the reactor comes back before anything has happened.
                 if world.random.chance(50) {
@@ -215,14 +225,17 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
         }
         // The time after the peer's end is short: it gets its share of resets all the same.
         let percent = if peer.get().end_read { 30 } else { 2 };
-        if world.resets && peer.get().fate == Fate::Well && world.random.chance(percent) {
-            peer.get().fate = Fate::Reset;
-            was_reset = true;
+        if let Some(fault) = world.fault
+            && !had_fault
+            && world.random.chance(percent)
+        {
+            peer.get().fate = fault;
+            had_fault = true;
             continue;
         }
         happen(world, relay, local, peer);
     }
-    panic!("seed {seed}: not over after {MOST_EVENTS} events, {:?}", world.rules);
+    panic!("seed {seed}: not over after {MAX_EVENTS} events, {:?}", world.rules);
 }
 
 /// Something happens outside, in an order that the seed decides; if nothing can, time passes.
@@ -260,7 +273,7 @@ fn happen(world: &mut World, relay: &Relay<Shared, Shared>, local: &Shared, peer
 fn check_bounds(seed: u64, local: &End, peer: &End) {
     for (from, to) in [(local, peer), (peer, local)] {
         let held = from.read - to.written.len();
-        assert!(held <= MOST_HELD_BYTES, "seed {seed}: {held} bytes held");
+        assert!(held <= MAX_HELD_BYTES, "seed {seed}: {held} bytes held");
     }
 }
 
@@ -286,7 +299,7 @@ fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
 fn check_manners(world: &World, local: &End, peer: &End) {
     let (seed, silence) = (world.seed, world.now - world.talked_at);
     let round_trips = 4 * peer.round_trip.unwrap_or_default();
-    let pause = if peer.read > 0 { PAUSE_OF_A_TALKER + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
+    let pause = if peer.read > 0 { PAUSE_AFTER_DATA + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
     assert!(
         silence >= pause,
         "seed {seed}: a half-close after a silence of {silence:?}, and due was {pause:?}"

@@ -7,18 +7,18 @@ use sendall::net::reactor::{Context, Session, Status};
 use sendall::net::stream::Stream;
 use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use sendall::proto::relay::message::{Encoder, Framing, Split};
-use sendall::relay::options::{FrameIn, FrameOut};
+use sendall::relay::options::{InputSplit, OutputFormat};
 use sendall::relay::session::Relay;
-use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
+use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, TelnetFilters, ToCrlf};
 use sendall::report::{Level, Report};
 
 use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 400;
-const MOST_EVENTS: usize = 200_000;
+const MAX_EVENTS: usize = 200_000;
 /// What a relay and its tools may hold between reading and writing: the relay's buffer, and two chunks.
-const MOST_HELD_BYTES: usize = (256 + 2 * 64) << 10;
+const MAX_HELD_BYTES: usize = (256 + 2 * 64) << 10;
 const MAX_MESSAGE: u64 = 700;
 const DELAY: Duration = Duration::from_millis(70);
 const FRAMINGS: [Framing; 6] =
@@ -178,12 +178,12 @@ impl World {
             Tool::Crlf => (Box::new(Filtered::new(local, ToCrlf::default(), now)), Box::new(peer)),
             Tool::Delay => (Box::new(LineDelay::new(local, DELAY, now)), Box::new(peer)),
             Tool::Telnet => {
-                let telnet = Telnet::new(self.rules, true);
+                let telnet = TelnetFilters::new(self.rules, true);
                 (telnet.local(local, now), telnet.peer(peer, now))
             }
             Tool::Frame(framing) => {
-                let decoding = Decoding::new(framing, FrameOut::Line, MAX_MESSAGE);
-                let encoding = Encoding::new(framing, FrameIn::Lines, MAX_MESSAGE, false);
+                let decoding = Decoding::new(framing, OutputFormat::Line, MAX_MESSAGE);
+                let encoding = Encoding::new(framing, InputSplit::Lines, MAX_MESSAGE, false);
                 (Box::new(Filtered::new(local, encoding, now)), Box::new(Filtered::new(peer, decoding, now)))
             }
         };
@@ -230,7 +230,7 @@ impl World {
         assert!(self.refusals.starts_with(&refusals), "seed {seed}: other refusals");
         assert!(self.received.starts_with(&local.written), "seed {seed}: other bytes to stdout");
         let held = (local.read + refusals.len()).saturating_sub(peer.written.len());
-        assert!(held <= MOST_HELD_BYTES, "seed {seed}: {held} bytes held");
+        assert!(held <= MAX_HELD_BYTES, "seed {seed}: {held} bytes held");
         if peer.half_closes > 0 && peer.fate == Fate::Well {
             assert!(local.end_read && data == self.sent, "seed {seed}: a half-close before the last byte");
         }
@@ -272,7 +272,7 @@ fn run(seed: u64) {
     let mut relay = world.relay(&local, &peer);
     let start = world.now;
     let mut was_reset = false;
-    for event in 0..MOST_EVENTS {
+    for event in 0..MAX_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let status = relay.advance(Context { now: world.now, budget_bytes });
         let deadline = relay.deadline();

@@ -11,9 +11,9 @@ use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 400;
-const MOST_EVENTS: usize = 200_000;
+const MAX_EVENTS: usize = 200_000;
 /// What one direction may hold: its buffer.
-const MOST_HELD_BYTES: usize = 256 << 10;
+const MAX_HELD_BYTES: usize = 256 << 10;
 /// What passes a limit of the rate at once.
 const BURST: Duration = Duration::from_millis(200);
 
@@ -75,7 +75,7 @@ impl World {
             assert_eq!(sink.written[..told], preface[..told], "seed {seed}: what stands before the bytes");
             let passed = sink.written.len() - told;
             assert_eq!(sink.written[told..], source.script[..passed], "seed {seed}: other bytes");
-            assert!(source.read - passed <= MOST_HELD_BYTES || !self.is_well(), "seed {seed}: too much held");
+            assert!(source.read - passed <= MAX_HELD_BYTES || !self.is_well(), "seed {seed}: too much held");
             if sink.half_closes > 0 {
                 assert!(source.end_arrived, "seed {seed}: a half-close that nobody has made");
                 assert_eq!(passed, source.script.len(), "seed {seed}: a half-close before the last byte");
@@ -181,7 +181,7 @@ fn run(seed: u64) {
     let mut tunnel = Tunnel::of(client, world.target.clone(), "it".to_owned());
     tunnel.send_first_to_target(&world.to_target);
     tunnel.send_first_to_client(&world.to_client);
-    for event in 0..MOST_EVENTS {
+    for event in 0..MAX_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let status = tunnel.advance(Context { now: world.now, budget_bytes });
         // To compare all of it each time would take its time.

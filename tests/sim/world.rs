@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use sendall::net::stream::{SocketState, Stream};
-use sendall::proto::relay::farewell::Delivery;
+use sendall::proto::relay::half_close_timer::Delivery;
 
 /// splitmix64: small, seeded, the same everywhere.
 pub(crate) struct Random(u64);

@@ -8,8 +8,8 @@ use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, EndpointUse};
-use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::Words;
+use crate::relay::modes::stdio_client::StdioDirections;
+use crate::relay::modes::subscriber::Labelling;
 use crate::run::serve::mode::{Mode, TransferPlan};
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
 use crate::server::client_session::SessionLimits;
@@ -46,8 +46,8 @@ const MODES: &[ServeMode] = &[
         plan: |args| {
             let mode = Mode::KeepOpen {
                 slow: args.mode.slow,
-                labelling: if args.mode.label { Words::Labelled } else { Words::Raw },
-                ways: Ways { reads: !args.relay.recv_only, writes: !args.relay.send_only },
+                labelling: if args.mode.label { Labelling::Labelled } else { Labelling::Raw },
+                directions: StdioDirections { reads: !args.relay.recv_only, writes: !args.relay.send_only },
             };
             args.mode.keep_open.then_some(Ok(mode))
         },
@@ -57,7 +57,7 @@ const MODES: &[ServeMode] = &[
         relay_options: Some(&[RECORDS]),
         plan: |args| {
             args.mode.broker.then(|| {
-                let labelling = if args.mode.chat { Words::Chat } else { Words::Raw };
+                let labelling = if args.mode.chat { Labelling::Chat } else { Labelling::Raw };
                 Ok(Mode::Broker { slow: args.mode.slow, labelling, joins: args.mode.join })
             })
         },
@@ -110,13 +110,17 @@ impl ServeArgs {
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
         let mode = self.mode()?;
+        let tls = self.tls.plan(self.handshake_timeout());
+        if tls.is_some() {
+            self.check_tls(&endpoints, &mode)?;
+        }
         let mut limits = match mode.serves_many() {
             true => self.limits.for_many_clients(mode.is_costly()),
             false => self.limits.for_single_client()?,
         };
         if self.limits.accept_proxy_protocol {
             limits.proxy_header_timeout = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
-        } else if !mode.has_handshake() {
+        } else if !mode.has_handshake() && tls.is_none() {
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
                 return Err(Error::new(Exit::Usage, text));
@@ -143,8 +147,27 @@ impl ServeArgs {
             rate: relay.limit_rate,
             socket,
             records: relay.records,
+            tls,
             mode,
         })
+    }
+
+    /// Fails where there is no TLS.
+    fn check_tls(&self, endpoints: &[Endpoint], mode: &Mode) -> Result<(), Error> {
+        let text = match mode {
+            Mode::Transfer(_) => "--tls is for raw streams: leave it out with --store and --share",
+            Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
+                "--exec-socket gives the process the socket itself: type --exec for a process behind --tls"
+            }
+            _ if !endpoints
+                .iter()
+                .all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_))) =>
+            {
+                "--tls is for TCP: leave it out with Unix sockets"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(Exit::Usage, text))
     }
 
     /// The command that a client types, with ADDR for the address. Empty if clients connect through a proxy.

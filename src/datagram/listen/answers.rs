@@ -131,7 +131,9 @@ impl Responder {
     /// That socket cannot reach the peer that was named.
     pub(crate) fn set_socket(&mut self, index: usize, socket: &DatagramSocket) -> Result<(), Error> {
         if let Some(line_input) = &mut self.line_input {
-            if let Some(named) = line_input.named().filter(|named| !named.is_alike(socket.name())) {
+            if let Some(named) =
+                line_input.named().filter(|named| !named.is_same_family(socket.local_address()))
+            {
                 let why = "with --connected, a peer of another family came first";
                 return Err(Error::new(Exit::NoConnection, format!("cannot send to {named}: {why}")));
             }
@@ -171,7 +173,7 @@ impl Responder {
         self.guard.on_datagram(peer, datagram.payload, now);
         let allowed = self.guard.allow_answer(peer, answer.len(), now);
         self.guard.drop_credit(peer);
-        let why = match (datagram.peer.unanswerable(socket.name(), datagram.local), allowed) {
+        let why = match (datagram.peer.no_reply_reason(socket.local_address(), datagram.local), allowed) {
             (Some(why), _) => why,
             (None, Err(reason)) => reason_text(reason),
             (None, Ok(())) => return self.outbox.push(peer, datagram.local, answer),
@@ -180,13 +182,13 @@ impl Responder {
     }
 
     pub(crate) fn is_worth_a_send(&self) -> bool {
-        self.outbox.is_worth_a_send()
+        self.outbox.is_large()
     }
 
     /// Sends the answers to the datagrams of a socket since the last call.
     pub(crate) fn send(&mut self, socket: &DatagramSocket) {
         let mut outbox = std::mem::take(&mut self.outbox);
-        socket.send_answers(&mut outbox, |peer, result| {
+        socket.send_replies(&mut outbox, |peer, result| {
             self.count(peer, result.map_err(|error| error.to_string()));
         });
         self.outbox = outbox;
@@ -222,7 +224,7 @@ impl Responder {
             let allowed =
                 self.guard.allow_answer(peer, answer.len(), now).map_err(|why| reason_text(why).to_owned());
             let send = |()| {
-                sockets[route.socket].answer(peer, route.local, answer).map_err(|error| error.to_string())
+                sockets[route.socket].reply(peer, route.local, answer).map_err(|error| error.to_string())
             };
             self.count(peer, allowed.and_then(send).map(|()| answer.len()));
         });
@@ -270,7 +272,7 @@ impl Responder {
     }
 
     fn may_be_answered(&mut self, datagram: &Datagram<'_>, socket: &DatagramSocket) -> bool {
-        let why = datagram.peer.unanswerable(socket.name(), datagram.local);
+        let why = datagram.peer.no_reply_reason(socket.local_address(), datagram.local);
         if let Some(why) = why {
             self.count(&datagram.peer, Err(why.into()));
         }
@@ -290,7 +292,7 @@ impl Responder {
             self.send_line((peer, is_named), line, &sockets[index], now)
         })?;
         if line_input.waits_for_a_peer() && self.reported.insert(NO_PEER_YET.into()) {
-            self.report.say(NO_PEER_YET);
+            self.report.info(NO_PEER_YET);
         }
         let socket = line_input.socket().filter(|_| typed == LineProgress::Ended);
         self.line_input = Some(line_input);

@@ -178,7 +178,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
 /// Resolves the address of `--to`, and returns it with the index of a socket of its family.
 pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
     for peer in addresses_of(to, None)? {
-        if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
+        if let Some(index) = sockets.iter().position(|socket| socket.local_address().is_same_family(&peer)) {
             let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
             sockets[index].enable_icmp_errors().map_err(failed)?;
             return Ok((peer, index));

@@ -98,8 +98,9 @@ impl Processes {
                     "there are already processes for the maximum number of peers (see --max-peers)".into()
                 );
             }
-            let worker =
-                self.start(peer, local.name(), route, now).map_err(|error: Error| error.to_string())?;
+            let worker = self
+                .start(peer, local.local_address(), route, now)
+                .map_err(|error: Error| error.to_string())?;
             self.by_peer.insert(peer.clone(), worker);
         }
         let style = self.options.style;

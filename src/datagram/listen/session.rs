@@ -189,7 +189,7 @@ impl Listening {
 /// Discards the datagrams that cannot be written, before the system does, and returns their number.
 fn discard_excess(socket: &DatagramSocket, buffers: &mut ReceiveBuffer) -> u64 {
     let mut thrown = 0;
-    while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
+    while socket.is_near_overflow() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
     thrown
 }
 
@@ -252,7 +252,7 @@ impl DatagramSink {
             if self.limits.is_connected && self.only.is_none() {
                 self.only = Some((datagram.peer.clone(), index));
             }
-            self.peers.on_datagram(&datagram.peer, socket.name(), &self.report, self.now);
+            self.peers.on_datagram(&datagram.peer, socket.local_address(), &self.report, self.now);
             self.output.push(datagram);
             self.responder.answer(datagram, index, socket, self.now);
         }

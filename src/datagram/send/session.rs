@@ -110,7 +110,7 @@ impl DatagramSending {
         while let Some(peer) = others.pop_front() {
             match open_for(&peer, &self.options, &self.io) {
                 Ok(socket) => {
-                    self.report.detail(format_args!("sends to {peer} from {}", socket.name()));
+                    self.report.detail(format_args!("sends to {peer} from {}", socket.local_address()));
                     self.state = State::Open(Box::new(Open {
                         peer,
                         others,

@@ -1,8 +1,8 @@
 //! Bytes that never enter the process: sendfile(2) and splice(2).
 //!
-//! The call depends on the kinds of descriptors: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
-//! file, `/dev/null` or a socket by splice through a pipe of our own. Everything else is copied, as is everything where
-//! these calls are missing.
+//! The call depends on the kinds of descriptors: a file to a socket by sendfile; a pipe to a socket and a socket to a
+//! pipe by splice; a socket to a file, `/dev/null` or a socket by splice through a pipe of our own. Everything else is
+//! copied, as is everything where these calls are missing.
 
 use std::io;
 
@@ -113,7 +113,7 @@ mod linux {
             if let ZeroCopy::ThroughPipe(own) = self
                 && let Some(pipe) = own.take()
             {
-                pipe.give_back();
+                pipe.put_back();
             }
         }
 

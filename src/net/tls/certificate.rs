@@ -4,11 +4,11 @@
 //! matters. Its serial number is random: Firefox rejects two certificates of one issuer that share a number, even of
 //! one key, and no two signatures are alike.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroize as _;
 
@@ -114,80 +114,10 @@ fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     value
 }
 
-/// Bytes that are not a certificate in DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadCertificate;
-
-impl fmt::Display for BadCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the certificate is malformed")
-    }
-}
-
-impl std::error::Error for BadCertificate {}
-
-/// Finds the SubjectPublicKeyInfo of a certificate, in DER.
-///
-/// Only the fields on the way to it are read, strictly: one encoding of each length, and nothing behind the certificate.
-///
-/// # Errors
-/// What is not a certificate.
-pub fn spki_of(certificate: &[u8]) -> Result<&[u8], BadCertificate> {
-    let (certificate, rest) = enter(certificate, SEQUENCE)?;
-    end(rest)?;
-    let (content, rest) = enter(certificate, SEQUENCE)?;
-    let rest = skip(skip(rest, SEQUENCE)?, BIT_STRING)?;
-    end(rest)?;
-    // A certificate of version 1 does not say so.
-    let content = match content.first() {
-        Some(&CONTEXT_0) => skip(content, CONTEXT_0)?,
-        _ => content,
-    };
-    let mut fields = skip(content, INTEGER)?;
-    // Algorithm, issuer, validity, subject.
-    for _ in 0..4 {
-        fields = skip(fields, SEQUENCE)?;
-    }
-    let (spki, rest) = enter(fields, SEQUENCE)?;
-    end(skip(skip(spki, SEQUENCE)?, BIT_STRING)?)?;
-    Ok(&fields[..fields.len() - rest.len()])
-}
-
-/// The pin of the key in a certificate.
-///
-/// # Errors
-/// As [`spki_of`].
-pub fn pin_of(certificate: &[u8]) -> Result<Pin, BadCertificate> {
-    spki_of(certificate).map(Pin::of)
-}
-
-fn end(rest: &[u8]) -> Result<(), BadCertificate> {
-    if rest.is_empty() { Ok(()) } else { Err(BadCertificate) }
-}
-
-fn skip(bytes: &[u8], tag: u8) -> Result<&[u8], BadCertificate> {
-    enter(bytes, tag).map(|(_, rest)| rest)
-}
-
-/// Splits bytes that begin with a value of that tag into its content and what follows it.
-fn enter(bytes: &[u8], tag: u8) -> Result<(&[u8], &[u8]), BadCertificate> {
-    let (&found, bytes) = bytes.split_first().ok_or(BadCertificate)?;
-    let (&first, bytes) = bytes.split_first().ok_or(BadCertificate)?;
-    let (length, bytes) = match first {
-        0..=0x7f => (usize::from(first), bytes),
-        // TLS sends certificates of less than 16 MiB.
-        0x81..=0x83 => {
-            let (digits, rest) = bytes.split_at_checked(usize::from(first & 0x7f)).ok_or(BadCertificate)?;
-            let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
-            let is_shortest = digits[0] != 0 && length >= 0x80;
-            (if is_shortest { length } else { return Err(BadCertificate) }, rest)
-        }
-        _ => return Err(BadCertificate),
-    };
-    if found != tag {
-        return Err(BadCertificate);
-    }
-    bytes.split_at_checked(length).ok_or(BadCertificate)
+/// The pin of the key in a certificate. None: the certificate is malformed.
+pub fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    Some(Pin::of(&parsed.subject_public_key_info()))
 }
 
 #[cfg(test)]

@@ -13,30 +13,32 @@ use uapi::c;
 
 use super::{BUFFER_BYTES, Datagram, Dropped, Peer};
 
-/// Datagrams in one call.
+/// The most buffers that one call fills.
 pub(super) const BATCH: usize = BATCH_SIZE;
-/// Of those that hold many each, so few that they are still in the processor's cache when they are looked at.
-const COALESCED_AT_ONCE: usize = 4;
-/// sock_diag(7): the array that `SO_MEMINFO` fills, and places in it.
+/// The most buffers that one call fills where each may hold many datagrams: so few that they are still in the
+/// processor's cache when they are read.
+const MAX_COALESCED: usize = 4;
+/// sock_diag(7): the array that `SO_MEMINFO` fills, and indices into it.
 const SO_MEMINFO: c::c_int = 55;
 const SK_MEMINFO_RMEM_ALLOC: usize = 0;
 const SK_MEMINFO_RCVBUF: usize = 1;
 const SK_MEMINFO_DROPS: usize = 8;
 const SK_MEMINFO_VARS: usize = 9;
-/// From this size of its queue on a socket takes datagrams that the kernel has put together.
-const LONG_QUEUE_BYTES: usize = 32 << 20;
+/// The smallest receive queue with which a socket accepts datagrams that the kernel has coalesced (`UDP_GRO`).
+const MIN_COALESCING_QUEUE_BYTES: usize = 32 << 20;
 
-/// What is known of a socket.
-pub(super) struct State {
+/// The abilities of a socket.
+pub(super) struct UdpState {
     quinn: UdpSocketState,
+    /// The kernel cuts batches into datagrams (`UDP_SEGMENT`).
     is_batching: Cell<bool>,
-    /// What the kernel has put together comes as one.
+    /// The kernel may coalesce received datagrams (`UDP_GRO`).
     is_coalescing: bool,
 }
 
-impl State {
-    /// quinn-udp prepares a socket for QUIC; what only QUIC wants is taken back.
-    pub(super) fn new(fd: &OwnedFd, local: &SocketAddr, is_timed: bool) -> io::Result<State> {
+impl UdpState {
+    /// Prepares a socket. quinn-udp sets options for QUIC; those that only QUIC wants are reset.
+    pub(super) fn new(fd: &OwnedFd, local: &SocketAddr, is_timed: bool) -> io::Result<UdpState> {
         let quinn = UdpSocketState::new(fd.into())?;
         let set = |level, option, value: c::c_int| uapi::setsockopt(fd.as_raw_fd(), level, option, &value);
         // Datagrams that are larger than a packet go in fragments.
@@ -48,33 +50,33 @@ impl State {
         } else {
             set(c::IPPROTO_IP, c::IP_RECVTOS, 0)?;
         }
-        // The kernel counts what it drops by buffers, and one that it has put together counts once, however many
-        // datagrams it holds. So they are taken only where the queue is long enough to be emptied here in time.
+        // The kernel counts what it drops by buffers, and a coalesced one counts once, however many datagrams it holds.
+        // So coalescing is on only where the queue is long enough to be emptied here in time.
         let is_coalescing =
-            quinn.gro_segments() > 1 && SockRef::from(fd).recv_buffer_size()? >= LONG_QUEUE_BYTES;
+            quinn.gro_segments() > 1 && SockRef::from(fd).recv_buffer_size()? >= MIN_COALESCING_QUEUE_BYTES;
         if !is_coalescing {
             // A kernel without the option has none to turn off.
             let _ = set(c::SOL_UDP, c::UDP_GRO, 0);
         }
         set(c::SOL_SOCKET, c::SO_TIMESTAMPNS, is_timed.into())?;
-        Ok(State { quinn, is_batching: Cell::new(true), is_coalescing })
+        Ok(UdpState { quinn, is_batching: Cell::new(true), is_coalescing })
     }
 
     pub(super) fn receive(
         &self,
         fd: &OwnedFd,
         bytes: &mut [u8],
-        mut take: impl FnMut(Datagram<'_>),
+        mut on_datagram: impl FnMut(Datagram<'_>),
     ) -> io::Result<()> {
         let mut meta = [RecvMeta::default(); BATCH];
         let mut chunks = bytes.chunks_exact_mut(BUFFER_BYTES);
         let mut buffers: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let at_once = if self.is_coalescing { COALESCED_AT_ONCE } else { BATCH };
-        let count = self.quinn.recv(fd.into(), &mut buffers[..at_once], &mut meta)?;
+        let max_buffers = if self.is_coalescing { MAX_COALESCED } else { BATCH };
+        let count = self.quinn.recv(fd.into(), &mut buffers[..max_buffers], &mut meta)?;
         for (buffer, meta) in buffers.iter().zip(&meta[..count]) {
-            let mut take = |payload| {
-                take(Datagram {
+            let mut on_payload = |payload| {
+                on_datagram(Datagram {
                     peer: Peer::Ip(meta.addr),
                     payload,
                     // No UDP datagram is larger than the buffer.
@@ -84,9 +86,9 @@ impl State {
                 });
             };
             if meta.len == 0 {
-                take(&[]);
+                on_payload(&[]);
             }
-            buffer[..meta.len].chunks(meta.stride.max(1)).for_each(take);
+            buffer[..meta.len].chunks(meta.stride.max(1)).for_each(on_payload);
         }
         Ok(())
     }
@@ -109,7 +111,7 @@ impl State {
         self.quinn.try_send(fd.into(), &transmit)
     }
 
-    /// Sends datagrams with one call. Returns how many: those before the first one that failed.
+    /// Sends datagrams with one call. Returns the number of those before the first one that failed.
     pub(super) fn send_many(&self, fd: &OwnedFd, datagrams: &[(SocketAddr, &[u8])]) -> io::Result<usize> {
         let addresses: Vec<SocketAddrAny> = datagrams.iter().map(|(to, _)| (*to).into()).collect();
         let parts: Vec<[IoSlice<'_>; 1]> =
@@ -122,7 +124,7 @@ impl State {
         Ok(sendmmsg(fd, &mut messages, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
-    /// ip(7), `IP_RECVERR`.
+    /// Sets `IP_RECVERR`, ip(7).
     pub(super) fn enable_icmp_errors(&self, fd: &OwnedFd) -> io::Result<()> {
         self.quinn.enable_transport_errors(fd.into())
     }
@@ -139,28 +141,30 @@ impl State {
         self.is_batching.set(false);
     }
 
-    /// The count that `SO_RXQ_OVFL` puts beside each datagram; asked for, it includes what was dropped after the last.
+    /// The datagrams that the kernel has dropped: the count of `SO_RXQ_OVFL`, including those dropped after the last
+    /// one that was received.
     pub(super) fn dropped(&self, fd: &OwnedFd) -> Option<Dropped> {
-        let count = memory(fd)?[SK_MEMINFO_DROPS].into();
+        let count = memory_info(fd)?[SK_MEMINFO_DROPS].into();
         Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })
     }
 
-    /// True if the kernel might soon drop more than it counts.
-    pub(super) fn is_pressed(&self, fd: &OwnedFd) -> bool {
-        let is_half_full = |info: Memory| info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
-        self.is_coalescing && memory(fd).is_some_and(is_half_full)
+    /// True if the queue is more than half full, and the kernel would drop more datagrams than it counts.
+    pub(super) fn is_near_overflow(&self, fd: &OwnedFd) -> bool {
+        let is_half_full = |info: MemoryInfo| info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
+        self.is_coalescing && memory_info(fd).is_some_and(is_half_full)
     }
 }
 
-type Memory = [u32; SK_MEMINFO_VARS];
+/// The values of `SO_MEMINFO`.
+type MemoryInfo = [u32; SK_MEMINFO_VARS];
 
-fn memory(fd: &OwnedFd) -> Option<Memory> {
+fn memory_info(fd: &OwnedFd) -> Option<MemoryInfo> {
     let mut info = [0; SK_MEMINFO_VARS];
     uapi::getsockopt(fd.as_raw_fd(), c::SOL_SOCKET, SO_MEMINFO, &mut info).ok()?;
     Some(info)
 }
 
-/// True for what sendmsg(2) says if it cannot cut a batch into datagrams.
+/// True for the errors of sendmsg(2) where a batch cannot be cut into datagrams.
 pub(super) fn is_batch_refused(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),

@@ -1,6 +1,6 @@
 //! Datagram sockets: UDP over IPv4 and IPv6, and Unix. One datagram is one record, with its sender.
 //!
-//! On Linux quinn-udp receives and sends many in one call; elsewhere, and on Unix sockets, each has a call of its own.
+//! On Linux quinn-udp receives and sends many in one call; elsewhere, and on Unix sockets, one per call.
 
 mod batch;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
@@ -34,27 +34,27 @@ use super::endpoint::PeerName;
 use super::reactor::{Io, Readiness};
 use super::stream::would_block;
 
-/// The most that a UDP datagram over IPv4 holds: 65 535 less the headers of IP and UDP.
-pub const LARGEST_BYTES: usize = 65_507;
-/// Ports below are those of services, which answer whoever asks.
+/// The largest payload of a UDP datagram over IPv4, in bytes: 65 535 less the headers of IP and UDP.
+pub const MAX_DATAGRAM_BYTES: usize = 65_507;
+/// The first port that is not reserved for services, which would answer a forged datagram.
 const FIRST_USER_PORT: u16 = 1024;
-/// Room for one datagram: no UDP datagram is larger.
+/// The size of the buffer for one datagram: no UDP datagram is larger.
 const BUFFER_BYTES: usize = 1 << 16;
-/// Asked for, so that a burst finds room; the system gives what it allows.
+/// The size of the receive queue that is requested, for bursts; the system grants what it allows.
 const RECEIVE_QUEUE_BYTES: usize = 64 << 20;
 
-/// Who sent a datagram, or is to have one.
+/// The address of a datagram's sender or receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Over UDP. IPv4-mapped addresses come from sockets only that others have bound: ours have one family.
+    /// Of a UDP socket. It is IPv4-mapped only on inherited sockets: ours have one family.
     Ip(SocketAddr),
-    /// Over a Unix socket; one without a name cannot be answered.
+    /// Of a Unix socket. One without a name cannot be replied to.
     Unix(SocketAddrUnix),
 }
 
 impl Peer {
     /// True if both are of one address family.
-    pub fn is_alike(&self, other: &Peer) -> bool {
+    pub fn is_same_family(&self, other: &Peer) -> bool {
         match (self, other) {
             (Peer::Ip(one), Peer::Ip(other)) => one.is_ipv4() == other.is_ipv4(),
             (Peer::Unix(_), Peer::Unix(_)) => true,
@@ -62,7 +62,7 @@ impl Peer {
         }
     }
 
-    /// As processes get it in their environment.
+    /// The name that processes get in their environment.
     pub fn to_name(&self) -> PeerName {
         match self {
             Peer::Ip(address) => PeerName::from_ip(Some(*address)),
@@ -70,7 +70,7 @@ impl Peer {
         }
     }
 
-    /// The address, over UDP.
+    /// The IP address; `None` for a Unix socket.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Peer::Ip(address) => Some(address.ip()),
@@ -92,31 +92,31 @@ impl fmt::Display for Peer {
     }
 }
 
-/// One datagram as it came.
+/// One received datagram.
 #[derive(Debug)]
 pub struct Datagram<'a> {
-    /// Who sent it.
+    /// Its sender.
     pub peer: Peer,
-    /// All of its bytes, or, if it was truncated, its beginning.
+    /// Its bytes; if it was truncated, the first of them.
     pub payload: &'a [u8],
-    /// It was larger than the buffer.
+    /// True if it was larger than the buffer.
     pub is_truncated: bool,
     /// The address it was sent to, where the system reports it.
     pub local: Option<IpAddr>,
-    /// When it came, since 1970, where that was asked for.
+    /// Its time of arrival since 1970, if [`Options::is_timed`].
     pub time: Option<Duration>,
 }
 
 /// Datagrams that the system has dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
-    /// How many, or at least how many.
+    /// Their number, or its lower bound.
     pub count: u64,
-    /// Whether there may be more of them than the system has counted.
+    /// False if the system may have dropped more than it has counted.
     pub is_exact: bool,
 }
 
-/// Room for what one call receives.
+/// The buffer of a call that receives.
 pub struct ReceiveBuffer {
     bytes: Vec<u8>,
 }
@@ -131,15 +131,15 @@ impl Default for ReceiveBuffer {
 pub struct DatagramSocket {
     fd: OwnedFd,
     readiness: Readiness,
-    family: SocketKind,
-    name: Peer,
-    /// Whether datagrams are to have a time.
+    kind: SocketKind,
+    local: Peer,
+    /// Whether received datagrams get a time.
     is_timed: bool,
     _file: Option<SocketFile>,
 }
 
 enum SocketKind {
-    Ip(ip::State),
+    Ip(ip::UdpState),
     Unix,
 }
 
@@ -153,28 +153,32 @@ impl DatagramSocket {
         let socket = SockRef::from(&fd);
         socket.set_nonblocking(true)?;
         enlarge_receive_queue(&fd);
-        let name = name_of(&fd)?;
-        let family = match &name {
-            Peer::Ip(address) => SocketKind::Ip(ip::State::new(&fd, address, is_timed)?),
+        let local = local_of(&fd)?;
+        let kind = match &local {
+            Peer::Ip(address) => SocketKind::Ip(ip::UdpState::new(&fd, address, is_timed)?),
             Peer::Unix(_) => SocketKind::Unix,
         };
         let readiness = io.register(&mut SourceFd(&fd.as_raw_fd()))?;
-        Ok(DatagramSocket { fd, readiness, family, name, is_timed, _file: file })
+        Ok(DatagramSocket { fd, readiness, kind, local, is_timed, _file: file })
     }
 
     /// The address that was bound.
-    pub fn name(&self) -> &Peer {
-        &self.name
+    pub fn local_address(&self) -> &Peer {
+        &self.local
     }
 
-    /// Receives some datagrams, with one call where the system can. `WouldBlock` if none is there.
-    pub fn receive(&self, buffers: &mut ReceiveBuffer, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+    /// Receives one or more datagrams with one call. `WouldBlock` if there are none.
+    pub fn receive(
+        &self,
+        buffer: &mut ReceiveBuffer,
+        on_datagram: impl FnMut(Datagram<'_>),
+    ) -> io::Result<()> {
         if !self.readiness.is_readable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let result = match &self.family {
-            SocketKind::Ip(state) => state.receive(&self.fd, &mut buffers.bytes, take),
-            SocketKind::Unix => single::receive(&self.fd, &mut buffers.bytes, self.is_timed, take),
+        let result = match &self.kind {
+            SocketKind::Ip(state) => state.receive(&self.fd, &mut buffer.bytes, on_datagram),
+            SocketKind::Unix => single::receive(&self.fd, &mut buffer.bytes, self.is_timed, on_datagram),
         };
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -182,40 +186,40 @@ impl DatagramSocket {
         result
     }
 
-    /// Sends one datagram. To a connected socket's own peer, `to` is that peer.
+    /// Sends one datagram to `to`, which must be the peer of a connected socket, from the address `from`.
     pub fn send(&self, to: &Peer, payload: &[u8], from: Option<IpAddr>) -> io::Result<()> {
-        self.writable(|| match (&self.family, to) {
+        self.writable(|| match (&self.kind, to) {
             (SocketKind::Ip(state), Peer::Ip(to)) => state.send(&self.fd, *to, payload, None, from),
             _ => single::send(&self.fd, to, payload),
         })
     }
 
-    /// Sends an answer to a datagram that was sent to `local`; from there, so that the peer knows it again.
-    pub fn answer(&self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) -> io::Result<()> {
-        match self.origin(local) {
+    /// Sends a reply to a datagram that was sent to `local`, from that address, as the peer expects.
+    pub fn reply(&self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) -> io::Result<()> {
+        match self.reply_source(local) {
             // A broadcast address of a network cannot be recognized, and cannot be sent from.
             from @ Some(_) => self.send(to, payload, from).or_else(|_| self.send(to, payload, None)),
             None => self.send(to, payload, None),
         }
     }
 
-    /// The address that an answer to a datagram for `local` is sent from, where the system would choose one.
-    fn origin(&self, local: Option<IpAddr>) -> Option<IpAddr> {
-        let is_any = matches!(&self.name, Peer::Ip(bound) if bound.ip().is_unspecified());
-        local.filter(|local| is_any && !is_shared(*local))
+    /// The address that a reply to a datagram for `local` must be sent from; `None` if the socket is bound to one.
+    fn reply_source(&self, local: Option<IpAddr>) -> Option<IpAddr> {
+        let is_any = matches!(&self.local, Peer::Ip(bound) if bound.ip().is_unspecified());
+        local.filter(|local| is_any && is_unicast(*local))
     }
 
-    /// Sends the datagrams of a batch, with one call where the system can. Returns how many it took: all but where an
-    /// error came between.
+    /// Sends the datagrams of a batch, with one call where the system can. Returns the number of datagrams sent: fewer
+    /// than all if a later one failed.
     pub fn send_batch(&self, to: &Peer, batch: &mut Batch) -> io::Result<usize> {
         if batch.count() > 1
-            && let (SocketKind::Ip(state), Peer::Ip(to)) = (&self.family, to)
+            && let (SocketKind::Ip(state), Peer::Ip(to)) = (&self.kind, to)
             && state.is_batching()
         {
             let segment = Some(batch.segment_bytes());
             match self.writable(|| state.send(&self.fd, *to, batch.bytes(), segment, None)) {
-                Ok(()) => return Ok(batch.take_all()),
-                // The device or the path cannot do it: nothing was sent. One by one they may be.
+                Ok(()) => return Ok(batch.remove_all()),
+                // The device or the path does not support it. Nothing was sent: they are sent one by one.
                 Err(error) if ip::is_batch_refused(&error) => state.stop_batching(),
                 Err(error) => return Err(error),
             }
@@ -223,7 +227,7 @@ impl DatagramSocket {
         let mut sent = 0;
         while let Some(datagram) = batch.first() {
             match self.send(to, datagram, None) {
-                Ok(()) => batch.take_first(),
+                Ok(()) => batch.remove_first(),
                 Err(_) if sent > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -232,9 +236,9 @@ impl DatagramSocket {
         Ok(sent)
     }
 
-    /// How many datagrams of one size a batch may hold.
+    /// The most datagrams that a batch may hold.
     pub fn batch_limit(&self) -> usize {
-        match &self.family {
+        match &self.kind {
             SocketKind::Ip(state) => state.batch_limit(),
             SocketKind::Unix => 1,
         }
@@ -251,7 +255,8 @@ impl DatagramSocket {
         result
     }
 
-    /// From now on this peer alone is heard, and what its system says of a closed port is an error here.
+    /// Connects to a peer (connect(2)): only its datagrams are received, and an ICMP error from its system fails a
+    /// call.
     pub fn connect(&self, peer: &Peer) -> io::Result<()> {
         match peer {
             Peer::Ip(address) => rustix::net::connect(&self.fd, address)?,
@@ -260,57 +265,58 @@ impl DatagramSocket {
         Ok(())
     }
 
-    /// From now on what a peer's system says of a closed port is an error here, where the system can do that without
-    /// a connection.
+    /// Has later calls fail with ICMP errors, such as a closed port, on a socket that is not connected, where the
+    /// system can do that.
     pub fn enable_icmp_errors(&self) -> io::Result<()> {
-        match &self.family {
+        match &self.kind {
             SocketKind::Ip(state) => state.enable_icmp_errors(&self.fd),
             SocketKind::Unix => Ok(()),
         }
     }
 
-    /// What the peer's system has said about a datagram, if nothing has reported it yet.
+    /// The pending error of the socket (`SO_ERROR`), such as an ICMP error that no call has returned yet.
     pub fn take_error(&self) -> io::Result<()> {
         SockRef::from(&self.fd).take_error()?.map_or(Ok(()), Err)
     }
 
-    /// Datagrams that the system has dropped because they were not received in time, where it counts them.
+    /// The datagrams that the system has dropped because they were not received in time. `None` if it does not count
+    /// them.
     pub fn dropped(&self) -> Option<Dropped> {
-        match &self.family {
+        match &self.kind {
             SocketKind::Ip(state) => state.dropped(&self.fd),
-            // A Unix socket that is full has its senders wait.
+            // The senders to a full Unix socket wait.
             SocketKind::Unix => Some(Dropped { count: 0, is_exact: true }),
         }
     }
 
-    /// True if what waits should rather be taken and thrown away, and counted here, than be left to the system, which
-    /// would not count it exactly.
-    pub fn is_pressed(&self) -> bool {
-        matches!(&self.family, SocketKind::Ip(state) if state.is_pressed(&self.fd))
+    /// True if the receive queue must be emptied now, even if the datagrams are discarded: the system would drop them
+    /// without an exact count.
+    pub fn is_near_overflow(&self) -> bool {
+        matches!(&self.kind, SocketKind::Ip(state) if state.is_near_overflow(&self.fd))
     }
 }
 
-fn name_of(fd: &OwnedFd) -> io::Result<Peer> {
+fn local_of(fd: &OwnedFd) -> io::Result<Peer> {
     let any = rustix::net::getsockname(fd.as_fd())?;
-    single::peer(any)
+    single::peer_of(any)
 }
 
-/// As much as can be had: beyond the system's limit with privileges, up to it without.
+/// Enlarges the receive queue: beyond the system's limit with privileges, up to it without.
 fn enlarge_receive_queue(fd: &OwnedFd) {
     if ip::force_receive_queue(fd, RECEIVE_QUEUE_BYTES).is_err() {
-        // Less room is no failure: what is dropped is counted.
+        // A smaller queue is not a failure: dropped datagrams are counted.
         let _ = SockRef::from(fd).set_recv_buffer_size(RECEIVE_QUEUE_BYTES);
     }
 }
 
 impl Peer {
-    /// Why a datagram of this peer, which came to the socket bound to `local` and was sent to `to`, is not answered
-    /// whatever it says: because a forged one could make this side flood a service, a network or itself.
-    pub fn unanswerable(&self, local: &Peer, to: Option<IpAddr>) -> Option<&'static str> {
+    /// The reason why a datagram from this peer, sent to `to` and received by the socket bound to `local`, must not be
+    /// replied to, whatever it contains: a forged one could make this side flood a service, a network or itself.
+    pub fn no_reply_reason(&self, local: &Peer, to: Option<IpAddr>) -> Option<&'static str> {
         match (self, local) {
             (Peer::Unix(unix), _) if unix.is_unnamed() => Some("it has no address"),
             (Peer::Ip(peer), Peer::Ip(local)) => {
-                // A socket that was passed on may have both families.
+                // An inherited socket may have both families.
                 let (ip, to) = (peer.ip().to_canonical(), to.map(|to| to.to_canonical()));
                 // Bound to every address, this socket answers for each of this machine's addresses.
                 let is_here = if local.ip().is_unspecified() {
@@ -320,7 +326,7 @@ impl Peer {
                 };
                 if peer.port() < FIRST_USER_PORT {
                     Some("its port is below 1024")
-                } else if is_shared(ip) {
+                } else if !is_unicast(ip) {
                     Some("its address is not that of one host")
                 } else if is_here && peer.port() == local.port() {
                     Some("it is this socket")
@@ -333,9 +339,9 @@ impl Peer {
     }
 }
 
-/// True for multicast, broadcast, and the unspecified address.
-fn is_shared(ip: IpAddr) -> bool {
-    ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+/// False for multicast, broadcast, and the unspecified address.
+fn is_unicast(ip: IpAddr) -> bool {
+    !(ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST))
 }
 
 #[cfg(test)]
@@ -343,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_one_other_host_is_not_answered() {
+    fn only_one_other_host_is_replied_to() {
         let peer = |address: &str| Peer::Ip(address.parse().expect("an address"));
         let any = peer("0.0.0.0:9000");
         let here = Some("192.0.2.1".parse().expect("an address"));
@@ -363,9 +369,9 @@ mod tests {
             ("[2001:db8::1]:9001", &peer("[::]:9000"), true),
             ("[::1]:9000", &peer("[::]:9000"), false),
         ] {
-            assert_eq!(peer(address).unanswerable(local, here).is_none(), answered, "{address}");
+            assert_eq!(peer(address).no_reply_reason(local, here).is_none(), answered, "{address}");
         }
         let unnamed = Peer::Unix(SocketAddrUnix::new_unnamed());
-        assert!(unnamed.unanswerable(&any, None).is_some());
+        assert!(unnamed.no_reply_reason(&any, None).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Bound and connected datagram sockets.
+//! Opens datagram sockets: bound to an endpoint, or connected to a peer.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
@@ -16,7 +16,7 @@ use crate::net::endpoint::{Endpoint, Host};
 use crate::net::options::Family;
 use crate::net::reactor::Io;
 
-/// Binds everything that an endpoint stands for: one socket, or one per address family.
+/// Binds all addresses of an endpoint: one socket, or one per address.
 pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<DatagramSocket>, Error> {
     let open = || -> io::Result<Vec<DatagramSocket>> {
         let register = |fd: OwnedFd, file| DatagramSocket::register(fd, file, options.is_timed, io);
@@ -26,7 +26,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 let sockets = bind_host(host, *port, options.family, &bind)?;
                 let mut joined = 0;
                 for socket in &sockets {
-                    joined += options.join(socket)?;
+                    joined += options.join_groups(socket)?;
                 }
                 if joined < options.groups.len() {
                     return Err(io::Error::other(
@@ -36,7 +36,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
             }
             Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => {
-                let (socket, file) = bind_name(endpoint)?;
+                let (socket, file) = bind_unix_endpoint(endpoint)?;
                 Ok(vec![register(socket, file)?])
             }
             Endpoint::Inherited(inherited) => {
@@ -49,15 +49,16 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
     open().map_err(|error| cannot_listen(endpoint, &error))
 }
 
-/// A socket for datagrams to `peer`. If that is one host, the socket receives from it alone, and learns if its port is closed.
+/// Opens a socket for datagrams to `peer`. If that is one host, the socket is connected to it: it receives from it
+/// alone, and reports a closed port.
 pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
-    let (fd, file) = match (peer, &options.name) {
+    let (fd, file) = match (peer, &options.unix_bind_path) {
         (Peer::Ip(to), _) => {
             let socket = bind(options.local(to)?)?;
             options.prepare(&socket, *to)?;
             (socket.into(), None)
         }
-        (Peer::Unix(_), Some(name)) => bind_name(name)?,
+        (Peer::Unix(_), Some(name)) => bind_unix_endpoint(name)?,
         // A name that the system chooses, so that the peer can answer.
         (Peer::Unix(_), None) => (bind_unix(&SocketAddrUnix::new_unnamed())?, None),
     };
@@ -68,16 +69,16 @@ pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramS
     Ok(socket)
 }
 
-/// The addresses that an endpoint stands for. Names are looked up, which may take its time.
+/// Resolves an endpoint to its addresses. Blocks while a name is looked up.
 pub fn addresses_of(endpoint: &Endpoint, family: Option<Family>) -> Result<Vec<Peer>, Error> {
-    let find = || -> io::Result<Vec<Peer>> {
+    let resolve = || -> io::Result<Vec<Peer>> {
         Ok(match endpoint {
             Endpoint::Tcp { host, port } => {
                 let name = match host {
                     Host::Named(name) => name.as_str(),
                     Host::Loopback | Host::Any => "localhost",
                 };
-                let mut addresses = match scoped(name, *port)? {
+                let mut addresses = match parse_scoped(name, *port)? {
                     Some(address) => vec![address],
                     None => (name, *port).to_socket_addrs()?.collect(),
                 };
@@ -95,7 +96,7 @@ pub fn addresses_of(endpoint: &Endpoint, family: Option<Family>) -> Result<Vec<P
         })
     };
     let failed = |why: &str| Error::new(Exit::NoConnection, format!("cannot send to {endpoint}: {why}"));
-    match find() {
+    match resolve() {
         Ok(peers) if peers.is_empty() => Err(failed("the name has no address")),
         Ok(peers) => Ok(peers),
         Err(error) => Err(failed(&error.to_string())),
@@ -106,8 +107,8 @@ fn no_datagrams() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "not with datagrams: type HOST:PORT, unix:/path or unix:@name")
 }
 
-/// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.
-fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
+/// Parses an IPv6 address with an interface, which getaddrinfo(3) accepts for some kinds of addresses only.
+fn parse_scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
     let Some((ip, interface)) = name.split_once('%') else { return Ok(None) };
     if ip.parse::<Ipv4Addr>().is_ok() {
         let text = format!(
@@ -126,8 +127,8 @@ fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
     Ok(Some(SocketAddrV6::new(ip, port, 0, index).into()))
 }
 
-/// A Unix socket by its name, and its file if it has one.
-fn bind_name(name: &Endpoint) -> io::Result<(OwnedFd, Option<SocketFile>)> {
+/// Binds a Unix socket. Returns its file if it has one.
+fn bind_unix_endpoint(name: &Endpoint) -> io::Result<(OwnedFd, Option<SocketFile>)> {
     match name {
         Endpoint::UnixPath(path) => {
             let address = SocketAddrUnix::new(path)?;

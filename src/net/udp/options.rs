@@ -1,4 +1,4 @@
-//! What is set on a datagram socket: groups and their sources, reach, broadcast.
+//! Options of datagram sockets: multicast groups and their sources, time to live, broadcast.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,30 +9,30 @@ use crate::net::endpoint::Endpoint;
 use crate::net::local_end::SourceAddress;
 use crate::net::options::Family;
 
-/// Options of a socket.
+/// Options of a datagram socket.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Datagrams that come have a time.
+    /// Received datagrams get a time.
     pub is_timed: bool,
-    /// Groups to hear.
+    /// Multicast groups to join.
     pub groups: Vec<Group>,
-    /// Hear groups from these senders only, where there are any.
+    /// The only senders to receive groups from; empty: all.
     pub sources: Vec<IpAddr>,
     /// The address and port to send from.
     pub source: Option<SourceAddress>,
-    /// What a Unix socket that sends is called, so that its peer can tell it from others.
-    pub name: Option<Endpoint>,
-    /// The only family of addresses that is wanted.
+    /// The address that a sending Unix socket is bound to, so that its peer can identify it.
+    pub unix_bind_path: Option<Endpoint>,
+    /// The only address family to use.
     pub family: Option<Family>,
-    /// Time to live or hop limit of what is sent, to one host or to a group.
+    /// Time to live or hop limit of sent datagrams, unicast and multicast.
     pub ttl: Option<u8>,
-    /// Broadcast addresses may be sent to.
+    /// Allows sending to broadcast addresses.
     pub broadcast: bool,
-    /// Whether this machine hears what it sends to a group.
-    pub loops: Option<bool>,
+    /// Whether this machine receives what it sends to a group (`IP_MULTICAST_LOOP`); `None`: the system's default.
+    pub multicast_loop: Option<bool>,
 }
 
-/// A multicast group, and the interface to hear it on.
+/// A multicast group, and the interface to join it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     ip: IpAddr,
@@ -63,7 +63,8 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The same for a socket that hears groups: all that are bound to a port get what is sent to a group.
+/// Binds a socket for multicast groups, to a port that others may be bound to: all of them receive what is sent to a
+/// group.
 pub(super) fn bind_shared(address: SocketAddr) -> io::Result<Socket> {
     let socket = unbound(address)?;
     socket.set_reuse_address(true)?;
@@ -80,8 +81,8 @@ fn unbound(address: SocketAddr) -> io::Result<Socket> {
 }
 
 impl Options {
-    /// Joins the groups of the socket's family; how many they were.
-    pub(super) fn join(&self, socket: &Socket) -> io::Result<usize> {
+    /// Joins the groups of the socket's family. Returns their number.
+    pub(super) fn join_groups(&self, socket: &Socket) -> io::Result<usize> {
         let local = socket.local_addr()?.as_socket();
         let is_v4 = local.is_some_and(|local| local.is_ipv4());
         let mut joined = 0;
@@ -104,7 +105,7 @@ impl Options {
             joined += 1;
         }
         if joined > 0 {
-            only_joined(socket, is_v4)?;
+            receive_joined_groups_only(socket, is_v4)?;
         }
         Ok(joined)
     }
@@ -120,7 +121,7 @@ impl Options {
         }
     }
 
-    /// Sets what concerns sending to `to`; for a group on `interface`, if one was named.
+    /// Sets the options for sending to `to`; a group is sent to on the interface of `to` or of the source address.
     pub(super) fn prepare(&self, socket: &Socket, to: SocketAddr) -> io::Result<()> {
         if self.broadcast {
             socket.set_broadcast(true)?;
@@ -131,8 +132,8 @@ impl Options {
                     socket.set_ttl_v4(ttl.into())?;
                     socket.set_multicast_ttl_v4(ttl.into())?;
                 }
-                if let Some(loops) = self.loops {
-                    socket.set_multicast_loop_v4(loops)?;
+                if let Some(enabled) = self.multicast_loop {
+                    socket.set_multicast_loop_v4(enabled)?;
                 }
                 if let Some(IpAddr::V4(ip)) = self.source.and_then(SourceAddress::ip) {
                     socket.set_multicast_if_v4(&ip)?;
@@ -143,8 +144,8 @@ impl Options {
                     socket.set_unicast_hops_v6(ttl.into())?;
                     socket.set_multicast_hops_v6(ttl.into())?;
                 }
-                if let Some(loops) = self.loops {
-                    socket.set_multicast_loop_v6(loops)?;
+                if let Some(enabled) = self.multicast_loop {
+                    socket.set_multicast_loop_v6(enabled)?;
                 }
                 if to.scope_id() != 0 {
                     socket.set_multicast_if_v6(to.scope_id())?;
@@ -155,32 +156,32 @@ impl Options {
     }
 }
 
-/// ip(7), `IP_MULTICAST_ALL`: otherwise Linux hands over what comes for groups that others have joined, too.
+/// Clears `IP_MULTICAST_ALL`, ip(7): otherwise Linux delivers datagrams for groups that other sockets have joined, too.
 #[cfg(target_os = "linux")]
-fn only_joined(socket: &Socket, is_v4: bool) -> io::Result<()> {
+fn receive_joined_groups_only(socket: &Socket, is_v4: bool) -> io::Result<()> {
     if is_v4 { socket.set_multicast_all_v4(false) } else { socket.set_multicast_all_v6(false) }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn only_joined(_: &Socket, _: bool) -> io::Result<()> {
+fn receive_joined_groups_only(_: &Socket, _: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// The number of an interface.
+/// The index of an interface.
 #[cfg(target_os = "linux")]
 pub(super) fn interface_index(socket: &Socket, name: &str) -> io::Result<u32> {
     rustix::net::netdevice::name_to_index(socket, name)
         .map_err(|_| io::Error::other(format!("there is no interface '{}'", name.escape_debug())))
 }
 
-/// The number of an interface, which has to be typed here.
+/// The index of an interface, which must be typed here.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn interface_index(_: &Socket, name: &str) -> io::Result<u32> {
     name.parse().map_err(|_| io::Error::other("name the interface by its number"))
 }
 
-/// RFC 3678, section 5.1: `MCAST_JOIN_SOURCE_GROUP` with a `group_source_req`, which knows both families and interfaces
-/// by their index.
+/// Joins a source-specific group. RFC 3678, section 5.1: `MCAST_JOIN_SOURCE_GROUP` with a `group_source_req`, which
+/// supports both families and interfaces by their index.
 #[cfg(target_os = "linux")]
 fn join_source(socket: &Socket, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
     use std::os::fd::AsRawFd;
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_read_or_explained() {
+    fn groups_are_parsed_or_explained() {
         let group = Group::parse("ff15::1%lo").expect("a group");
         assert_eq!(
             (group.ip, group.interface.as_deref()),

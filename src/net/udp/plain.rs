@@ -6,26 +6,26 @@ use std::os::fd::OwnedFd;
 
 use super::{Datagram, Dropped, Peer, single};
 
-/// Datagrams in one call.
+/// The most buffers that one call fills.
 pub(super) const BATCH: usize = 1;
 
-/// What is known of a socket.
-pub(super) struct State {
+/// The abilities of a socket.
+pub(super) struct UdpState {
     is_timed: bool,
 }
 
-impl State {
-    pub(super) fn new(_: &OwnedFd, _: &SocketAddr, is_timed: bool) -> io::Result<State> {
-        Ok(State { is_timed })
+impl UdpState {
+    pub(super) fn new(_: &OwnedFd, _: &SocketAddr, is_timed: bool) -> io::Result<UdpState> {
+        Ok(UdpState { is_timed })
     }
 
     pub(super) fn receive(
         &self,
         fd: &OwnedFd,
         buffer: &mut [u8],
-        take: impl FnMut(Datagram<'_>),
+        on_datagram: impl FnMut(Datagram<'_>),
     ) -> io::Result<()> {
-        single::receive(fd, buffer, self.is_timed, take)
+        single::receive(fd, buffer, self.is_timed, on_datagram)
     }
 
     pub(super) fn send(
@@ -39,7 +39,7 @@ impl State {
         single::send(fd, &Peer::Ip(to), payload)
     }
 
-    /// None: each has a call of its own.
+    /// Sends none: each datagram has a call of its own.
     pub(super) fn send_many(&self, _: &OwnedFd, _: &[(SocketAddr, &[u8])]) -> io::Result<usize> {
         Ok(0)
     }
@@ -58,12 +58,12 @@ impl State {
 
     pub(super) fn stop_batching(&self) {}
 
-    /// Not known here.
+    /// `None`: the system does not report it.
     pub(super) fn dropped(&self, _: &OwnedFd) -> Option<Dropped> {
         None
     }
 
-    pub(super) fn is_pressed(&self, _: &OwnedFd) -> bool {
+    pub(super) fn is_near_overflow(&self, _: &OwnedFd) -> bool {
         false
     }
 }

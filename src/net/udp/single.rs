@@ -1,4 +1,4 @@
-//! One datagram with each call: for every kind of socket, on every system.
+//! One datagram per call: for every kind of socket, on every system.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub(super) fn receive(
     fd: &OwnedFd,
     buffer: &mut [u8],
     is_timed: bool,
-    mut take: impl FnMut(Datagram<'_>),
+    mut on_datagram: impl FnMut(Datagram<'_>),
 ) -> io::Result<()> {
     let buffer = &mut buffer[..BUFFER_BYTES];
     let received = uninterrupted(|| {
@@ -24,8 +24,8 @@ pub(super) fn receive(
         let into = &mut [IoSliceMut::new(buffer)];
         Ok(recvmsg(fd, into, &mut nothing, RecvFlags::DONTWAIT)?)
     })?;
-    let peer = received.address.map_or_else(|| Ok(Peer::Unix(SocketAddrUnix::new_unnamed())), peer)?;
-    take(Datagram {
+    let peer = received.address.map_or_else(|| Ok(Peer::Unix(SocketAddrUnix::new_unnamed())), peer_of)?;
+    on_datagram(Datagram {
         peer,
         payload: &buffer[..received.bytes.min(BUFFER_BYTES)],
         is_truncated: received.flags.contains(ReturnFlags::TRUNC),
@@ -45,8 +45,8 @@ pub(super) fn send(fd: &OwnedFd, to: &Peer, payload: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// An address of one of the families that are known here.
-pub(super) fn peer(address: SocketAddrAny) -> io::Result<Peer> {
+/// Converts an address of one of the supported families.
+pub(super) fn peer_of(address: SocketAddrAny) -> io::Result<Peer> {
     match SocketAddr::try_from(address.clone()) {
         Ok(address) => Ok(Peer::Ip(address)),
         Err(_) => Ok(Peer::Unix(SocketAddrUnix::try_from(address)?)),

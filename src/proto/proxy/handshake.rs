@@ -57,17 +57,17 @@ pub struct Credentials {
     password: Vec<u8>,
 }
 
-const MOST_CREDENTIAL_BYTES: usize = 255;
+const MAX_CREDENTIAL_BYTES: usize = 255;
 
 impl Credentials {
     /// # Errors
     /// The fault of one of them, in words that follow its name.
     pub fn new(user: &[u8], password: &[u8]) -> Result<Credentials, String> {
-        if user.is_empty() || user.len() > MOST_CREDENTIAL_BYTES {
-            return Err(format!("a user has 1 to {MOST_CREDENTIAL_BYTES} bytes"));
+        if user.is_empty() || user.len() > MAX_CREDENTIAL_BYTES {
+            return Err(format!("a user has 1 to {MAX_CREDENTIAL_BYTES} bytes"));
         }
-        if password.len() > MOST_CREDENTIAL_BYTES {
-            return Err(format!("a password has up to {MOST_CREDENTIAL_BYTES} bytes"));
+        if password.len() > MAX_CREDENTIAL_BYTES {
+            return Err(format!("a password has up to {MAX_CREDENTIAL_BYTES} bytes"));
         }
         if user.contains(&b':') {
             return Err("a user has no colon".into());

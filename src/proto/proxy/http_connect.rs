@@ -9,7 +9,7 @@ use super::http_head::{Head, HeadFault};
 use super::target::Target;
 
 /// The most interim answers (1xx) before the answer.
-pub(crate) const MOST_INTERIM: u32 = 100;
+pub(crate) const MAX_INTERIM: u32 = 100;
 
 /// The client's machine, for a tunnel to one target.
 pub struct HttpClient {
@@ -42,7 +42,7 @@ impl HttpClient {
         let (line, _) = self.head.parse().map_err(head_fault)?;
         let (status, reason) = parse_status(line).ok_or(NO_PROXY)?;
         match status {
-            100..=199 if self.interim == MOST_INTERIM => return Err(ENDLESS),
+            100..=199 if self.interim == MAX_INTERIM => return Err(ENDLESS),
             100..=199 => (self.head, self.interim) = (Head::default(), self.interim + 1),
             200..=299 => self.over = true,
             // Some proxies say it as an ordinary server would.

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use super::handshake::Handshake;
-use super::http_connect::{MOST_INTERIM, parse_status};
+use super::http_connect::{MAX_INTERIM, parse_status};
 use super::http_head::Head;
 use crate::proto::http::{Exchange, RequestHead, number};
 
@@ -150,7 +150,7 @@ impl AnswerHead {
         match status {
             // The client has not asked for another protocol.
             101 => return Err(BadAnswer("changes the protocol unasked")),
-            100..=199 if self.interim == MOST_INTERIM => {
+            100..=199 if self.interim == MAX_INTERIM => {
                 return Err(BadAnswer("gives one interim answer after another"));
             }
             _ => self.interim += 1,

@@ -3,7 +3,7 @@
 
 /// The most bytes of the head that answers CONNECT, its end included.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
-const MOST_FIELDS: usize = 100;
+const MAX_FIELDS: usize = 100;
 const END: &[u8] = b"\r\n\r\n";
 /// The shortest head, in bytes: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
 const SHORTEST: usize = 16;
@@ -93,7 +93,7 @@ impl Head {
             }
             fields.push((name, value));
         }
-        if fields.len() > MOST_FIELDS { Err(HeadFault::TooLong) } else { Ok((first, fields)) }
+        if fields.len() > MAX_FIELDS { Err(HeadFault::TooLong) } else { Ok((first, fields)) }
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_the_end_is_wanted() {
+    fn bytes_after_the_head_are_not_used() {
         for (text, wanted) in [("", 16), ("HTTP/1.0 200\r\n", 2), ("HTTP/1.0 200 fine and well", 4)] {
             assert_eq!(head(text.as_bytes()).unwrap().wanted(), wanted, "{text}");
         }

@@ -31,7 +31,7 @@ pub struct Script {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Turn<'a> {
     /// The bytes to send; may be empty.
-    pub say: &'a [u8],
+    pub reply: &'a [u8],
     /// The conversation ends after them.
     pub is_last: bool,
 }
@@ -44,10 +44,10 @@ impl Script {
     /// Adds the line ends that belong to the unit.
     #[must_use]
     pub fn completed(mut self) -> Script {
-        let answers = self.answers.iter_mut().map(|(_, say)| say);
-        for say in answers.chain([&mut self.greeting, &mut self.otherwise]) {
-            if self.unit == Unit::Line && !say.is_empty() && !say.ends_with(b"\n") {
-                say.push(b'\n');
+        let answers = self.answers.iter_mut().map(|(_, reply)| reply);
+        for reply in answers.chain([&mut self.greeting, &mut self.otherwise]) {
+            if self.unit == Unit::Line && !reply.is_empty() && !reply.ends_with(b"\n") {
+                reply.push(b'\n');
             }
         }
         self
@@ -58,7 +58,7 @@ impl Script {
     ///
     /// # Errors
     /// [`TooLong`], for a line over [`LONGEST_LINE_BYTES`].
-    pub fn hear(&self, bytes: &[u8], has_ended: bool) -> Result<Option<(usize, Turn<'_>)>, TooLong> {
+    pub fn next_turn(&self, bytes: &[u8], has_ended: bool) -> Result<Option<(usize, Turn<'_>)>, TooLong> {
         let line_end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
         let used = match self.unit {
             Unit::Chunk => Some(bytes.len()),
@@ -72,17 +72,17 @@ impl Script {
         }
     }
 
-    fn answer(&self, heard: &[u8]) -> Turn<'_> {
-        let heard = heard.strip_suffix(b"\n").unwrap_or(heard);
-        let heard = heard.strip_suffix(b"\r").unwrap_or(heard);
-        let is_last = self.hang_up.iter().any(|end| end == heard);
-        let answer = self.answers.iter().find(|(when, _)| when == heard);
-        let say = match answer {
-            Some((_, say)) => say,
+    fn answer(&self, message: &[u8]) -> Turn<'_> {
+        let message = message.strip_suffix(b"\n").unwrap_or(message);
+        let message = message.strip_suffix(b"\r").unwrap_or(message);
+        let is_last = self.hang_up.iter().any(|end| end == message);
+        let answer = self.answers.iter().find(|(when, _)| when == message);
+        let reply = match answer {
+            Some((_, reply)) => reply,
             None if is_last => &[][..],
             None => &self.otherwise,
         };
-        Turn { say, is_last }
+        Turn { reply, is_last }
     }
 }
 
@@ -92,61 +92,61 @@ mod tests {
     use proptest::prelude::*;
 
     fn script(unit: Unit) -> Script {
-        let say = |text: &str| text.as_bytes().to_vec();
+        let bytes = |text: &str| text.as_bytes().to_vec();
         Script {
             unit,
-            greeting: say("welcome"),
+            greeting: bytes("welcome"),
             answers: vec![
-                (say("0"), say("null")),
-                (say("größe"), say("groß\n")),
-                (say("bye"), say("goodbye")),
+                (bytes("0"), bytes("null")),
+                (bytes("größe"), bytes("groß\n")),
+                (bytes("bye"), bytes("goodbye")),
             ],
-            otherwise: say("again"),
-            hang_up: vec![say("exit"), say("bye")],
+            otherwise: bytes("again"),
+            hang_up: vec![bytes("exit"), bytes("bye")],
         }
         .completed()
     }
 
-    /// What is said when these pieces come, one after the other, and then the end.
-    fn said(script: &Script, pieces: &[&[u8]]) -> (String, bool) {
-        let (mut held, mut said) = (Vec::new(), Vec::new());
+    /// The replies to these pieces and then the end, and true if the conversation has ended.
+    fn replies(script: &Script, pieces: &[&[u8]]) -> (String, bool) {
+        let (mut held, mut replies) = (Vec::new(), Vec::new());
         for (index, piece) in pieces.iter().chain([&&[][..]]).enumerate() {
             held.extend_from_slice(piece);
-            while let Some((used, turn)) = script.hear(&held, index == pieces.len()).unwrap() {
-                said.extend_from_slice(turn.say);
+            while let Some((used, turn)) = script.next_turn(&held, index == pieces.len()).unwrap() {
+                replies.extend_from_slice(turn.reply);
                 if turn.is_last {
-                    return (String::from_utf8(said).unwrap(), true);
+                    return (String::from_utf8(replies).unwrap(), true);
                 }
                 held.drain(..used);
             }
         }
         assert!(held.is_empty());
-        (String::from_utf8(said).unwrap(), false)
+        (String::from_utf8(replies).unwrap(), false)
     }
 
     #[test]
     fn lines_are_answered_and_one_ends_it() {
         let script = script(Unit::Line);
-        let heard = "0\r\ngröße\n\nwhat?\nexit\n0\n".as_bytes();
-        assert_eq!(said(&script, &[heard]), ("null\ngroß\nagain\nagain\n".into(), true));
-        assert_eq!(said(&script, &[b"0\nbye"]), ("null\ngoodbye\n".into(), true));
+        let message = "0\r\ngröße\n\nwhat?\nexit\n0\n".as_bytes();
+        assert_eq!(replies(&script, &[message]), ("null\ngroß\nagain\nagain\n".into(), true));
+        assert_eq!(replies(&script, &[b"0\nbye"]), ("null\ngoodbye\n".into(), true));
         assert_eq!(script.greeting, b"welcome\n");
     }
 
     #[test]
     fn chunks_are_answered_as_they_come() {
         let script = script(Unit::Chunk);
-        assert_eq!(said(&script, &[b"0", b"0\n", b"x", b"exit"]), ("nullnullagain".into(), true));
-        assert_eq!(script.hear(b"", true), Ok(None));
+        assert_eq!(replies(&script, &[b"0", b"0\n", b"x", b"exit"]), ("nullnullagain".into(), true));
+        assert_eq!(script.next_turn(b"", true), Ok(None));
     }
 
     #[test]
     fn a_line_that_does_not_end_is_too_long() {
         let script = script(Unit::Line);
         let long = vec![b'a'; LONGEST_LINE_BYTES];
-        assert_eq!(script.hear(&long, false), Err(TooLong));
-        assert_eq!(script.hear(&long[1..], false), Ok(None));
-        assert!(script.hear(&long, true).is_ok_and(|turn| turn.is_some()));
+        assert_eq!(script.next_turn(&long, false), Err(TooLong));
+        assert_eq!(script.next_turn(&long[1..], false), Ok(None));
+        assert!(script.next_turn(&long, true).is_ok_and(|turn| turn.is_some()));
     }
 
     proptest! {
@@ -164,7 +164,7 @@ mod tests {
                 rest = after;
             }
             pieces.push(rest);
-            prop_assert_eq!(said(&script, &pieces), said(&script, &[&whole]));
+            prop_assert_eq!(replies(&script, &pieces), replies(&script, &[&whole]));
         }
     }
 }

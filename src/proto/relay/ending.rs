@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::farewell::{Delivery, Farewell};
+use super::half_close_timer::{Delivery, HalfCloseTimer};
 use super::lane::Lane;
 
 /// The kind of the local input, as far as its end matters.
@@ -32,7 +32,7 @@ pub enum EndWhen {
 pub enum HalfClose {
     /// Not at all.
     Never,
-    /// When the peer has been silent for a while: see [`Farewell`].
+    /// When the peer has been silent for a while: see [`HalfCloseTimer`].
     Politely,
     /// After the last byte.
     AtOnce,
@@ -56,7 +56,7 @@ impl Ending {
     pub fn passes_end_on(
         &self,
         (outbound, inbound): (&Lane, &Lane),
-        farewell: &mut Farewell,
+        timer: &mut HalfCloseTimer,
         now: Instant,
         delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
@@ -67,7 +67,7 @@ impl Ending {
         inbound.has_source_ended()
             || self.input != InputKind::Nothing
                 && (self.half_close == HalfClose::AtOnce
-                    || farewell.is_time_to_pass(now, outbound.delivered(), delivery))
+                    || timer.is_time_to_pass(now, outbound.delivered(), delivery))
     }
 
     /// Returns whether the input need not be read any further, though it has not ended.
@@ -79,7 +79,7 @@ impl Ending {
     pub fn is_over(
         &self,
         (outbound, inbound): (&Lane, &Lane),
-        farewell: &mut Farewell,
+        timer: &mut HalfCloseTimer,
         now: Instant,
         delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
@@ -88,7 +88,7 @@ impl Ending {
         }
         inbound.has_source_ended()
             || self.end_when == EndWhen::Input
-            || self.linger.is_some_and(|limit| farewell.has_lingered(now, limit, delivery))
+            || self.linger.is_some_and(|limit| timer.has_lingered(now, limit, delivery))
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn passes(rules: Ending, outbound: &Lane, inbound: &Lane) -> bool {
-        rules.passes_end_on((outbound, inbound), &mut Farewell::default(), now(), || None)
+        rules.passes_end_on((outbound, inbound), &mut HalfCloseTimer::default(), now(), || None)
     }
 
     #[test]
@@ -129,12 +129,12 @@ mod tests {
     fn a_polite_end_waits_for_silence_but_not_for_a_peer_that_has_ended() {
         let (open, ended, start) = (Lane::new(1), ended(), now());
         let polite = Ending { half_close: HalfClose::Politely, ..rules(InputKind::Real, EndWhen::Both) };
-        let mut farewell = Farewell::default();
-        farewell.listen(start, 0, false, || None);
-        assert!(!polite.passes_end_on((&ended, &open), &mut farewell, start, || None));
-        assert!(polite.passes_end_on((&ended, &ended), &mut farewell, start, || None));
+        let mut timer = HalfCloseTimer::default();
+        timer.observe(start, 0, false, || None);
+        assert!(!polite.passes_end_on((&ended, &open), &mut timer, start, || None));
+        assert!(polite.passes_end_on((&ended, &ended), &mut timer, start, || None));
         let later = start + Duration::from_secs(1);
-        assert!(polite.passes_end_on((&ended, &open), &mut farewell, later, || None));
+        assert!(polite.passes_end_on((&ended, &open), &mut timer, later, || None));
     }
 
     #[test]
@@ -149,11 +149,11 @@ mod tests {
     #[test]
     fn both_ends_are_waited_for_unless_one_was_chosen() {
         let (open, ended, start) = (Lane::new(1), ended(), now());
-        let mut farewell = Farewell::default();
-        farewell.listen(start, 0, false, || None);
+        let mut timer = HalfCloseTimer::default();
+        timer.observe(start, 0, false, || None);
         let mut is_over = |rules: Ending, outbound, inbound, after| {
             let time = start + Duration::from_secs(after);
-            rules.is_over((outbound, inbound), &mut farewell, time, || None)
+            rules.is_over((outbound, inbound), &mut timer, time, || None)
         };
         let both = rules(InputKind::Real, EndWhen::Both);
         assert!(!is_over(both, &ended, &open, 9) && !is_over(both, &open, &ended, 9));

@@ -37,7 +37,7 @@ pub enum Framing {
 }
 
 /// The most decimal digits of a `u64`.
-const MOST_DIGITS: usize = 20;
+const MAX_DIGITS: usize = 20;
 
 impl Framing {
     /// Returns the size of a length in bytes.
@@ -111,7 +111,7 @@ pub enum Breach {
 
 /// The stream has ended within a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Truncated {
     /// In a message: the bytes that came, and the announced length.
     InMessage(u64, u64),
     /// In a length: the bytes that came.
@@ -122,13 +122,15 @@ pub enum Cut {
     OctetCounted(u64),
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cut::InMessage(came, of) if came == of => write!(f, "{came} bytes of it came, but not its end"),
-            Cut::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
-            Cut::InLength(came) => write!(f, "{came} bytes of its length came"),
-            Cut::BeforeMark(came) | Cut::OctetCounted(came) => {
+            Truncated::InMessage(came, of) if came == of => {
+                write!(f, "{came} bytes of it came, but not its end")
+            }
+            Truncated::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
+            Truncated::InLength(came) => write!(f, "{came} bytes of its length came"),
+            Truncated::BeforeMark(came) | Truncated::OctetCounted(came) => {
                 write!(f, "{came} bytes of it came, but not its end")
             }
         }
@@ -138,7 +140,7 @@ impl fmt::Display for Cut {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Before or in a length: its bytes so far.
-    Length { field: [u8; MOST_DIGITS], filled: usize },
+    Length { field: [u8; MAX_DIGITS], filled: usize },
     /// In a message of known length.
     Body { length: u64 },
     /// Before or in a message that ends with its mark.
@@ -147,7 +149,7 @@ enum State {
 
 /// Returns whether the bytes are a message like `5 hello`, perhaps followed by the length of another one.
 fn is_octet_counted(bytes: &[u8]) -> bool {
-    let Some(blank) = bytes.iter().take(MOST_DIGITS).position(|byte| *byte == b' ') else { return false };
+    let Some(blank) = bytes.iter().take(MAX_DIGITS).position(|byte| *byte == b' ') else { return false };
     let digits = std::str::from_utf8(&bytes[..blank]).ok().filter(|digits| !digits.starts_with('+'));
     let length = digits.and_then(|digits| digits.parse::<usize>().ok());
     let is_digit_or_end = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
@@ -179,7 +181,7 @@ impl Decoder {
     fn first(framing: Framing) -> State {
         match framing.end_mark() {
             Some(_) => State::Marked,
-            None => State::Length { field: [0; MOST_DIGITS], filled: 0 },
+            None => State::Length { field: [0; MAX_DIGITS], filled: 0 },
         }
     }
 
@@ -213,25 +215,20 @@ impl Decoder {
     ///
     /// # Errors
     /// It did so within a message.
-    pub fn end(&self) -> Result<(), Cut> {
+    pub fn end(&self) -> Result<(), Truncated> {
         let came = self.message.len() as u64;
         match self.state {
             _ if self.is_complete => Ok(()),
             State::Length { filled: 0, .. } => Ok(()),
-            State::Length { filled, .. } => Err(Cut::InLength(filled as u64)),
-            State::Body { length } => Err(Cut::InMessage(came, length)),
+            State::Length { filled, .. } => Err(Truncated::InLength(filled as u64)),
+            State::Body { length } => Err(Truncated::InMessage(came, length)),
             State::Marked if came == 0 => Ok(()),
-            State::Marked if is_octet_counted(&self.message) => Err(Cut::OctetCounted(came)),
-            State::Marked => Err(Cut::BeforeMark(came)),
+            State::Marked if is_octet_counted(&self.message) => Err(Truncated::OctetCounted(came)),
+            State::Marked => Err(Truncated::BeforeMark(came)),
         }
     }
 
-    fn take_length(
-        &mut self,
-        byte: u8,
-        mut field: [u8; MOST_DIGITS],
-        filled: usize,
-    ) -> Result<usize, Breach> {
+    fn take_length(&mut self, byte: u8, mut field: [u8; MAX_DIGITS], filled: usize) -> Result<usize, Breach> {
         field[filled] = byte;
         let filled = filled + 1;
         self.state = State::Length { field, filled };
@@ -267,7 +264,7 @@ impl Decoder {
             },
             b'0'..=b'9' if before == b"0" => Err(Breach::Malformed("its length begins with 0")),
             b'0'..=b'9' => match value(field) {
-                Some(length) if length <= self.max_bytes && field.len() < MOST_DIGITS => Ok(1),
+                Some(length) if length <= self.max_bytes && field.len() < MAX_DIGITS => Ok(1),
                 length => Err(Breach::TooLongYet(length.unwrap_or(u64::MAX))),
             },
             _ => Err(Breach::Malformed("its length is not a number")),

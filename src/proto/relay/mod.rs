@@ -2,7 +2,7 @@
 
 pub mod conversation;
 pub mod ending;
-pub mod farewell;
+pub mod half_close_timer;
 pub mod hex_dump;
 pub mod labels;
 pub mod lane;

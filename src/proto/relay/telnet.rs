@@ -24,11 +24,11 @@ enum State {
 
 /// Parses the stream of a Telnet peer.
 #[derive(Debug, Default)]
-pub struct Telnet {
+pub struct TelnetParser {
     state: State,
 }
 
-impl Telnet {
+impl TelnetParser {
     /// Appends data to `data`, and the necessary replies to `replies`: at most as many bytes as in `input` and two.
     ///
     /// `DO` is answered by `WONT` and `WILL` by `DONT`. `WONT` and `DONT` report a state and are not answered, so that
@@ -89,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn in_pieces(input: &[u8], size: usize) -> (Vec<u8>, Vec<u8>) {
-        let (mut telnet, mut data, mut replies) = (Telnet::default(), Vec::new(), Vec::new());
+        let (mut telnet, mut data, mut replies) = (TelnetParser::default(), Vec::new(), Vec::new());
         for piece in input.chunks(size) {
             telnet.take(piece, &mut data, &mut replies);
         }

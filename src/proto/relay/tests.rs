@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::message::{Breach, Cut, Decoder, Encoder, Framing, Split, Unfit};
+use super::message::{Breach, Decoder, Encoder, Framing, Split, Truncated, Unfit};
 
 const ALL: [Framing; 10] = [
     Framing::U8,
@@ -34,7 +34,7 @@ fn split(framing: Framing, split: Split, text: &[u8], piece: usize) -> Result<Ve
 }
 
 /// The messages, and what the end of the stream was.
-type Decoded = (Vec<Vec<u8>>, Result<(), Cut>);
+type Decoded = (Vec<Vec<u8>>, Result<(), Truncated>);
 
 fn decoded(mut decoder: Decoder, stream: &[u8], piece: usize) -> Result<Decoded, Breach> {
     let mut messages = Vec::new();
@@ -171,7 +171,7 @@ fn octet_counting_is_that_of_rfc_6587() {
     }
     assert_eq!(decoded(Decoder::new(Framing::OctetCount, 9), b"10 ", 1), Err(Breach::TooLongYet(10)));
     let cut = decoded(Decoder::new(Framing::OctetCount, 9), b"3 ab", 1).map(|(_, end)| end);
-    assert_eq!(cut, Ok(Err(Cut::InMessage(2, 3))));
+    assert_eq!(cut, Ok(Err(Truncated::InMessage(2, 3))));
 }
 
 #[test]
@@ -196,19 +196,19 @@ fn a_stream_is_split_as_it_was_asked_for() {
 #[test]
 fn a_stream_that_is_cut_says_how_much_came() {
     for (framing, bytes, cut) in [
-        (Framing::U32Be, &b"\0\0\0\x01a\0\0"[..], Cut::InLength(2)),
-        (Framing::U32Be, b"\0\0\0\x0aabc", Cut::InMessage(3, 10)),
-        (Framing::U8, b"\x01", Cut::InMessage(0, 1)),
-        (Framing::Netstring, b"12", Cut::InLength(2)),
-        (Framing::Netstring, b"3:abc", Cut::InMessage(3, 3)),
-        (Framing::Netstring, b"0:", Cut::InMessage(0, 0)),
-        (Framing::Line, b"a\nbc", Cut::BeforeMark(2)),
-        (Framing::Nul, b"x", Cut::BeforeMark(1)),
-        (Framing::Line, b"5 hello", Cut::OctetCounted(7)),
-        (Framing::Line, b"a\n2 hi3 a", Cut::OctetCounted(7)),
-        (Framing::Nul, b"5 hello!", Cut::BeforeMark(8)),
-        (Framing::Line, b"5 hell", Cut::BeforeMark(6)),
-        (Framing::Line, b"+2 hi", Cut::BeforeMark(5)),
+        (Framing::U32Be, &b"\0\0\0\x01a\0\0"[..], Truncated::InLength(2)),
+        (Framing::U32Be, b"\0\0\0\x0aabc", Truncated::InMessage(3, 10)),
+        (Framing::U8, b"\x01", Truncated::InMessage(0, 1)),
+        (Framing::Netstring, b"12", Truncated::InLength(2)),
+        (Framing::Netstring, b"3:abc", Truncated::InMessage(3, 3)),
+        (Framing::Netstring, b"0:", Truncated::InMessage(0, 0)),
+        (Framing::Line, b"a\nbc", Truncated::BeforeMark(2)),
+        (Framing::Nul, b"x", Truncated::BeforeMark(1)),
+        (Framing::Line, b"5 hello", Truncated::OctetCounted(7)),
+        (Framing::Line, b"a\n2 hi3 a", Truncated::OctetCounted(7)),
+        (Framing::Nul, b"5 hello!", Truncated::BeforeMark(8)),
+        (Framing::Line, b"5 hell", Truncated::BeforeMark(6)),
+        (Framing::Line, b"+2 hi", Truncated::BeforeMark(5)),
     ] {
         let found = decoded(Decoder::new(framing, LIMIT), bytes, 1).map(|(_, end)| end);
         assert_eq!(found, Ok(Err(cut)), "{framing:?} {bytes:?}");
@@ -220,7 +220,7 @@ fn an_announcement_allocates_nothing() {
     let mut decoder = Decoder::new(Framing::U64Be, u64::MAX);
     assert_eq!(decoder.take(&u64::MAX.to_be_bytes()), Ok((8, false)));
     assert_eq!(decoder.take(b"abc"), Ok((3, false)));
-    assert_eq!(decoder.end(), Err(Cut::InMessage(3, u64::MAX)));
+    assert_eq!(decoder.end(), Err(Truncated::InMessage(3, u64::MAX)));
 }
 
 proptest! {

@@ -153,13 +153,15 @@ impl<J> Roster<J> {
         Ok(Registration { roster: self.clone(), id, shared })
     }
 
-    /// Passes a connection to a session. Returns false if the id is unknown or the session has enough.
-    pub fn join(&self, id: &SessionId, connection: J) -> bool {
+    /// Passes a connection to a session. Returns false if the id is unknown, the session has enough, or `take` returns
+    /// none: it is asked only if the session accepts one.
+    pub fn join(&self, id: &SessionId, take: impl FnOnce() -> Option<J>) -> bool {
         let Some(shared) = self.all().get(id).cloned() else { return false };
         let mut inbox = shared.inbox();
         if inbox.connections + 1 >= MAX_CONNECTIONS {
             return false;
         }
+        let Some(connection) = take() else { return false };
         inbox.connections += 1;
         inbox.joined.push(connection);
         (shared.wake)();

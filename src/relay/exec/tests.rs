@@ -56,6 +56,8 @@ fn run(script: &str, close: impl FnOnce(UnixStream) -> Option<UnixStream>) -> (R
     (reactor.run(), is_alone.get())
 }
 
+// Elsewhere a half-close may look like a close.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_silent_process_ends_when_its_client_has_closed_both_directions() {
     let (result, is_alone) = run("exec sleep 600", |_| None);

@@ -1,10 +1,10 @@
-//! A client is talked to by a script.
+//! A scripted conversation with each client.
 
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::per_client::Client;
+use super::per_client::RelayClient;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -15,17 +15,17 @@ use crate::net::stream::{Stream, Timed};
 use crate::proto::relay::conversation::{LONGEST_LINE_BYTES, Script};
 use crate::server::client_session::CountedSession;
 
-/// What is read at once, and waits to be said: nothing more is heard meanwhile.
+/// Most bytes of one read, and of replies that wait to be sent: nothing is read meanwhile.
 const PIECE_BYTES: usize = 4 << 10;
 
-/// A client and the script.
+/// A client and its script.
 pub(crate) struct Conversation<S> {
     peer: Limited<S>,
     script: Rc<Script>,
-    heard: Vec<u8>,
+    input: Vec<u8>,
     has_ended: bool,
-    said: Vec<u8>,
-    /// The script is over: what the client still says is thrown away.
+    output: Vec<u8>,
+    /// The script is over: the client's further bytes are discarded.
     is_over: bool,
     half_closed: bool,
     linger_until: Option<Instant>,
@@ -34,7 +34,7 @@ pub(crate) struct Conversation<S> {
 }
 
 impl Conversation<Box<dyn Stream>> {
-    pub(crate) fn new(client: Client, script: &Rc<Script>) -> Conversation<Box<dyn Stream>> {
+    pub(crate) fn new(client: RelayClient, script: &Rc<Script>) -> Conversation<Box<dyn Stream>> {
         Conversation::of(client.peer, Rc::clone(script))
     }
 }
@@ -43,9 +43,9 @@ impl<S: Stream> Conversation<S> {
     fn of(peer: Limited<S>, script: Rc<Script>) -> Conversation<S> {
         Conversation {
             peer,
-            said: script.greeting.clone(),
+            output: script.greeting.clone(),
             script,
-            heard: Vec::new(),
+            input: Vec::new(),
             has_ended: false,
             is_over: false,
             half_closed: false,
@@ -55,31 +55,31 @@ impl<S: Stream> Conversation<S> {
         }
     }
 
-    /// Says what is to be said; true if nothing is left.
-    fn say(&mut self) -> io::Result<bool> {
-        while !self.said.is_empty() {
-            match self.peer.write(&self.said) {
+    /// Sends the replies. True if nothing is left.
+    fn send(&mut self) -> io::Result<bool> {
+        while !self.output.is_empty() {
+            match self.peer.write(&self.output) {
                 Ok(count) => {
-                    self.said.drain(..count);
+                    self.output.drain(..count);
                     self.moved.0 += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
-        self.said = Vec::new();
+        self.output = Vec::new();
         Ok(true)
     }
 
-    /// Reads a piece: how many bytes, or that there is none now.
-    fn listen(&mut self) -> io::Result<Option<usize>> {
+    /// Reads a piece. Returns its length; `None` if there is none now.
+    fn receive(&mut self) -> io::Result<Option<usize>> {
         let mut piece = [0; PIECE_BYTES];
         match self.peer.read(&mut piece) {
             Ok(count) => {
                 self.has_ended = count == 0;
                 self.moved.1 += count as u64;
                 if !self.is_over {
-                    self.heard.extend_from_slice(&piece[..count]);
+                    self.input.extend_from_slice(&piece[..count]);
                 }
                 Ok(Some(count))
             }
@@ -88,11 +88,11 @@ impl<S: Stream> Conversation<S> {
         }
     }
 
-    /// Answers what was heard completely, one thing after the other, as long as there is room.
+    /// Answers complete messages in turn, while there is room for replies.
     fn answer(&mut self) -> Result<(), Error> {
         let mut used = 0;
-        while !self.is_over && self.said.len() < PIECE_BYTES {
-            let turn = self.script.hear(&self.heard[used..], self.has_ended).map_err(|_| {
+        while !self.is_over && self.output.len() < PIECE_BYTES {
+            let turn = self.script.next_turn(&self.input[used..], self.has_ended).map_err(|_| {
                 Error::new(Exit::Failed, format!("a line of more than {LONGEST_LINE_BYTES} bytes"))
             })?;
             let Some((count, turn)) = turn else {
@@ -100,12 +100,12 @@ impl<S: Stream> Conversation<S> {
                 break;
             };
             used += count;
-            self.said.extend_from_slice(turn.say);
+            self.output.extend_from_slice(turn.reply);
             self.is_over = turn.is_last;
         }
-        self.heard.drain(..used);
-        if self.heard.is_empty() || self.is_over {
-            self.heard = Vec::new();
+        self.input.drain(..used);
+        if self.input.is_empty() || self.is_over {
+            self.input = Vec::new();
         }
         Ok(())
     }
@@ -115,9 +115,9 @@ impl<S: Stream> Session for Conversation<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.peer.tick(context.now);
         let mut budget = context.budget_bytes;
-        while self.say().map_err(|error| lost(&error))? {
+        while self.send().map_err(|error| lost(&error))? {
             self.answer()?;
-            if !self.said.is_empty() {
+            if !self.output.is_empty() {
                 continue;
             }
             if self.is_over && !self.half_closed {
@@ -128,7 +128,7 @@ impl<S: Stream> Session for Conversation<S> {
             if self.has_ended {
                 break;
             }
-            match self.listen().map_err(|error| lost(&error))? {
+            match self.receive().map_err(|error| lost(&error))? {
                 None => break,
                 Some(count) => match budget.checked_sub(count.max(1)) {
                     Some(rest) => budget = rest,

@@ -1,8 +1,8 @@
-//! What a client sends goes back to it, or nowhere.
+//! `--echo`: each client gets its own bytes back.
 
 use std::time::Instant;
 
-use super::per_client::Client;
+use super::per_client::RelayClient;
 use crate::error::Error;
 use crate::error::lost;
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -12,7 +12,7 @@ use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::{Stream, Timed};
 use crate::server::client_session::CountedSession;
 
-/// A client that hears itself.
+/// A client that gets its own bytes back.
 pub(crate) struct Echo<S> {
     peer: Limited<S>,
     pump: Pump,
@@ -20,7 +20,7 @@ pub(crate) struct Echo<S> {
 }
 
 impl Echo<Box<dyn Stream>> {
-    pub(crate) fn new(client: Client) -> Echo<Box<dyn Stream>> {
+    pub(crate) fn new(client: RelayClient) -> Echo<Box<dyn Stream>> {
         Echo::of(client.peer)
     }
 }

@@ -14,13 +14,13 @@ use crate::server::setup::ClientOptions;
 /// Gives each client to a process of its own.
 pub(crate) struct ExecSocket {
     io: Io,
-    terms: ClientOptions,
+    options: ClientOptions,
     program: Program,
 }
 
 impl ExecSocket {
-    pub(crate) fn new(io: &Io, terms: ClientOptions, program: Program) -> ExecSocket {
-        ExecSocket { io: io.clone(), terms, program }
+    pub(crate) fn new(io: &Io, options: ClientOptions, program: Program) -> ExecSocket {
+        ExecSocket { io: io.clone(), options, program }
     }
 }
 
@@ -28,11 +28,11 @@ impl Handler for ExecSocket {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
         let AdmittedClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
-        begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
+        begin(&self.io, (socket, &self.options.socket), Some(&permit), |transport, io| {
             let socket = transport.into_socket().map_err(|error| lost(&error))?;
             let exec = Exec::handed_over(&self.program, socket, &permit.peer, (&io, &permit.report))?;
-            // What passes is not seen, so it cannot be limited.
-            let session_limits = SessionLimits { idle: None, session: self.terms.session_limits.session };
+            // The bytes are not seen here, so their silence cannot be limited.
+            let session_limits = SessionLimits { idle: None, session: self.options.session_limits.session };
             Ok(ClientSession::new(exec, Rc::clone(&permit), session_limits, now))
         })
     }

@@ -1,8 +1,8 @@
-//! `--forward`: each client is joined to a connection of its own to one target.
+//! `--forward`: a tunnel for each client, to one target.
 
 use std::time::{Duration, Instant};
 
-use super::per_client::Client;
+use super::per_client::RelayClient;
 use crate::error::Error;
 use crate::error::lost;
 use crate::net::dial::Dial;
@@ -17,19 +17,19 @@ use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
 
-/// Where clients are led.
+/// The target of all clients.
 #[derive(Clone)]
-pub(crate) struct Destination {
+pub(crate) struct ForwardTarget {
     pub(crate) endpoint: Endpoint,
     /// For each of its addresses.
     pub(crate) timeout: Duration,
     /// The only family of its addresses that is tried.
     pub(crate) family: Option<Family>,
-    /// Whether it is told whose connection it is.
+    /// The PROXY header that it gets before the client's bytes.
     pub(crate) header: Option<HeaderVersion>,
 }
 
-/// A client on its way to the target, or there.
+/// A client, while its target is dialled and then in a tunnel to it.
 pub(crate) struct Forward(State);
 
 enum State {
@@ -38,7 +38,7 @@ enum State {
 }
 
 struct Dialling {
-    /// There until it is joined; its bytes wait in the kernel.
+    /// `None` once it is joined to its target. Until then its bytes wait in the kernel.
     client: Option<Limited<Box<dyn Stream>>>,
     dial: Dial,
     header: Vec<u8>,
@@ -46,8 +46,8 @@ struct Dialling {
 }
 
 impl Forward {
-    pub(crate) fn new(client: Client, destination: &Destination) -> Forward {
-        let Client { peer, io, name, local, report, destination: connected_to, .. } = client;
+    pub(crate) fn new(client: RelayClient, destination: &ForwardTarget) -> Forward {
+        let RelayClient { peer, io, name, local, report, destination: connected_to, .. } = client;
         let addresses = name.address().zip(connected_to.or_else(|| local.address()));
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
@@ -63,7 +63,7 @@ impl Session for Forward {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let State::Dialling(waiting) = &mut self.0 {
             let Dialling { client, dial, header, report } = &mut **waiting;
-            // Without a target the client's connection is over, and it is not what was lost.
+            // Without a target the client's connection ends. The target was lost, not the client.
             let Some(target) = dial.advance(context.now).inspect_err(|_| *client = None)? else {
                 // A client that is gone needs no target.
                 if let Some(client) = client {

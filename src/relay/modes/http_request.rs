@@ -1,4 +1,4 @@
-//! One request of a client's, forwarded: its head and body to the server, the server's answer to the client.
+//! A client's request, forwarded to its server, and the answer, forwarded to the client.
 
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -17,50 +17,51 @@ use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};
 use crate::relay::tunnel::target_lost;
 
-/// Read at once.
+/// Most bytes of one read.
 const PIECE_BYTES: usize = 32 << 10;
+
 /// A client's request and the connection to its server. The connection is reset when this is dropped before it is over.
 pub(crate) struct Forwarded {
     client: Limited<Box<dyn Stream>>,
     target: Transport,
     target_name: String,
     body: Exchange,
-    /// Came from the client, and was not taken yet.
+    /// Bytes from the client that were not parsed yet.
     input: Vec<u8>,
     to_target: SendBuffer,
-    /// The server takes more of the request.
+    /// The server still takes the request.
     is_taken: bool,
     body_bytes: u64,
     answer: AnswerHead,
     asks_for_head: bool,
-    /// How much of the answer's body came with its head.
+    /// Bytes of the answer's body that came with its head.
     early_bytes: u64,
     to_client: SendBuffer,
-    /// Something of the answer was given to the client.
+    /// The answer to the client has begun.
     has_begun: bool,
     inbound: Pump,
-    /// The answer was sent: the client is heard out.
+    /// The answer was sent: the client is drained.
     goodbye: Option<LingeringClose>,
-    /// It has all of the answer.
-    is_told: bool,
-    /// The connection to the server was reset while it was written to: an end that is read then is none.
+    /// The client's system has all of the answer.
+    is_delivered: bool,
+    /// The connection to the server was reset while it was written to: an end that is read later is not an orderly one.
     target_fault: Option<io::Error>,
     acknowledgement: AcknowledgementWait,
 }
 
-/// Why a request is not answered by its server.
+/// Reason for which a request is not answered by its server.
 pub(crate) enum Unanswered {
-    /// Nothing of an answer was given: the client is to be told.
-    Tell(Told, Error),
-    /// It cannot be told.
+    /// No answer has begun: the client must get this one.
+    Respond(ClientError, Error),
+    /// The connection to the client ends.
     Lost(Error),
 }
 
-/// What the client is to be told.
-pub(crate) enum Told {
-    /// What it has sent is refused.
+/// The error that the client gets as its answer.
+pub(crate) enum ClientError {
+    /// Its request is refused.
     Refused(ErrorStatus),
-    /// The server gives no answer that could be passed on.
+    /// The server's answer cannot be forwarded, or there is none.
     NoAnswer,
 }
 
@@ -91,18 +92,18 @@ impl Forwarded {
             to_client: SendBuffer::default(),
             has_begun: false,
             goodbye: None,
-            is_told: false,
+            is_delivered: false,
             target_fault: None,
             acknowledgement: AcknowledgementWait::default(),
         })
     }
 
-    /// The client, to be told that there is no answer. The connection to the server is reset.
+    /// The client, for an error as its answer. The connection to the server is reset.
     pub(crate) fn into_client(self) -> Limited<Box<dyn Stream>> {
         self.client
     }
 
-    /// Goes on as far as it can.
+    /// Moves what can be moved now.
     pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Unanswered> {
         self.client.tick(context.now);
         if self.goodbye.is_none() {
@@ -114,30 +115,30 @@ impl Forwarded {
             }
         }
         let Some(goodbye) = &mut self.goodbye else { return Ok(Status::Waiting) };
-        if !self.is_told {
-            self.is_told = self
+        if !self.is_delivered {
+            self.is_delivered = self
                 .acknowledgement
                 .is_acknowledged(&mut self.client, context.now)
                 .map_err(Unanswered::Lost)?;
             // A client may take its time to read what the system holds for it, if the system tells how far it is.
             let is_watched = self.client.delivery().is_some();
-            if is_watched || self.is_told {
+            if is_watched || self.is_delivered {
                 *goodbye = LingeringClose::new(context.now);
             } else if context.now >= goodbye.deadline() {
                 self.client.reset_on_close(false).map_err(|error| Unanswered::Lost(lost(&error)))?;
-                self.is_told = true;
+                self.is_delivered = true;
             }
         }
         match goodbye.drain(&mut self.client, context) {
-            Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
+            Ok(Status::Done) if !self.is_delivered => Ok(Status::Waiting),
             Ok(status) => Ok(status),
-            // It has everything: how it leaves is its own affair.
-            Err(_) if self.is_told => Ok(Status::Done),
+            // It has everything: a reset from it is not a failure.
+            Err(_) if self.is_delivered => Ok(Status::Done),
             Err(error) => Err(Unanswered::Lost(lost(&error))),
         }
     }
 
-    /// The request goes to the server: never a byte of what stands behind it. True if there may be more at once.
+    /// Sends the request to the server, and none of the bytes after it. True if there may be more at once.
     fn send(&mut self, context: Context) -> Result<bool, Unanswered> {
         let begin = self.body_bytes;
         loop {
@@ -147,9 +148,9 @@ impl Forwarded {
             match send_all(&mut self.target, &mut self.to_target) {
                 Ok(Sent::All) => {}
                 Ok(Sent::Blocked) => return Ok(false),
-                // It may have answered already, and takes no more.
+                // It may have answered already, and read no more.
                 Err(error) => {
-                    // The system says EPIPE where the server's end came first.
+                    // The system reports EPIPE where the server's end came first.
                     if error.kind() != ErrorKind::BrokenPipe {
                         self.target_fault = Some(error);
                     }
@@ -172,7 +173,7 @@ impl Forwarded {
             let read = self.client.read(&mut self.input[held..]);
             self.input.truncate(held + *read.as_ref().unwrap_or(&0));
             match read {
-                // It has its answer, and keeps the rest to itself: the server did not want it, or not ask for it.
+                // It has its answer, and does not send the rest: the server did not want it, or did not ask for it.
                 Ok(0) if self.missing_bytes() == Some(0) => {
                     self.inbound.lane_mut().end_source();
                     return Ok(false);
@@ -188,7 +189,7 @@ impl Forwarded {
         }
     }
 
-    /// Takes what belongs to the request out of the input.
+    /// Moves the bytes of the request from the input to the server's buffer.
     fn take_body(&mut self) -> Result<(), Unanswered> {
         let mut at = 0;
         while self.body.is_in_body() {
@@ -197,7 +198,7 @@ impl Forwarded {
             let needs_more = matches!(step, ParseEvent::More);
             if let ParseEvent::Refused(refusal) = step {
                 let error = Error::new(Exit::Refused, "the client's body is malformed");
-                return Err(self.unanswered(Told::Refused(refusal), error));
+                return Err(self.unanswered(ClientError::Refused(refusal), error));
             }
             self.to_target.push(&self.input[at..at + used]);
             at += used;
@@ -213,7 +214,7 @@ impl Forwarded {
         Ok(())
     }
 
-    /// The answer goes to the client. True if there may be more at once.
+    /// Sends the answer to the client. True if there may be more at once.
     fn receive(&mut self, context: Context) -> Result<bool, Unanswered> {
         let mut piece = [0; PIECE_BYTES];
         loop {
@@ -240,15 +241,15 @@ impl Forwarded {
             let head = self.answer.take_outgoing();
             self.has_begun |= !head.is_empty();
             self.to_client.push(&head);
-            let behind = (count - taken) as u64;
-            self.early_bytes = self.missing_bytes().map_or(behind, |missing| missing.min(behind));
+            let after = (count - taken) as u64;
+            self.early_bytes = self.missing_bytes().map_or(after, |missing| missing.min(after));
             self.to_client.push(&piece[taken..taken + self.early_bytes as usize]);
         }
         self.end_if_whole();
         let pumped = self.inbound.advance(&mut self.target, &mut self.client, context);
         self.end_if_whole();
         let pumped = match pumped {
-            // What comes behind the answer, or fails there, is not heard: what it has not read, it did not want.
+            // Bytes and failures after the answer are ignored: the server did not want what it has not read.
             Err(PumpError { side: Side::Source, .. }) if self.missing_bytes() == Some(0) => {
                 self.inbound.lane_mut().end_source();
                 Pumped::More
@@ -270,14 +271,14 @@ impl Forwarded {
                 return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
             self.inbound.pass_end(&mut self.client).map_err(|error| Unanswered::Lost(lost(&error)))?;
-            // It has said everything: its end is an orderly one, whatever of the request it did not want.
+            // The server has sent everything: its end is an orderly one, though it may not have read all of the request.
             let _ = self.target.reset_on_close(false);
             self.goodbye = Some(LingeringClose::new(context.now));
         }
         Ok(pumped == Pumped::More)
     }
 
-    /// What of the answer is still to come, if that is known.
+    /// Bytes of the answer that have not come yet, if its length is known.
     fn missing_bytes(&self) -> Option<u64> {
         let length = match self.asks_for_head && self.answer.is_over() {
             true => Some(0),
@@ -287,7 +288,7 @@ impl Forwarded {
         length.map(|length| length.saturating_sub(self.early_bytes + lane.delivered() + lane.held() as u64))
     }
 
-    /// Some servers leave the connection open though they were told that it is for one request.
+    /// Ends the answer at its length: some servers leave the connection open despite `Connection: close`.
     fn end_if_whole(&mut self) {
         // A server may answer before it has read the whole request: what it still takes is sent first.
         let has_asked = !self.is_taken || !self.body.is_in_body() && self.to_target.pending() == 0;
@@ -297,16 +298,16 @@ impl Forwarded {
     }
 
     fn no_answer(&self, error: Error) -> Unanswered {
-        self.unanswered(Told::NoAnswer, error.context(format!("target {}", self.target_name)))
+        self.unanswered(ClientError::NoAnswer, error.context(format!("target {}", self.target_name)))
     }
 
-    fn unanswered(&self, told: Told, error: Error) -> Unanswered {
-        if self.has_begun { Unanswered::Lost(error) } else { Unanswered::Tell(told, error) }
+    fn unanswered(&self, client_error: ClientError, error: Error) -> Unanswered {
+        if self.has_begun { Unanswered::Lost(error) } else { Unanswered::Respond(client_error, error) }
     }
 
-    /// When to go on if nothing happens before.
+    /// When to advance if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let end = match self.is_told {
+        let end = match self.is_delivered {
             true => self.goodbye.as_ref().map(LingeringClose::deadline),
             false => self.acknowledgement.deadline(),
         };

@@ -1,6 +1,6 @@
-//! What many clients and the standard streams have in common: what one says, others hear.
+//! A hub: many clients and the standard streams, each of which receives what others send.
 //!
-//! Each subscriber has a queue of its own. Pieces are shared, not copied: a queue costs no more than its longest subscriber.
+//! Each subscriber has a queue of its own. Pieces are shared, not copied.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::net::reactor::Waker;
 
-/// What may wait for one subscriber: a piece more when it is full.
+/// Limit of one subscriber's queue: a piece more when it is full.
 const QUEUE_BYTES: usize = 192 << 10;
-/// What is read at once.
+/// Most bytes of one read, and so of one piece.
 pub(crate) const PIECE_BYTES: usize = 32 << 10;
-/// How long a client may keep the others waiting, with `--slow cut`.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest time that a client may keep the others waiting, with `--slow cut`.
+const SLOW_CLIENT_LIMIT: Duration = Duration::from_secs(1);
 
-/// What becomes of a client that reads too slowly.
+/// Treatment of a client that reads too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
     /// It misses what does not fit into its queue; how much, is told at its end
@@ -27,8 +27,8 @@ pub enum Slow {
     Cut,
 }
 
-/// What a piece is for one who takes from its queue.
-pub(crate) enum Next {
+/// The next item of a subscriber's queue.
+pub(crate) enum QueueItem {
     /// These bytes.
     Piece(Rc<[u8]>),
     /// Nothing yet.
@@ -37,7 +37,7 @@ pub(crate) enum Next {
     End,
 }
 
-/// One who hears, or speaks, or both.
+/// A subscriber's identifier, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(usize);
 
@@ -49,25 +49,25 @@ struct Subscribers {
     slow: Slow,
     subscribers: BTreeMap<Id, SubscriberQueue>,
     next: usize,
-    /// How many are full: as a rule none, and nobody need be asked.
+    /// Number of full queues: as a rule none, and no queue need be looked at.
     full: usize,
     /// The standard streams.
     stdio: Option<Waker>,
     /// Stdout is one of the subscribers.
     has_output: bool,
-    /// Those who have something to say and were told to wait.
+    /// Sessions that wait for room, for clients, or for stdout, by number.
     waiting: BTreeMap<usize, Waker>,
-    /// Nothing more will be said by stdin.
+    /// Stdin has ended.
     has_input_ended: bool,
-    /// No more clients will come.
+    /// No more clients are accepted.
     is_closing: bool,
-    /// Pieces that were said to stdout, taken for it, and written.
+    /// Pieces that were published to stdout, taken for it, and written.
     output: Output,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Output {
-    said: u64,
+    published: u64,
     taken: u64,
     written: u64,
 }
@@ -75,9 +75,9 @@ struct Output {
 struct SubscriberQueue {
     queue: VecDeque<Rc<[u8]>>,
     queued_bytes: usize,
-    /// Stdout: it is neither cut nor spared.
+    /// Stdout: it is neither cut nor skipped.
     is_output: bool,
-    /// Since when others wait for it and it takes nothing.
+    /// Time since which others wait for it and it takes nothing.
     blocks_since: Option<Instant>,
     is_cut: bool,
     missed_bytes: u64,
@@ -90,7 +90,7 @@ impl SubscriberQueue {
     }
 }
 
-/// Whom something is said to.
+/// The subscribers that a piece goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// Stdout.
@@ -108,8 +108,8 @@ impl To {
         match self {
             To::Output => subscriber.is_output,
             To::Clients => !subscriber.is_output,
-            To::Others(speaker) => !subscriber.is_output && id != speaker,
-            To::All(speaker) => id != speaker,
+            To::Others(sender) => !subscriber.is_output && id != sender,
+            To::All(sender) => id != sender,
         }
     }
 
@@ -135,8 +135,8 @@ impl Hub {
         })))
     }
 
-    /// A client joins; it leaves with what is returned. `waker` is used when there is something for it.
-    pub(crate) fn join(&self, waker: Waker, is_output: bool) -> Subscription {
+    /// Adds a subscriber, until the subscription is dropped. `waker` wakes it when there is something for it.
+    pub(crate) fn subscribe(&self, waker: Waker, is_output: bool) -> Subscription {
         let mut hub = self.0.borrow_mut();
         let id = Id(hub.next);
         hub.next += 1;
@@ -151,18 +151,18 @@ impl Hub {
             waker,
         };
         hub.subscribers.insert(id, subscriber);
-        // Who had nobody to talk to has now.
+        // A session that waits for clients has one now.
         hub.wake_waiting();
         drop(hub);
         Subscription { hub: self.clone(), id }
     }
 
-    /// The standard streams take part: `waker` is used when there may be something for them.
-    pub(crate) fn attend(&self, waker: Waker) {
+    /// Attaches the standard streams: `waker` wakes them when there may be something for them.
+    pub(crate) fn attach_stdio(&self, waker: Waker) {
         self.0.borrow_mut().stdio = Some(waker);
     }
 
-    /// Stdin has ended: nothing more will be said to the clients.
+    /// Records that stdin has ended: clients receive nothing more of it.
     pub(crate) fn end_input(&self) {
         let mut hub = self.0.borrow_mut();
         hub.has_input_ended = true;
@@ -171,47 +171,47 @@ impl Hub {
         }
     }
 
-    /// True if there are clients. Else the one who asks is woken when one joins.
+    /// True if there are clients. Else `asking` is woken when one joins.
     pub(crate) fn has_clients(&self, asking: &Waker) -> bool {
         let mut hub = self.0.borrow_mut();
         let has_clients = hub.clients() > 0;
         if !has_clients {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
         }
         has_clients
     }
 
-    /// What clients have said to stdout so far; see [`Hub::is_written`].
-    pub(crate) fn said_to_output(&self) -> u64 {
-        self.0.borrow().output.said
+    /// Number of pieces published to stdout so far; see [`Hub::is_written`].
+    pub(crate) fn published_to_output(&self) -> u64 {
+        self.0.borrow().output.published
     }
 
-    /// True if stdout has all that was said to it up to that point. Else the one who asks is woken later.
-    pub(crate) fn is_written(&self, said: u64, asking: &Waker) -> bool {
+    /// True if stdout has written the first `published` pieces. Else `asking` is woken later.
+    pub(crate) fn is_written(&self, published: u64, asking: &Waker) -> bool {
         let mut hub = self.0.borrow_mut();
-        let is_written = hub.output.written >= said;
+        let is_written = hub.output.written >= published;
         if !is_written {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
         }
         is_written
     }
 
-    /// No more clients will come: the standard streams have no further use when the last one has left.
+    /// Records that no more clients are accepted: the standard streams end with the last one.
     fn close(&self) {
         let mut hub = self.0.borrow_mut();
         hub.is_closing = true;
         hub.wake_output();
     }
 
-    /// True if nobody is left, and nobody will come.
-    pub(crate) fn is_deserted(&self) -> bool {
+    /// True if no clients are left, and no more are accepted.
+    pub(crate) fn is_finished(&self) -> bool {
         let hub = self.0.borrow();
         hub.is_closing && hub.clients() == 0
     }
 
-    /// True if something may be said now. Else the one who asks is woken when it is worth asking again, and gets the
-    /// time at which somebody will have been waited for long enough.
-    pub(crate) fn may_say(&self, to: To, asking: &Waker, now: Instant) -> Result<(), Option<Instant>> {
+    /// `Ok` if a piece can be published now. Else `asking` is woken when it is worth asking again; the error is the time
+    /// at which a slow client will be cut.
+    pub(crate) fn can_publish(&self, to: To, asking: &Waker, now: Instant) -> Result<(), Option<Instant>> {
         let mut hub = self.0.borrow_mut();
         if hub.full == 0 {
             return Ok(());
@@ -228,7 +228,7 @@ impl Hub {
                 Slow::Drop if !subscriber.is_output && others_have_room => continue,
                 Slow::Cut if !subscriber.is_output && others_have_room => {
                     let since = *subscriber.blocks_since.get_or_insert(now);
-                    if now >= since + PATIENCE {
+                    if now >= since + SLOW_CLIENT_LIMIT {
                         cut += 1;
                         subscriber.is_cut = true;
                         subscriber.queue.clear();
@@ -236,7 +236,9 @@ impl Hub {
                         subscriber.waker.wake();
                         continue;
                     }
-                    end = Some(end.map_or(since + PATIENCE, |other| other.min(since + PATIENCE)));
+                    end = Some(
+                        end.map_or(since + SLOW_CLIENT_LIMIT, |other| other.min(since + SLOW_CLIENT_LIMIT)),
+                    );
                 }
                 _ => {}
             }
@@ -244,15 +246,15 @@ impl Hub {
         }
         hub.full -= cut;
         if must_wait {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
             return Err(end);
         }
         Ok(())
     }
 
-    /// Says a piece to those who are not cut. With `--slow drop`, clients that have no room miss it; else they have none
-    /// only for the last line of one who leaves, which waits for nobody.
-    pub(crate) fn say(&self, to: To, piece: &Rc<[u8]>) {
+    /// Queues a piece for all subscribers of `to` that are not cut. With `--slow drop`, clients without room miss it. In the
+    /// other modes only the last line of a client that leaves finds a queue full, and is added all the same.
+    pub(crate) fn publish(&self, to: To, piece: &Rc<[u8]>) {
         let mut hub = self.0.borrow_mut();
         let (drops, mut filled) = (hub.slow == Slow::Drop, 0);
         for (id, subscriber) in &mut hub.subscribers {
@@ -271,7 +273,7 @@ impl Hub {
         }
         hub.full += filled;
         if to.includes_output() {
-            hub.output.said += 1;
+            hub.output.published += 1;
         }
     }
 }
@@ -292,11 +294,11 @@ impl Subscribers {
     }
 }
 
-/// Closes a hub when it is dropped: with the acceptor, which takes no more clients in then.
+/// Closes a hub when it is dropped, which happens when the acceptor is: it accepts no more clients then.
 pub struct CloseOnDrop(Hub);
 
 impl CloseOnDrop {
-    /// For this hub.
+    /// A guard for this hub.
     pub fn new(hub: &Hub) -> CloseOnDrop {
         CloseOnDrop(hub.clone())
     }
@@ -313,32 +315,32 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// One subscriber, until it is dropped.
+/// A subscriber's place in the hub, until it is dropped.
 pub(crate) struct Subscription {
     hub: Hub,
     id: Id,
 }
 
 impl Subscription {
-    /// Whose it is.
+    /// The subscriber.
     pub(crate) fn id(&self) -> Id {
         self.id
     }
 
-    /// What is next for this subscriber.
-    pub(crate) fn next(&self) -> Next {
+    /// Takes the next item of the queue.
+    pub(crate) fn next(&self) -> QueueItem {
         let mut hub = self.hub.0.borrow_mut();
         let hub = &mut *hub;
-        let Some(subscriber) = hub.subscribers.get_mut(&self.id) else { return Next::End };
+        let Some(subscriber) = hub.subscribers.get_mut(&self.id) else { return QueueItem::End };
         let (was_full, is_output) = (subscriber.is_full(), subscriber.is_output);
         let piece = subscriber.queue.pop_front();
         subscriber.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
-        // Whoever takes something is not stuck.
+        // A subscriber that takes a piece is not stuck.
         subscriber.blocks_since = None;
         let mut is_worth_asking = was_full && !subscriber.is_full();
         hub.full -= usize::from(is_worth_asking);
         if is_output {
-            // Who asks for the next piece has written the last one.
+            // Stdout asks for the next piece after it has written the last one.
             is_worth_asking |= hub.output.written < hub.output.taken;
             hub.output.written = hub.output.taken;
             hub.output.taken += u64::from(piece.is_some());
@@ -347,18 +349,18 @@ impl Subscription {
             hub.wake_waiting();
         }
         match piece {
-            Some(piece) => Next::Piece(piece),
-            None if hub.has_input_ended && !is_output => Next::End,
-            None => Next::Wait,
+            Some(piece) => QueueItem::Piece(piece),
+            None if hub.has_input_ended && !is_output => QueueItem::End,
+            None => QueueItem::Wait,
         }
     }
 
-    /// True if this subscriber kept the others waiting: nothing more is said to it.
+    /// True if this subscriber kept the others waiting and was cut: it receives nothing more.
     pub(crate) fn is_cut(&self) -> bool {
         self.hub.0.borrow().subscribers.get(&self.id).is_some_and(|subscriber| subscriber.is_cut)
     }
 
-    /// How much this subscriber has missed.
+    /// Number of bytes that this subscriber has missed.
     pub(crate) fn missed_bytes(&self) -> u64 {
         self.hub.0.borrow().subscribers.get(&self.id).map_or(0, |subscriber| subscriber.missed_bytes)
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::hub::{CloseOnDrop, Hub};
 use super::per_client::{Make, PerClient};
-use super::stdio_client::{StdioClient, Ways};
+use super::stdio_client::{StdioClient, StdioDirections};
 use super::subscriber::{Subscriber, SubscriberOptions};
 use crate::error::Error;
 use crate::net::reactor::Waker;
@@ -15,42 +15,42 @@ use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::client_session::CountedSession;
 use crate::server::setup::ServerSetup;
 
-/// Serves clients that hear each other, or the standard streams, until a signal comes.
+/// Serves clients that share a hub with the standard streams, until a signal comes.
 pub(crate) fn run(
     setup: ServerSetup,
     tools: Tools,
     (report, signals): (&Report, &Signals),
     hub: Hub,
-    mut manners: SubscriberOptions,
-    ways: Ways,
+    mut options: SubscriberOptions,
+    directions: StdioDirections,
 ) -> Result<(), Error> {
-    setup.open(report, signals, |io, terms| {
+    setup.open(report, signals, |io, client_options| {
         io.spawn(|io| {
-            let stdio = StdioClient::open(&hub, &io, manners, ways)?;
-            manners.closes_at_eof |= !stdio.input_can_end();
+            let stdio = StdioClient::open(&hub, &io, options, directions)?;
+            options.closes_at_eof |= !stdio.input_can_end();
             Ok(stdio)
         })?;
         let (closing, acceptor) = (CloseOnDrop::new(&hub), io.waker());
         let make = move |client| {
-            Ok(Box::new(Subscriber::new(client, closing.hub(), manners)) as Box<dyn CountedSession>)
+            Ok(Box::new(Subscriber::new(client, closing.hub(), options)) as Box<dyn CountedSession>)
         };
-        Ok(KeepOpen { each: PerClient::new(io, terms, tools, make), hub, acceptor })
+        Ok(KeepOpen { clients: PerClient::new(io, client_options, tools, make), hub, acceptor })
     })
 }
 
-/// Clients whose words must be written before the end.
+/// A handler that waits until stdout has written the clients' bytes.
 struct KeepOpen<F> {
-    each: PerClient<F>,
+    clients: PerClient<F>,
     hub: Hub,
     acceptor: Waker,
 }
 
 impl<F: Make> Handler for KeepOpen<F> {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        self.each.accept(incoming, now)
+        self.clients.accept(incoming, now)
     }
 
     fn may_close(&self) -> bool {
-        self.hub.is_written(self.hub.said_to_output(), &self.acceptor)
+        self.hub.is_written(self.hub.published_to_output(), &self.acceptor)
     }
 }

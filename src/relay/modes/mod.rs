@@ -1,4 +1,4 @@
-//! What `serve` is for its clients, where they do not transfer files.
+//! The modes of `serve` for raw streams.
 
 pub(crate) mod conversation;
 pub(crate) mod echo;

@@ -1,11 +1,11 @@
-//! A client is told a text, or what is in a file, or nothing; what it says is thrown away.
+//! `--reply` and `--discard`: a client gets a text, a file, or nothing. Its own bytes are discarded.
 
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::per_client::Client;
+use super::per_client::RelayClient;
 use crate::error::{Error, Exit};
 use crate::error::{lost, with_original_name};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -18,33 +18,33 @@ use crate::server::client_session::CountedSession;
 use crate::server::option_files::text_or_file;
 use crate::store::{LARGEST_WHOLE_BYTES, SourceFile};
 
-/// What is read of a file at once.
+/// Most bytes of one read of a file.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// What clients are told.
+/// The reply, for all clients.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub(crate) enum ReplySource {
     Text(Rc<[u8]>),
-    /// What is in this file when a client comes: it is too large to be held.
+    /// The content of this file when a client connects: it is too large to be held.
     File(Rc<Path>),
 }
 
-impl Answer {
+impl ReplySource {
     /// `TEXT` with its escapes, or `@FILE`.
-    pub(crate) fn read(value: &str) -> Result<Answer, Error> {
+    pub(crate) fn read(value: &str) -> Result<ReplySource, Error> {
         if let Some(path) = value.strip_prefix('@').map(Path::new)
             && SourceFile::open(path).is_ok_and(|source| source.size_bytes() > LARGEST_WHOLE_BYTES)
         {
-            return Ok(Answer::File(path.into()));
+            return Ok(ReplySource::File(path.into()));
         }
-        Ok(Answer::Text(text_or_file(value, "--reply")?.into()))
+        Ok(ReplySource::Text(text_or_file(value, "--reply")?.into()))
     }
 }
 
-/// The bytes for one client.
-enum Said {
+/// The reply to one client.
+enum ReplyBytes {
     Text(Rc<[u8]>),
-    /// A chunk of the file, and where in it that begins.
+    /// A chunk of the file, and its offset.
     File {
         source: SourceFile,
         chunk: Vec<u8>,
@@ -52,16 +52,16 @@ enum Said {
     },
 }
 
-impl Said {
-    /// What is to be told from there on; nothing at the end.
-    fn from(&mut self, told: u64) -> Result<&[u8], Error> {
+impl ReplyBytes {
+    /// The next bytes, after the `sent` ones; none at the end.
+    fn from(&mut self, sent: u64) -> Result<&[u8], Error> {
         let (chunk, start) = match self {
-            Said::Text(text) => (&text[..], 0),
-            Said::File { source, chunk, start } => {
-                let is_over = told == source.size_bytes();
-                if !is_over && told == *start + chunk.len() as u64 {
-                    *start = told;
-                    let left = usize::try_from(source.size_bytes() - told).unwrap_or(CHUNK_BYTES);
+            ReplyBytes::Text(text) => (&text[..], 0),
+            ReplyBytes::File { source, chunk, start } => {
+                let is_over = sent == source.size_bytes();
+                if !is_over && sent == *start + chunk.len() as u64 {
+                    *start = sent;
+                    let left = usize::try_from(source.size_bytes() - sent).unwrap_or(CHUNK_BYTES);
                     chunk.resize(CHUNK_BYTES.min(left), 0);
                     let count = source.read(chunk).map_err(|fault| Error::new(Exit::Failed, fault))?;
                     chunk.truncate(count);
@@ -77,55 +77,58 @@ impl Said {
                 (&chunk[..], *start)
             }
         };
-        Ok(&chunk[(told - start) as usize..])
+        Ok(&chunk[(sent - start) as usize..])
     }
 }
 
-/// A client that is told something, and drained.
-pub(crate) struct Reply<S> {
+/// A client that gets a reply and is drained.
+pub(crate) struct ReplySession<S> {
     peer: Limited<S>,
-    said: Said,
-    told: u64,
-    /// End our direction behind the text; else when the peer has ended.
+    reply: ReplyBytes,
+    sent: u64,
+    /// Our direction ends after the reply; else when the peer has ended.
     ends_first: bool,
     ended: bool,
     drain: Pump,
     acknowledgement: AcknowledgementWait,
 }
 
-impl Reply<Box<dyn Stream>> {
-    /// Says this and ends its direction.
+impl ReplySession<Box<dyn Stream>> {
+    /// Sends the reply and ends our direction.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub(crate) fn new(client: Client, answer: &Answer) -> Result<Reply<Box<dyn Stream>>, Error> {
-        let said = match answer {
-            Answer::Text(text) => Said::Text(Rc::clone(text)),
-            Answer::File(path) => {
+    pub(crate) fn new(
+        client: RelayClient,
+        answer: &ReplySource,
+    ) -> Result<ReplySession<Box<dyn Stream>>, Error> {
+        let reply = match answer {
+            ReplySource::Text(text) => ReplyBytes::Text(Rc::clone(text)),
+            ReplySource::File(path) => {
                 let source = SourceFile::open(path)
                     .map_err(|fault| Error::new(Exit::Failed, format!("the file of --reply {fault}")))?;
-                Said::File { source, chunk: Vec::new(), start: 0 }
+                ReplyBytes::File { source, chunk: Vec::new(), start: 0 }
             }
         };
-        Ok(Reply::of(client.peer, said, true))
+        Ok(ReplySession::of(client.peer, reply, true))
     }
 
-    /// Has nothing to say.
-    pub(crate) fn discard(client: Client) -> Reply<Box<dyn Stream>> {
-        Reply::of(client.peer, Said::Text(Rc::default()), false)
+    /// Sends nothing.
+    pub(crate) fn discard(client: RelayClient) -> ReplySession<Box<dyn Stream>> {
+        ReplySession::of(client.peer, ReplyBytes::Text(Rc::default()), false)
     }
 }
 
-impl<S: Stream> Reply<S> {
-    fn of(peer: Limited<S>, said: Said, ends_first: bool) -> Reply<S> {
+impl<S: Stream> ReplySession<S> {
+    fn of(peer: Limited<S>, reply: ReplyBytes, ends_first: bool) -> ReplySession<S> {
         let (drain, acknowledgement) = (Pump::copying(), AcknowledgementWait::default());
-        Reply { peer, said, told: 0, ends_first, ended: false, drain, acknowledgement }
+        ReplySession { peer, reply, sent: 0, ends_first, ended: false, drain, acknowledgement }
     }
 
     /// True if there may be more than the budget allowed.
-    fn tell(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
+    fn send(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
         while !self.ended {
-            let rest = self.said.from(self.told)?;
+            let rest = self.reply.from(self.sent)?;
             if rest.is_empty() {
                 if self.ends_first || self.drain.lane().has_source_ended() {
                     self.peer.finish_writing().map_err(|error| lost(&error))?;
@@ -135,7 +138,7 @@ impl<S: Stream> Reply<S> {
             }
             match self.peer.write(rest) {
                 Ok(count) => {
-                    self.told += count as u64;
+                    self.sent += count as u64;
                     let Some(left) = budget_bytes.checked_sub(count) else { return Ok(true) };
                     budget_bytes = left;
                 }
@@ -147,12 +150,12 @@ impl<S: Stream> Reply<S> {
     }
 }
 
-impl<S: Stream> Session for Reply<S> {
+impl<S: Stream> Session for ReplySession<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.peer.tick(context.now);
         let drained = self.drain.advance(&mut self.peer, &mut Sink, context);
         let drained = drained.map_err(|fault| with_original_name(fault.error, lost))?;
-        let more = self.tell(context.budget_bytes)?;
+        let more = self.send(context.budget_bytes)?;
         if more || drained == Pumped::More {
             return Ok(Status::Again);
         }
@@ -166,8 +169,8 @@ impl<S: Stream> Session for Reply<S> {
     }
 }
 
-impl<S: Stream> CountedSession for Reply<S> {
+impl<S: Stream> CountedSession for ReplySession<S> {
     fn moved(&self) -> (u64, u64) {
-        (self.told, self.drain.lane().delivered())
+        (self.sent, self.drain.lane().delivered())
     }
 }

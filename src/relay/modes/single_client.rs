@@ -1,4 +1,4 @@
-//! Without a mode: the first client is joined to stdin and stdout.
+//! `serve` without a mode: a relay between the first client and stdin and stdout.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -14,13 +14,13 @@ use crate::server::setup::ClientOptions;
 /// Serves one client.
 pub(crate) struct SingleClient {
     io: Io,
-    terms: ClientOptions,
+    options: ClientOptions,
     local: LocalSide,
 }
 
 impl SingleClient {
-    pub(crate) fn new(io: &Io, terms: ClientOptions, local: LocalSide) -> SingleClient {
-        SingleClient { io: io.clone(), terms, local }
+    pub(crate) fn new(io: &Io, options: ClientOptions, local: LocalSide) -> SingleClient {
+        SingleClient { io: io.clone(), options, local }
     }
 }
 
@@ -28,17 +28,17 @@ impl Handler for SingleClient {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
         let AdmittedClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
-        begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
-            let relay = self.local.join(transport, &permit.report, &io, now)?.with(&permit.peer);
+        begin(&self.io, (socket, &self.options.socket), Some(&permit), |transport, io| {
+            let relay = self.local.relay_to(transport, &permit.report, &io, now)?.with(&permit.peer);
             Ok(Only {
-                session: Within::new(relay, self.terms.session_limits.session, now),
+                session: Within::new(relay, self.options.session_limits.session, now),
                 permit: Rc::clone(&permit),
             })
         })
     }
 }
 
-/// A session whose failure is told to its permit.
+/// A session that reports its failure to its permit.
 struct Only<S> {
     session: S,
     permit: Rc<Permit>,

@@ -1,11 +1,11 @@
-//! `--socks`: each client says, in SOCKS5 or HTTP, where it wants to be led.
+//! `--socks`: a proxy server for SOCKS5 and HTTP.
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::http_request::{Forwarded, Told, Unanswered};
-use super::per_client::Client;
+use super::http_request::{ClientError, Forwarded, Unanswered};
+use super::per_client::RelayClient;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
@@ -26,13 +26,13 @@ use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
 
-/// After so many bytes behind its answer a client that was not understood does not listen.
-const MOST_THROWN_AWAY: u64 = 8 << 20;
+/// Most bytes that are discarded after the refusal of a client that broke the protocol.
+const MAX_DISCARDED_BYTES: u64 = 8 << 20;
 
-/// Who is led, and where to.
+/// Users and targets that a proxy server accepts.
 #[derive(Clone)]
-pub(crate) struct Rules {
-    /// Nobody else, if there are some.
+pub(crate) struct ProxyRules {
+    /// Without them, any client is accepted.
     pub(crate) users: Option<Rc<Users>>,
     pub(crate) targets: Rc<Access>,
     /// For the handshake, and for each address of a target.
@@ -41,44 +41,44 @@ pub(crate) struct Rules {
 
 /// A client of the proxy server.
 pub(crate) struct Socks {
-    /// There until it is joined.
+    /// `None` once it belongs to a tunnel or a request.
     client: Option<Limited<Box<dyn Stream>>>,
     driver: HandshakeDriver<ProxyServer>,
     state: State,
-    rules: Rules,
+    rules: ProxyRules,
     asker: Option<IpAddr>,
     io: Io,
     report: Report,
 }
 
 enum State {
-    /// Until then.
+    /// The handshake, until this time.
     Asking(Instant),
     Dialling(Box<Dial>),
     Tunnel(Box<Tunnel<Box<dyn Stream>>>),
-    /// It has asked for an `http://` URL.
+    /// A request for an `http://` URL.
     Forwarded(Box<Forwarded>),
-    /// It is told why not, and its connection ends when it has read that.
+    /// The refusal is sent. The connection ends when the client has read it.
     Refusing {
         answer: SendBuffer,
-        is_told: bool,
+        answer_sent: bool,
         goodbye: LingeringClose,
-        /// It may not read what it is told, and must not take what was thrown away for taken: it hears a reset if it is told
-        /// nothing, or goes on and on.
+        /// The client broke the protocol. It is reset if there is no answer for it, or if it does not stop sending: it
+        /// must not take discarded bytes for received ones.
         resets: bool,
         why: Option<Error>,
     },
 }
 
 impl Socks {
-    pub(crate) fn new(client: Client, rules: &Rules) -> Socks {
-        let Client { peer, io, report, now, name, .. } = client;
+    pub(crate) fn new(client: RelayClient, rules: &ProxyRules) -> Socks {
+        let RelayClient { peer, io, report, now, name, .. } = client;
         let driver = HandshakeDriver::new(ProxyServer::new(rules.users.clone()));
         let state = State::Asking(now + rules.timeout);
         Socks { client: Some(peer), driver, state, rules: rules.clone(), asker: name.ip(), io, report }
     }
 
-    /// Hears what the client wants.
+    /// Advances the handshake, until the client has named its target.
     fn ask(&mut self, now: Instant) -> Result<(), Error> {
         let (Some(client), State::Asking(deadline)) = (&mut self.client, &self.state) else { return Ok(()) };
         match self.driver.advance(client) {
@@ -151,17 +151,17 @@ impl Socks {
         Ok(())
     }
 
-    /// Forwards a request, or says why there is no answer to it.
+    /// Forwards a request, or answers with an error.
     fn forward(&mut self, context: Context) -> Result<Status, Error> {
         let State::Forwarded(forwarded) = &mut self.state else { return Ok(Status::Waiting) };
-        let (told, why) = match forwarded.advance(context) {
+        let (client_error, why) = match forwarded.advance(context) {
             Ok(status) => return Ok(status),
             Err(Unanswered::Lost(error)) => return Err(error),
-            Err(Unanswered::Tell(told, why)) => (told, why),
+            Err(Unanswered::Respond(client_error, why)) => (client_error, why),
         };
-        let answer = match told {
-            Told::Refused(refusal) => self.driver.machine.refuse(refusal),
-            Told::NoAnswer => self.driver.machine.answer(Err(Denial::BadAnswer)),
+        let answer = match client_error {
+            ClientError::Refused(refusal) => self.driver.machine.refuse(refusal),
+            ClientError::NoAnswer => self.driver.machine.answer(Err(Denial::BadAnswer)),
         };
         if let State::Forwarded(forwarded) = self.refuse(answer, why, context.now) {
             self.client = Some(forwarded.into_client());
@@ -169,36 +169,37 @@ impl Socks {
         Ok(Status::Again)
     }
 
-    /// What it was doing is returned.
+    /// Begins a refusal. Returns the state before it.
     fn refuse(&mut self, answer: ProxyAnswer, why: Error, now: Instant) -> State {
         let mut bytes = SendBuffer::default();
         bytes.push(&answer.encode(&http_date_now()));
         let (goodbye, why) = (LingeringClose::new(now), Some(why));
-        let refusing = State::Refusing { answer: bytes, is_told: false, goodbye, resets: false, why };
+        let refusing = State::Refusing { answer: bytes, answer_sent: false, goodbye, resets: false, why };
         std::mem::replace(&mut self.state, refusing)
     }
 
-    /// To close at once would answer what the client still sends with a reset, which destroys the answer.
-    fn tell_why(&mut self, context: Context) -> Result<Status, Error> {
-        let (Some(client), State::Refusing { answer, is_told, goodbye, resets, why }) =
+    /// Sends the refusal, then drains the client. A close at once would answer the bytes it still sends with a reset,
+    /// which destroys the refusal.
+    fn send_refusal(&mut self, context: Context) -> Result<Status, Error> {
+        let (Some(client), State::Refusing { answer, answer_sent, goodbye, resets, why }) =
             (&mut self.client, &mut self.state)
         else {
             return Ok(Status::Done);
         };
-        let has_answer = *is_told || answer.pending() > 0;
+        let has_answer = *answer_sent || answer.pending() > 0;
         let status = match send_all(client, answer) {
             Ok(Sent::All) if *resets && !has_answer => Status::Done,
             Ok(Sent::All) => {
-                if !std::mem::replace(is_told, true) && client.finish_writing().is_ok() {
-                    // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
+                if !std::mem::replace(answer_sent, true) && client.finish_writing().is_ok() {
+                    // From here on a close is not a reset. If this fails, nothing can be done.
                     let _ = client.reset_on_close(false);
                 }
                 let status = goodbye.drain(client, context).unwrap_or(Status::Done);
-                let does_not_listen = *resets && goodbye.drained_bytes() >= MOST_THROWN_AWAY;
-                if does_not_listen {
+                let exceeds_limit = *resets && goodbye.drained_bytes() >= MAX_DISCARDED_BYTES;
+                if exceeds_limit {
                     let _ = client.reset_on_close(true);
                 }
-                if does_not_listen { Status::Done } else { status }
+                if exceeds_limit { Status::Done } else { status }
             }
             Ok(Sent::Blocked) if context.now < goodbye.deadline() => Status::Waiting,
             Ok(Sent::Blocked) | Err(_) => Status::Done,
@@ -228,7 +229,7 @@ impl Session for Socks {
         match &mut self.state {
             State::Tunnel(tunnel) => tunnel.advance(context),
             State::Forwarded(_) => self.forward(context),
-            State::Refusing { .. } => self.tell_why(context),
+            State::Refusing { .. } => self.send_refusal(context),
             State::Asking(_) | State::Dialling(_) => Ok(Status::Waiting),
         }
     }
@@ -259,7 +260,7 @@ impl CountedSession for Socks {
         match &self.state {
             State::Tunnel(tunnel) => tunnel.has_lost_target(),
             State::Refusing { .. } => true,
-            // It was about to be joined to its target.
+            // Its target was connected.
             _ => self.client.is_none(),
         }
     }

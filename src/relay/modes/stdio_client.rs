@@ -1,11 +1,11 @@
-//! Stdin and stdout of `--keep-open` and `--join`: stdin is said to all clients, what they say is written to stdout.
+//! Stdin and stdout of `--keep-open` and `--join`: stdin goes to all clients, and their bytes to stdout.
 
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::hub::{Hub, Next, PIECE_BYTES, Subscription, To};
-use super::subscriber::{Audience, SubscriberOptions, spoken};
+use super::hub::{Hub, PIECE_BYTES, QueueItem, Subscription, To};
+use super::subscriber::{Audience, SubscriberOptions, labelled};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -15,7 +15,7 @@ use crate::proto::relay::labels::Labels;
 
 /// Which of the standard streams take part.
 #[derive(Clone, Copy, Debug)]
-pub struct Ways {
+pub struct StdioDirections {
     /// Stdin.
     pub reads: bool,
     /// Stdout.
@@ -30,7 +30,7 @@ pub struct StdioClient<S = Stdio> {
     output: Option<Subscription>,
     waker: Waker,
     has_input_ended: bool,
-    /// The clients hear the end of stdin.
+    /// The end of stdin ends the clients' queues.
     ends_clients: bool,
     labels: Option<Labels>,
     writing: Option<(Rc<[u8]>, usize)>,
@@ -42,12 +42,12 @@ impl StdioClient {
     pub(crate) fn open(
         hub: &Hub,
         io: &Io,
-        manners: SubscriberOptions,
-        ways: Ways,
+        options: SubscriberOptions,
+        directions: StdioDirections,
     ) -> Result<StdioClient, Error> {
         let stdio = Stdio::open(io)?;
         let input_kind = stdio.input_kind();
-        Ok(StdioClient::of(stdio, input_kind, (hub, io.waker()), manners, ways))
+        Ok(StdioClient::of(stdio, input_kind, (hub, io.waker()), options, directions))
     }
 }
 
@@ -57,18 +57,18 @@ impl<S: Stream> StdioClient<S> {
         stdio: S,
         input_kind: FdKind,
         (hub, waker): (&Hub, Waker),
-        manners: SubscriberOptions,
-        ways: Ways,
+        options: SubscriberOptions,
+        directions: StdioDirections,
     ) -> StdioClient<S> {
-        hub.attend(waker.clone());
-        let is_broker = matches!(manners.hearers, Audience::All);
+        hub.attach_stdio(waker.clone());
+        let is_broker = matches!(options.audience, Audience::All);
         StdioClient {
-            output: ways.writes.then(|| hub.join(waker.clone(), true)),
-            // What has nothing to say has not finished speaking.
-            has_input_ended: !ways.reads || input_kind == FdKind::Null,
-            // Others go on talking.
+            output: directions.writes.then(|| hub.subscribe(waker.clone(), true)),
+            // A closed or empty stdin is not the end of data.
+            has_input_ended: !directions.reads || input_kind == FdKind::Null,
+            // With a broker the others continue.
             ends_clients: !is_broker,
-            labels: if is_broker { manners.words.labels("server") } else { None },
+            labels: if is_broker { options.labelling.labels("server") } else { None },
             stdio,
             input_kind,
             hub: hub.clone(),
@@ -78,7 +78,7 @@ impl<S: Stream> StdioClient<S> {
         }
     }
 
-    /// True if clients are told when stdin ends, so that those who have ended still have something to hear.
+    /// True if the end of stdin will be passed on to the clients, so that those that have ended still wait for it.
     pub fn input_can_end(&self) -> bool {
         !self.has_input_ended && self.input_kind != FdKind::Terminal
     }
@@ -87,8 +87,8 @@ impl<S: Stream> StdioClient<S> {
         loop {
             let Some((piece, written)) = &mut self.writing else {
                 match self.output.as_ref().map(Subscription::next) {
-                    Some(Next::Piece(piece)) => self.writing = Some((piece, 0)),
-                    Some(Next::Wait | Next::End) | None => return Ok(()),
+                    Some(QueueItem::Piece(piece)) => self.writing = Some((piece, 0)),
+                    Some(QueueItem::Wait | QueueItem::End) | None => return Ok(()),
                 }
                 continue;
             };
@@ -103,32 +103,32 @@ impl<S: Stream> StdioClient<S> {
         }
     }
 
-    fn say(&mut self, piece: &[u8]) {
-        let said = spoken(&mut self.labels, piece);
-        if !said.is_empty() {
-            self.hub.say(To::Clients, &said);
+    fn publish(&mut self, piece: &[u8]) {
+        let piece = labelled(&mut self.labels, piece);
+        if !piece.is_empty() {
+            self.hub.publish(To::Clients, &piece);
         }
     }
 
-    /// Reads stdin when there is somebody to hear it. True if there may be more than the budget allowed.
+    /// Reads stdin while there are clients with room. True if there may be more than the budget allowed.
     fn read(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
         self.wait_until = None;
         let mut piece = [0; PIECE_BYTES];
         while !self.has_input_ended && self.hub.has_clients(&self.waker) {
-            if let Err(time) = self.hub.may_say(To::Clients, &self.waker, now) {
+            if let Err(time) = self.hub.can_publish(To::Clients, &self.waker, now) {
                 self.wait_until = time;
                 break;
             }
             match self.stdio.read(&mut piece) {
                 Ok(0) => {
                     self.has_input_ended = true;
-                    self.say(&[]);
+                    self.publish(&[]);
                     if self.ends_clients {
                         self.hub.end_input();
                     }
                 }
                 Ok(count) => {
-                    self.say(&piece[..count]);
+                    self.publish(&piece[..count]);
                     let Some(rest) = budget_bytes.checked_sub(count) else { return Ok(true) };
                     budget_bytes = rest;
                 }
@@ -144,7 +144,7 @@ impl<S: Stream> Session for StdioClient<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.write()?;
         let more = self.read(context.now, context.budget_bytes)?;
-        if self.hub.is_deserted() && self.writing.is_none() {
+        if self.hub.is_finished() && self.writing.is_none() {
             return Ok(Status::Done);
         }
         Ok(if more { Status::Again } else { Status::Waiting })

@@ -1,12 +1,12 @@
-//! A client of `--keep-open` and `--broker`: what it says goes to the hub, what the hub has for it goes to it.
+//! A client of `--keep-open` and `--broker`: its bytes go to the hub, and the pieces of its queue to it.
 
 use std::fmt::Display;
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::hub::{Hub, Next, PIECE_BYTES, Subscription, To};
-use super::per_client::Client;
+use super::hub::{Hub, PIECE_BYTES, QueueItem, Subscription, To};
+use super::per_client::RelayClient;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -17,33 +17,33 @@ use crate::proto::relay::labels::Labels;
 use crate::report::{escape, escape_bytes};
 use crate::server::client_session::CountedSession;
 
-/// What others get of what a client says.
+/// The form in which others receive a client's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Words {
+pub enum Labelling {
     /// Its bytes, as they come.
     Raw,
-    /// Its lines, behind its address in brackets.
+    /// Lines, each after the client's address in brackets.
     Labelled,
-    /// Its lines, behind its address in angle brackets.
+    /// Lines, each after the client's address in angle brackets.
     Chat,
 }
 
-impl Words {
-    /// What puts the speaker's name before its lines.
+impl Labelling {
+    /// The labels for the lines of a client with this name; none for raw bytes.
     pub(crate) fn labels(self, name: impl Display) -> Option<Labels> {
         // That of a Unix socket is its owner's choice.
         let name = escape(&name.to_string());
         match self {
-            Words::Raw => None,
-            Words::Labelled => Some(Labels::new(format!("[{name}] "))),
-            Words::Chat => Some(Labels::new(format!("<{name}> "))),
+            Labelling::Raw => None,
+            Labelling::Labelled => Some(Labels::new(format!("[{name}] "))),
+            Labelling::Chat => Some(Labels::new(format!("<{name}> "))),
         }
     }
 }
 
-/// A piece as others get it; an empty one is the end. A line with a name before it is harmless: nothing in it can pass
-/// for another line, or hide one.
-pub(crate) fn spoken(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
+/// A piece as others receive it; an empty one is the end. Control characters of a line with a label are escaped: no
+/// part of it can pass for another line, or hide one.
+pub(crate) fn labelled(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
     let Some(labels) = labels else { return Rc::from(piece) };
     let show = |line: &[u8], out: &mut Vec<u8>| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -60,7 +60,7 @@ pub(crate) fn spoken(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
     Rc::from(lines)
 }
 
-/// Who hears what a client says.
+/// The receivers of a client's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Stdout.
@@ -73,14 +73,14 @@ pub enum Audience {
     None,
 }
 
-/// How clients of a hub are treated.
+/// Options for the clients of a hub.
 #[derive(Clone, Copy, Debug)]
 pub struct SubscriberOptions {
-    /// Who hears what they say.
-    pub hearers: Audience,
-    /// In which form.
-    pub words: Words,
-    /// A client that has ended has nothing to wait for.
+    /// The receivers of their bytes.
+    pub audience: Audience,
+    /// The form of these.
+    pub labelling: Labelling,
+    /// A client that has ended is closed: it has nothing to wait for.
     pub closes_at_eof: bool,
 }
 
@@ -91,41 +91,45 @@ pub struct Subscriber<S> {
     subscription: Subscription,
     waker: Waker,
     to: Option<To>,
-    manners: SubscriberOptions,
+    options: SubscriberOptions,
     labels: Option<Labels>,
-    /// What is being sent to it, and how much of that was.
+    /// The piece that is being sent to it, and the bytes of it that were.
     sending: Option<(Rc<[u8]>, usize)>,
     half_closed: bool,
     has_ended: bool,
-    /// Up to where stdout must have written before this client hears that all has arrived.
-    said: u64,
+    /// Pieces that stdout must have written before this client is closed in order.
+    published: u64,
     wait_until: Option<Instant>,
-    /// It is lost.
+    /// The connection has failed.
     failure: Option<Error>,
     moved: (u64, u64),
     acknowledgement: AcknowledgementWait,
 }
 
 impl Subscriber<Box<dyn Stream>> {
-    pub(crate) fn new(client: Client, hub: &Hub, manners: SubscriberOptions) -> Subscriber<Box<dyn Stream>> {
-        Subscriber::join(client.peer, client.io.waker(), client.name, hub, manners)
+    pub(crate) fn new(
+        client: RelayClient,
+        hub: &Hub,
+        options: SubscriberOptions,
+    ) -> Subscriber<Box<dyn Stream>> {
+        Subscriber::join(client.peer, client.io.waker(), client.name, hub, options)
     }
 }
 
 impl<S: Stream> Subscriber<S> {
-    /// A client with this connection and name joins the hub.
+    /// Subscribes a client with this connection and name to the hub.
     pub fn join(
         peer: Limited<S>,
         waker: Waker,
         name: impl Display,
         hub: &Hub,
-        manners: SubscriberOptions,
+        options: SubscriberOptions,
     ) -> Subscriber<S> {
-        let subscription = hub.join(waker.clone(), false);
+        let subscription = hub.subscribe(waker.clone(), false);
         Subscriber {
             peer,
             hub: hub.clone(),
-            to: match manners.hearers {
+            to: match options.audience {
                 Audience::Output => Some(To::Output),
                 Audience::Others => Some(To::Others(subscription.id())),
                 Audience::All => Some(To::All(subscription.id())),
@@ -133,12 +137,12 @@ impl<S: Stream> Subscriber<S> {
             },
             subscription,
             waker,
-            manners,
-            labels: manners.words.labels(name),
+            options,
+            labels: options.labelling.labels(name),
             sending: None,
             half_closed: false,
             has_ended: false,
-            said: 0,
+            published: 0,
             wait_until: None,
             failure: None,
             moved: (0, 0),
@@ -148,20 +152,20 @@ impl<S: Stream> Subscriber<S> {
 
     /// True if there may be more than the budget allowed.
     fn exchange(&mut self, context: Context) -> Result<bool, Error> {
-        Ok(self.tell(context.budget_bytes)? | self.listen(context.now, context.budget_bytes)?)
+        Ok(self.send(context.budget_bytes)? | self.receive(context.now, context.budget_bytes)?)
     }
 
-    /// Sends what there is for it. True if there may be more than the budget allowed.
-    fn tell(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
+    /// Sends the pieces of its queue. True if there may be more than the budget allowed.
+    fn send(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
         if self.subscription.is_cut() {
             return Err(Error::new(Exit::TimedOut, "cut: it kept the others waiting (see --slow)"));
         }
         while !self.half_closed {
             let Some((piece, sent)) = &mut self.sending else {
                 match self.subscription.next() {
-                    Next::Piece(piece) => self.sending = Some((piece, 0)),
-                    Next::Wait => break,
-                    Next::End => self.half_close()?,
+                    QueueItem::Piece(piece) => self.sending = Some((piece, 0)),
+                    QueueItem::Wait => break,
+                    QueueItem::End => self.half_close()?,
                 }
                 continue;
             };
@@ -182,13 +186,13 @@ impl<S: Stream> Subscriber<S> {
         Ok(false)
     }
 
-    /// Hears what it says, as long as those who are to hear it have room.
-    fn listen(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
+    /// Reads from it while its receivers have room. True if there may be more than the budget allowed.
+    fn receive(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
         self.wait_until = None;
         let mut piece = [0; PIECE_BYTES];
         while !self.has_ended {
-            let may_say = self.to.map_or(Ok(()), |to| self.hub.may_say(to, &self.waker, now));
-            if let Err(time) = may_say {
+            let can_publish = self.to.map_or(Ok(()), |to| self.hub.can_publish(to, &self.waker, now));
+            if let Err(time) = can_publish {
                 self.wait_until = time;
                 break;
             }
@@ -196,7 +200,7 @@ impl<S: Stream> Subscriber<S> {
                 Ok(count) => {
                     self.has_ended = count == 0;
                     self.moved.1 += count as u64;
-                    self.pass_on(&piece[..count]);
+                    self.publish(&piece[..count]);
                     let Some(rest) = budget_bytes.checked_sub(count) else { return Ok(true) };
                     budget_bytes = rest;
                 }
@@ -213,13 +217,13 @@ impl<S: Stream> Subscriber<S> {
         Ok(())
     }
 
-    /// True when it is over on both sides, and what it said was written.
+    /// True when both directions have ended, and stdout has written its bytes.
     fn is_over(&mut self, now: Instant) -> Result<bool, Error> {
-        if !self.has_ended || !self.hub.is_written(self.said, &self.waker) {
+        if !self.has_ended || !self.hub.is_written(self.published, &self.waker) {
             return Ok(false);
         }
-        // Nothing is on its way to it, and what it had to say is said.
-        if self.manners.closes_at_eof && self.sending.is_none() && !self.half_closed {
+        // No piece is on its way to it, and it has sent everything.
+        if self.options.closes_at_eof && self.sending.is_none() && !self.half_closed {
             self.half_close()?;
         }
         Ok(self.half_closed && self.acknowledgement.is_acknowledged(&mut self.peer, now)?)
@@ -227,21 +231,21 @@ impl<S: Stream> Subscriber<S> {
 }
 
 impl<S> Subscriber<S> {
-    /// Nothing is the end.
-    fn pass_on(&mut self, piece: &[u8]) {
+    /// Publishes a piece; an empty one is the end.
+    fn publish(&mut self, piece: &[u8]) {
         let Some(to) = self.to else { return };
-        let said = spoken(&mut self.labels, piece);
-        if !said.is_empty() {
-            self.hub.say(to, &said);
-            self.said = self.hub.said_to_output();
+        let piece = labelled(&mut self.labels, piece);
+        if !piece.is_empty() {
+            self.hub.publish(to, &piece);
+            self.published = self.hub.published_to_output();
         }
     }
 }
 
-/// A line that has begun is a line, however its speaker has ended.
+/// Publishes a last line without a line feed, however the client has ended.
 impl<S> Drop for Subscriber<S> {
     fn drop(&mut self) {
-        self.pass_on(&[]);
+        self.publish(&[]);
     }
 }
 
@@ -256,11 +260,11 @@ impl<S: Stream> Session for Subscriber<S> {
             }
         }
         if self.failure.is_some() {
-            // It waits for nobody any more but for stdout.
+            // It waits only for stdout now.
             self.wait_until = None;
         }
-        // What it has said before it failed is written, too.
-        if self.failure.is_some() && self.hub.is_written(self.said, &self.waker) {
+        // Bytes that it sent before it failed are written, too.
+        if self.failure.is_some() && self.hub.is_written(self.published, &self.waker) {
             return self.failure.take().map_or(Ok(Status::Done), Err);
         }
         if self.failure.is_none() && self.is_over(context.now)? {

@@ -83,6 +83,6 @@ fn is_shortage(error: &io::Error) -> bool {
 fn name_of(endpoint: &Endpoint, transport: &Transport) -> PeerName {
     match endpoint {
         Endpoint::Tcp { .. } => transport.peer_name(),
-        _ => PeerName::of_endpoint(endpoint),
+        _ => PeerName::from_endpoint(endpoint),
     }
 }

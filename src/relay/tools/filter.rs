@@ -7,20 +7,20 @@ use crate::error::Error;
 use crate::net::reactor::TURN_BUDGET_BYTES;
 use crate::net::stream::{RelayHints, Stream, Timed};
 
-/// What is read at a time, and how much may be ready before more is taken.
+/// Most bytes of one read, and of output before more is read.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What is done to the bytes.
+/// A change of bytes.
 pub trait Stage {
-    /// Takes some bytes, one at least, and adds what becomes of them to `output`. What stands there is given out first
-    /// if it fails.
+    /// Takes one byte or more, returns their number, and appends their result to `output`. If it fails, `output` is read
+    /// before the failure.
     fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Error>;
 
-    /// No more comes: adds what is left.
+    /// Ends the input, and appends the rest.
     fn end(&mut self, output: &mut Vec<u8>) -> Result<(), Error>;
 }
 
-/// A stream through a stage, in the direction that is read. What is written passes as it is.
+/// A stream whose reads go through a stage. Writes pass as they are.
 pub struct Filtered<S, F> {
     stream: S,
     stage: F,
@@ -30,7 +30,7 @@ pub struct Filtered<S, F> {
     output: Vec<u8>,
     given: usize,
     ended: bool,
-    /// Comes when all before it was given out.
+    /// Returned after all output before it.
     failure: Option<Error>,
     received_bytes: u64,
     now: Instant,
@@ -39,7 +39,7 @@ pub struct Filtered<S, F> {
 }
 
 impl<S: Stream, F: Stage> Filtered<S, F> {
-    /// From `now` on.
+    /// A filtered stream, in a turn that began at `now`.
     pub fn new(stream: S, stage: F, now: Instant) -> Filtered<S, F> {
         Filtered {
             stream,
@@ -68,14 +68,14 @@ impl<S: Stream, F: Stage> Filtered<S, F> {
         &mut self.stream
     }
 
-    /// True if there is something that was read and not given out yet.
+    /// True if it holds bytes that were read from the stream and not from here.
     pub fn holds_output(&self) -> bool {
         self.given < self.output.len() || self.start < self.end
     }
 
-    /// More bytes, or the end.
+    /// Reads bytes, or the end.
     fn fill(&mut self) -> io::Result<()> {
-        // A stage may swallow what comes, which no budget of the relay counts: others must have their turn all the same.
+        // A stage may swallow bytes, which no budget of the relay counts: other sessions must have their turn all the same.
         if self.turn_bytes >= TURN_BUDGET_BYTES {
             self.yields = true;
             return Err(io::ErrorKind::WouldBlock.into());

@@ -1,4 +1,4 @@
-//! A stream that gives one line at a time, with a pause before each.
+//! `--line-delay`: a stream that gives one line at a time, with a pause before each.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::net::stream::{RelayHints, Stream, Timed};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A stream that is read line by line. The pause before the first one begins when it is first asked for; the end comes at once.
+/// A stream that is read line by line. The first pause begins at the first read; the end comes at once.
 pub struct LineDelay<S> {
     stream: S,
     delay: Duration,
@@ -15,13 +15,13 @@ pub struct LineDelay<S> {
     start: usize,
     end: usize,
     now: Instant,
-    /// None: nobody has asked for a line yet.
+    /// `None` before the first read.
     next_at: Option<Instant>,
     waits: bool,
 }
 
 impl<S: Stream> LineDelay<S> {
-    /// With `delay` before each line.
+    /// A stream with `delay` before each line.
     pub fn new(stream: S, delay: Duration, now: Instant) -> LineDelay<S> {
         LineDelay { stream, delay, held: Vec::new(), start: 0, end: 0, now, next_at: None, waits: false }
     }

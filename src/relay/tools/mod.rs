@@ -1,8 +1,8 @@
-//! What may be done to a raw stream on its way, and what may be written down of it.
+//! Tools of a raw stream: they change its bytes, or record them.
 //!
-//! Each tool is a stream around another one. All that change bytes stand where bytes are read, on the local side for what
-//! goes out and around the peer for what comes in: what is written was ready before, so the relay's rules for the last
-//! byte, the half-close and the rate hold as they are. Without a tool nothing stands there, and the kernel moves the bytes.
+//! Each tool is a stream around another one. A tool that changes bytes does so where they are read: around the local side
+//! for the bytes that are sent, around the peer for those received. So the relay's rules for the last byte, the half-close
+//! and the rate apply to the changed bytes. Without tools nothing is wrapped, and the kernel moves the bytes.
 
 mod filter;
 mod line_delay;
@@ -16,10 +16,10 @@ use std::time::Instant;
 pub use self::filter::{Filtered, Stage};
 pub use self::line_delay::LineDelay;
 pub use self::stages::{Decoding, Encoding, ToCrlf};
-pub use self::telnet::Telnet;
+pub use self::telnet::TelnetFilters;
 
 use self::record::{Recorded, Records};
-use super::options::{FrameIn, RecordOptions, RelayOptions};
+use super::options::{InputSplit, RecordOptions, RelayOptions};
 use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::stream::Stream;
@@ -38,7 +38,7 @@ impl Tools {
         Ok(Tools { records: Rc::new(Records::open(options, report)?) })
     }
 
-    /// Records the bytes of a connection, if that was asked for. With a `label`, as one of several. The first connection
+    /// Records the bytes of a connection, if there are files for it. With a `label`, as one of several. The first connection
     /// empties the files.
     pub(crate) fn recorded(
         &self,
@@ -55,8 +55,8 @@ impl Tools {
     }
 }
 
-/// The local side and the peer with the tools around them that change bytes.
-pub(crate) fn around(
+/// Wraps the local side and the peer with the tools that change bytes.
+pub(crate) fn wrap(
     mut local: Box<dyn Stream>,
     mut peer: Box<dyn Stream>,
     options: &RelayOptions,
@@ -71,21 +71,21 @@ pub(crate) fn around(
         local = Box::new(Filtered::new(local, ToCrlf::default(), now));
     }
     if let Some(framing) = tools.frame {
-        let is_nothing = ending.input == InputKind::Nothing;
-        let form = tools.each.unwrap_or(FrameIn::Lines);
-        let mut encoding = Encoding::new(framing, form, tools.max_message, is_nothing);
-        if tools.each.is_none() {
-            encoding.expect_text(report);
+        let has_no_input = ending.input == InputKind::Nothing;
+        let input_split = tools.input_split.unwrap_or(InputSplit::Lines);
+        let mut encoding = Encoding::new(framing, input_split, tools.max_message, has_no_input);
+        if tools.input_split.is_none() {
+            encoding.warn_of_binary(report);
         }
         local = Box::new(Filtered::new(local, encoding, now));
-        // With --send-only nobody hears what the peer says.
+        // With --send-only the peer's bytes are discarded.
         if !options.send_only {
-            let decoding = Decoding::new(framing, tools.frame_out, tools.max_message);
+            let decoding = Decoding::new(framing, tools.output_format, tools.max_message);
             peer = Box::new(Filtered::new(peer, decoding, now));
         }
     }
     if tools.telnet {
-        let telnet = Telnet::new(ending, !options.recv_only);
+        let telnet = TelnetFilters::new(ending, !options.recv_only);
         return (telnet.local(local, now), telnet.peer(peer, now));
     }
     (local, peer)

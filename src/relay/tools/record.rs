@@ -1,4 +1,4 @@
-//! What is sent and received, written down as it passes: `--tee-in`, `--tee-out`, `--hex-dump`.
+//! `--tee-in`, `--tee-out`, `--hex-dump`: copies of the bytes that are sent and received.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -27,14 +27,14 @@ pub(super) struct Records {
 }
 
 struct Record {
-    to: Place,
+    target: CaptureTarget,
     /// The option and its value, as they are shown.
     name: String,
-    /// The content of an earlier session is removed when the first connection is there: a failed attempt keeps it.
+    /// The content of an earlier session is removed at the first connection: a failed attempt keeps it.
     must_empty: Cell<bool>,
 }
 
-enum Place {
+enum CaptureTarget {
     File(File),
     Stderr(Report),
 }
@@ -51,14 +51,14 @@ impl Record {
             None => store::record(path, stdin_stat()).map_err(|fault| fault.to_string()),
         };
         match file {
-            Ok(file) => Ok(Some(Record { to: Place::File(file), name, must_empty })),
+            Ok(file) => Ok(Some(Record { target: CaptureTarget::File(file), name, must_empty })),
             Err(why) => Err(Error::new(Exit::Usage, format!("{name}: {why}"))),
         }
     }
 
     fn empty_once(&self) -> Result<(), Error> {
-        match &self.to {
-            Place::File(file) if self.must_empty.get() => store::empty(file)
+        match &self.target {
+            CaptureTarget::File(file) if self.must_empty.get() => store::empty(file)
                 .map_err(|fault| Error::new(Exit::CannotWrite, format!("{}: {fault}", self.name)))?,
             _ => {}
         }
@@ -67,9 +67,9 @@ impl Record {
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let written = match &self.to {
-            Place::File(file) => write_all(file.as_fd(), bytes),
-            Place::Stderr(report) => report.dump(bytes),
+        let written = match &self.target {
+            CaptureTarget::File(file) => write_all(file.as_fd(), bytes),
+            CaptureTarget::Stderr(report) => report.dump(bytes),
         };
         let failed =
             |error| Error::new(Exit::CannotWrite, format!("{}: cannot be written: {error}", self.name));
@@ -77,7 +77,7 @@ impl Record {
     }
 }
 
-/// The descriptor that such a path stands for.
+/// The descriptor that a path like `/dev/fd/3` stands for.
 fn inherited(path: &Path) -> Option<i32> {
     match path.to_str().filter(|_| cfg!(target_os = "linux"))? {
         "/dev/stdin" => Some(0),
@@ -105,8 +105,8 @@ impl Records {
                 return Err(Error::new(Exit::Usage, text));
             }
             Some(path) if is_dash(path) => {
-                let to = Place::Stderr(report.clone());
-                Some(Record { to, name: "--hex-dump -".into(), must_empty: Cell::new(false) })
+                let target = CaptureTarget::Stderr(report.clone());
+                Some(Record { target, name: "--hex-dump -".into(), must_empty: Cell::new(false) })
             }
             path => Record::open("--hex-dump", path, options.tee_append)?,
         };
@@ -127,11 +127,11 @@ impl Records {
     }
 }
 
-/// A stream that is written down.
+/// A stream that is recorded.
 pub(super) struct Recorded<S> {
     stream: S,
     records: Rc<Records>,
-    /// Before each line of a dump: whose it is.
+    /// The label before each line of a dump: the client's name.
     label: String,
     hex_dump: HexDump,
     start: Instant,

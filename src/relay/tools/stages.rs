@@ -1,4 +1,4 @@
-//! Line ends and messages, as stages.
+//! Stages for line ends and messages.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::filter::Stage;
 use crate::error::{Error, Exit};
 use crate::proto::relay::lines::Crlf;
-use crate::proto::relay::message::{Breach, Cut, Decoder, Encoder, Framing, Split, Unfit};
-use crate::relay::options::{FrameIn, FrameOut};
+use crate::proto::relay::message::{Breach, Decoder, Encoder, Framing, Split, Truncated, Unfit};
+use crate::relay::options::{InputSplit, OutputFormat};
 use crate::report::{Report, escape_json};
 
-/// Each line ends with CR LF.
+/// Ends each line with CR LF.
 #[derive(Default)]
 pub struct ToCrlf(Crlf);
 
@@ -26,75 +26,75 @@ impl Stage for ToCrlf {
     }
 }
 
-/// What is read becomes messages.
+/// Splits the input into messages and encodes them.
 pub struct Encoding {
     encoder: Encoder,
-    form: FrameIn,
+    input_split: InputSplit,
     framing: Framing,
     /// Finds the messages that have a framing of their own already, or are objects in lines.
     decoder: Option<Decoder>,
-    /// There is no input that could be a message by having nothing in it.
-    is_nothing: bool,
-    /// Lines were not asked for: the first one that is no text is told.
-    unasked: Option<Report>,
+    /// There is no input: not even an empty message.
+    has_no_input: bool,
+    /// Lines were not asked for: the first one that is not text is reported here.
+    binary_warning: Option<Report>,
 }
 
-/// A message with `--each json`: what `--frame-out json` writes, in so far as it says what the message is.
+/// A message of `--each json`: the fields of `--frame-out json` that hold its content.
 #[derive(Deserialize)]
-struct Said {
+struct JsonMessage {
     text: Option<String>,
     base64: Option<String>,
 }
 
 impl Encoding {
-    /// Messages are at most `max_bytes` long. `is_nothing`: the input is none.
-    pub fn new(framing: Framing, form: FrameIn, max_bytes: u64, is_nothing: bool) -> Encoding {
-        let (split, decoder) = match form {
-            FrameIn::Lines => (Split::Lines, None),
-            FrameIn::All => (Split::All, None),
-            FrameIn::Blocks(size) => (Split::Blocks(size), None),
+    /// Messages are at most `max_bytes` long. `has_no_input`: stdin is closed or `/dev/null`.
+    pub fn new(framing: Framing, input_split: InputSplit, max_bytes: u64, has_no_input: bool) -> Encoding {
+        let (split, decoder) = match input_split {
+            InputSplit::Lines => (Split::Lines, None),
+            InputSplit::All => (Split::All, None),
+            InputSplit::Blocks(size) => (Split::Blocks(size), None),
             // Base64, escapes and the names of fields: the message itself is measured later.
-            FrameIn::Json => (
+            InputSplit::Json => (
                 Split::Lines,
                 Some(Decoder::new(Framing::Line, max_bytes.saturating_mul(8).saturating_add(1024))),
             ),
-            FrameIn::Framed(own) => (Split::Lines, Some(Decoder::new(own, max_bytes))),
+            InputSplit::Framed(own) => (Split::Lines, Some(Decoder::new(own, max_bytes))),
         };
         Encoding {
             encoder: Encoder::new(framing, split, max_bytes),
-            form,
+            input_split,
             framing,
             decoder,
-            is_nothing,
-            unasked: None,
+            has_no_input,
+            binary_warning: None,
         }
     }
 
-    /// Nobody has said that stdin has lines: warns once if it has bytes that no text has.
-    pub(super) fn expect_text(&mut self, report: &Report) {
-        self.unasked = Some(report.clone());
+    /// Warns once if a line has bytes that no text has: nobody has asked for lines.
+    pub(super) fn warn_of_binary(&mut self, report: &Report) {
+        self.binary_warning = Some(report.clone());
     }
 
-    /// What is called a line, if this piece of it shows that it is none, and nobody was told before.
-    fn no_text(&self, piece: &[u8]) -> Option<String> {
-        // A NUL, and what is nowhere in UTF-8. Other encodings have few of these, or none.
+    /// The name of a line for that warning, if this piece of it is not text and the warning was not given before.
+    fn binary_name(&self, piece: &[u8]) -> Option<String> {
+        // NUL, and bytes that UTF-8 never has. Other encodings have few of these, or none.
         let is_foreign = |byte: &u8| matches!(byte, 0 | 0xc0 | 0xc1 | 0xf5..);
-        (self.unasked.is_some() && piece.iter().any(is_foreign)).then(|| self.name())
+        (self.binary_warning.is_some() && piece.iter().any(is_foreign)).then(|| self.message_name())
     }
 
-    /// The message that is being taken, as it is called.
-    fn name(&self) -> String {
+    /// The name of the current message, for errors.
+    fn message_name(&self) -> String {
         let number = self.encoder.number();
-        match self.form {
-            FrameIn::Lines | FrameIn::Json => format!("line {number} of stdin"),
-            FrameIn::All => "stdin".into(),
-            FrameIn::Blocks(_) => format!("block {number} of stdin"),
-            FrameIn::Framed(_) => format!("message {number} of stdin"),
+        match self.input_split {
+            InputSplit::Lines | InputSplit::Json => format!("line {number} of stdin"),
+            InputSplit::All => "stdin".into(),
+            InputSplit::Blocks(_) => format!("block {number} of stdin"),
+            InputSplit::Framed(_) => format!("message {number} of stdin"),
         }
     }
 
-    fn unfit(&self, unfit: Unfit) -> Error {
-        let name = self.name();
+    fn unfit_error(&self, unfit: Unfit) -> Error {
+        let name = self.message_name();
         let text = match unfit {
             Unfit::TooLong(most) if most == self.framing.longest() => {
                 format!(
@@ -113,9 +113,9 @@ impl Encoding {
         Error::new(Exit::Failed, text)
     }
 
-    /// What `--each` finds is no message.
-    fn malformed(&self, breach: Breach) -> Error {
-        let name = self.name();
+    /// The error for input that is not as `--each` says.
+    fn split_error(&self, breach: Breach) -> Error {
+        let name = self.message_name();
         let text = match breach {
             Breach::TooLong(_) | Breach::TooLongYet(_) | Breach::Endless => {
                 format!("{name} is longer than it may be (see --max-message)")
@@ -125,17 +125,17 @@ impl Encoding {
         Error::new(Exit::Failed, text)
     }
 
-    fn said(&self, line: &[u8]) -> Result<Vec<u8>, Error> {
+    fn parse_json(&self, line: &[u8]) -> Result<Vec<u8>, Error> {
         let wrong = |why: &str| {
             let text = format!(
                 r#"{} is not a message: {why}; type {{"text":"..."}} or {{"base64":"..."}}"#,
-                self.name()
+                self.message_name()
             );
             Error::new(Exit::Failed, text)
         };
         match serde_json::from_slice(line) {
-            Ok(Said { text: Some(text), base64: None }) => Ok(text.into_bytes()),
-            Ok(Said { text: None, base64: Some(code) }) => {
+            Ok(JsonMessage { text: Some(text), base64: None }) => Ok(text.into_bytes()),
+            Ok(JsonMessage { text: None, base64: Some(code) }) => {
                 BASE64_STANDARD.decode(code).map_err(|_| wrong("it is not base64"))
             }
             Ok(_) => Err(wrong("it has neither or both of text and base64")),
@@ -146,33 +146,35 @@ impl Encoding {
 
 impl Stage for Encoding {
     fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Error> {
-        self.is_nothing = false;
+        self.has_no_input = false;
         let Some(decoder) = &mut self.decoder else {
             let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
-            let no_text = self.no_text(&input[..end]);
-            let used = self.encoder.take(input, output).map_err(|unfit| self.unfit(unfit))?;
-            if let Some((report, name)) = self.unasked.take_if(|_| no_text.is_some()).zip(no_text) {
+            let binary_name = self.binary_name(&input[..end]);
+            let used = self.encoder.take(input, output).map_err(|unfit| self.unfit_error(unfit))?;
+            if let Some((report, name)) =
+                self.binary_warning.take_if(|_| binary_name.is_some()).zip(binary_name)
+            {
                 report.warning(format_args!(
                     "{name} is not text, and stdin is split at line feeds: type --each all to send it as one message, or --each line"
                 ));
             }
             return Ok(used);
         };
-        let (used, is_complete) = decoder.take(input).map_err(|breach| self.malformed(breach))?;
+        let (used, is_complete) = decoder.take(input).map_err(|breach| self.split_error(breach))?;
         if is_complete {
-            self.pass_on(output)?;
+            self.encode_message(output)?;
         }
         Ok(used)
     }
 
     fn end(&mut self, output: &mut Vec<u8>) -> Result<(), Error> {
         match &mut self.decoder {
-            None if self.is_nothing => Ok(()),
-            None => self.encoder.end(output).map_err(|unfit| self.unfit(unfit)),
+            None if self.has_no_input => Ok(()),
+            None => self.encoder.end(output).map_err(|unfit| self.unfit_error(unfit)),
             // A last line may be without its end.
-            Some(decoder) if self.form == FrameIn::Json && decoder.end().is_err() => {
-                decoder.take(b"\n").map_err(|breach| self.malformed(breach))?;
-                self.pass_on(output)
+            Some(decoder) if self.input_split == InputSplit::Json && decoder.end().is_err() => {
+                decoder.take(b"\n").map_err(|breach| self.split_error(breach))?;
+                self.encode_message(output)
             }
             Some(decoder) => decoder.end().map_err(|cut| {
                 let text = format!(
@@ -186,22 +188,22 @@ impl Stage for Encoding {
 }
 
 impl Encoding {
-    /// The message that was found goes out.
-    fn pass_on(&mut self, output: &mut Vec<u8>) -> Result<(), Error> {
+    /// Encodes the message that the decoder holds.
+    fn encode_message(&mut self, output: &mut Vec<u8>) -> Result<(), Error> {
         let Some(decoder) = &self.decoder else { return Ok(()) };
-        let message = match self.form {
-            FrameIn::Json => self.said(decoder.message())?,
+        let message = match self.input_split {
+            InputSplit::Json => self.parse_json(decoder.message())?,
             _ => decoder.message().to_vec(),
         };
-        self.encoder.message(&message, output).map_err(|unfit| self.unfit(unfit))
+        self.encoder.message(&message, output).map_err(|unfit| self.unfit_error(unfit))
     }
 }
 
-/// Each message is written in its form, once it is whole.
+/// Decodes messages, and writes each in the output format once it is complete.
 pub struct Decoding {
     decoder: Decoder,
     framing: Framing,
-    form: FrameOut,
+    output_format: OutputFormat,
     max_bytes: u64,
 }
 
@@ -215,15 +217,15 @@ struct Object<'a> {
 
 impl Decoding {
     /// Messages are at most `max_bytes` long.
-    pub fn new(framing: Framing, form: FrameOut, max_bytes: u64) -> Decoding {
-        Decoding { decoder: Decoder::new(framing, max_bytes), framing, form, max_bytes }
+    pub fn new(framing: Framing, output_format: OutputFormat, max_bytes: u64) -> Decoding {
+        Decoding { decoder: Decoder::new(framing, max_bytes), framing, output_format, max_bytes }
     }
 
     fn write(&self, output: &mut Vec<u8>) -> Result<(), Error> {
         let message = self.decoder.message();
-        match self.form {
-            FrameOut::Line | FrameOut::Raw => output.extend_from_slice(message),
-            FrameOut::Json => {
+        match self.output_format {
+            OutputFormat::Line | OutputFormat::Raw => output.extend_from_slice(message),
+            OutputFormat::Json => {
                 let text = std::str::from_utf8(message).ok();
                 let base64 = text.is_none().then(|| BASE64_STANDARD.encode(message));
                 let object = Object { length: message.len(), text, base64 };
@@ -231,13 +233,13 @@ impl Decoding {
                 output.extend_from_slice(escape_json(&json).as_bytes());
             }
         }
-        if self.form != FrameOut::Raw {
+        if self.output_format != OutputFormat::Raw {
             output.push(b'\n');
         }
         Ok(())
     }
 
-    fn refused(&self, breach: Breach) -> Error {
+    fn breach_error(&self, breach: Breach) -> Error {
         let most = format!("at most {} bytes are taken (see --max-message)", self.max_bytes);
         let too_long = |text| Error::new(Exit::Refused, format!("{text}: {most}"));
         match breach {
@@ -257,7 +259,7 @@ impl Decoding {
 
 impl Stage for Decoding {
     fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Error> {
-        let (used, is_complete) = self.decoder.take(input).map_err(|breach| self.refused(breach))?;
+        let (used, is_complete) = self.decoder.take(input).map_err(|breach| self.breach_error(breach))?;
         if is_complete {
             self.write(output)?;
         }
@@ -267,7 +269,7 @@ impl Stage for Decoding {
     fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Error> {
         let cut = |cut| {
             let hint = match cut {
-                Cut::OctetCounted(_) => "; its length comes first: type --frame octet-count",
+                Truncated::OctetCounted(_) => "; its length comes first: type --frame octet-count",
                 _ => "",
             };
             Error::new(Exit::Lost, format!("the peer ended within a message: {cut}{hint}"))

@@ -1,4 +1,4 @@
-//! `--telnet`: what the peer negotiates is taken out of what it says, and answered between what is sent.
+//! `--telnet`: the peer's commands are removed from its bytes, and refusals are sent between ours.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,12 +11,12 @@ use crate::net::stream::{RelayHints, Stream, Timed};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::telnet;
 
-/// Refusals that wait to be sent. All options there are, asked for twice, need a tenth of it: who does not read so many
-/// gets no more.
-const MOST_REPLIES: usize = 32 << 10;
+/// Most bytes of refusals that wait to be sent. All options, each negotiated twice, need a tenth of it. A peer that does
+/// not read this many gets no more.
+const MAX_REPLY_BYTES: usize = 32 << 10;
 
-/// What both directions of one connection share.
-pub struct Telnet {
+/// The filters of both directions of one connection, and the state that they share.
+pub struct TelnetFilters {
     shared: Rc<RefCell<Shared>>,
     reads_input: bool,
     holds_end: bool,
@@ -32,17 +32,17 @@ struct Shared {
     is_closed: bool,
 }
 
-impl Telnet {
-    /// For a relay with these rules, of which the input is read or not.
-    pub fn new(ending: Ending, reads_input: bool) -> Telnet {
-        let end_says_nothing = ending.input == InputKind::Nothing || ending.half_close == HalfClose::Never;
-        let holds_end = end_says_nothing && ending.end_when != EndWhen::Input;
-        Telnet { shared: Rc::default(), reads_input, holds_end }
+impl TelnetFilters {
+    /// The filters for a relay with these rules, whose input is read or not.
+    pub fn new(ending: Ending, reads_input: bool) -> TelnetFilters {
+        let is_end_withheld = ending.input == InputKind::Nothing || ending.half_close == HalfClose::Never;
+        let holds_end = is_end_withheld && ending.end_when != EndWhen::Input;
+        TelnetFilters { shared: Rc::default(), reads_input, holds_end }
     }
 
-    /// The local side, which brings the refusals too.
+    /// The local side. Its reads give the refusals, too.
     pub fn local<S: Stream + 'static>(&self, local: S, now: Instant) -> Box<dyn Stream> {
-        Box::new(Answering {
+        Box::new(TelnetReplier {
             stream: Filtered::new(local, Escaping, now),
             shared: Rc::clone(&self.shared),
             holds_end: self.holds_end,
@@ -51,15 +51,15 @@ impl Telnet {
         })
     }
 
-    /// The peer, of which data alone is read.
+    /// The peer. Its reads give data only.
     pub fn peer<S: Stream + 'static>(&self, peer: S, now: Instant) -> Box<dyn Stream> {
-        let stage = Reading { telnet: telnet::Telnet::default(), shared: Rc::clone(&self.shared) };
+        let stage = Reading { telnet: telnet::TelnetParser::default(), shared: Rc::clone(&self.shared) };
         Box::new(Filtered::new(peer, stage, now))
     }
 }
 
 struct Reading {
-    telnet: telnet::Telnet,
+    telnet: telnet::TelnetParser,
     shared: Rc<RefCell<Shared>>,
 }
 
@@ -68,7 +68,8 @@ impl Stage for Reading {
         let mut replies = Vec::new();
         self.telnet.take(input, output, &mut replies);
         let mut shared = self.shared.borrow_mut();
-        if !replies.is_empty() && !shared.is_closed && shared.replies.len() + replies.len() <= MOST_REPLIES {
+        if !replies.is_empty() && !shared.is_closed && shared.replies.len() + replies.len() <= MAX_REPLY_BYTES
+        {
             shared.replies.append(&mut replies);
             shared.are_new = true;
         }
@@ -97,7 +98,7 @@ impl Stage for Escaping {
 /// Reads refusals first, then the input.
 ///
 /// An input whose end is not passed on before the peer has ended does not end before it either: a refusal may be due.
-struct Answering<S> {
+struct TelnetReplier<S> {
     stream: S,
     shared: Rc<RefCell<Shared>>,
     holds_end: bool,
@@ -105,7 +106,7 @@ struct Answering<S> {
     now: Instant,
 }
 
-impl<S: Stream> Stream for Answering<S> {
+impl<S: Stream> Stream for TelnetReplier<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut shared = self.shared.borrow_mut();
         if !shared.replies.is_empty() {
@@ -136,9 +137,9 @@ impl<S: Stream> Stream for Answering<S> {
     }
 }
 
-crate::forwarding!([S: Stream] Answering<S>, this => this.stream; WritingEnd SocketState);
+crate::forwarding!([S: Stream] TelnetReplier<S>, this => this.stream; WritingEnd SocketState);
 
-impl<S: Stream> Timed for Answering<S> {
+impl<S: Stream> Timed for TelnetReplier<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         self.shared.borrow_mut().are_new = false;
@@ -146,13 +147,13 @@ impl<S: Stream> Timed for Answering<S> {
     }
 
     fn wake_up(&self) -> Option<Instant> {
-        // The next turn sends what this one has found. If the peer has no room, its readiness will come.
+        // The next turn sends the refusals of this one. If the peer has no room, its readiness will come.
         let next = self.shared.borrow().are_new.then(|| self.now + Duration::from_nanos(1));
         next.into_iter().chain(self.stream.wake_up()).min()
     }
 }
 
-impl<S: Stream> RelayHints for Answering<S> {
+impl<S: Stream> RelayHints for TelnetReplier<S> {
     fn received_bytes(&self) -> Option<u64> {
         self.stream.received_bytes()
     }

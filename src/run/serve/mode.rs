@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::net::child::Program;
 use crate::proto::relay::conversation::Script;
 use crate::relay::exec::ExecRules;
-use crate::relay::modes::forward::Destination;
+use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::modes::hub::Slow;
-use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::Words;
+use crate::relay::modes::stdio_client::StdioDirections;
+use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
 use crate::server::acceptor::DescriptorBudget;
@@ -26,18 +26,18 @@ pub(crate) enum Mode {
     Discard,
     /// A text with escapes, or `@FILE`.
     Reply(String),
-    Forward(Destination),
+    Forward(ForwardTarget),
     Socks(SocksPlan),
     Script(Rc<Script>),
     Broker {
         slow: Slow,
-        labelling: Words,
+        labelling: Labelling,
         joins: bool,
     },
     KeepOpen {
         slow: Slow,
-        labelling: Words,
-        ways: Ways,
+        labelling: Labelling,
+        directions: StdioDirections,
     },
     Exec(Program, ExecRules),
 }

@@ -259,8 +259,8 @@ fn no_memory() -> Error {
 }
 
 impl Wire<Transport> {
-    /// Duplicates the socket for another thread. Bytes that were read and not consumed stay here.
-    pub(crate) fn copy_socket(&self) -> io::Result<Socket> {
-        Socket::of(self.stream.get_ref())
+    /// Takes the connection, for another thread. Bytes that were read and not consumed are lost.
+    pub(crate) fn into_socket(self) -> io::Result<Socket> {
+        self.stream.into_inner().into_socket()
     }
 }

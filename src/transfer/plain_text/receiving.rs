@@ -295,7 +295,7 @@ impl<S: Stream> TextReceiving<S> {
             let (kind, state) = ("file", "received");
             self.report.file(&FileEvent { path, kind, state, size, digest: None, reason: None, text: None });
         }
-        self.report.say(format_args!("received {name} from {}: {amount}, unverified", self.peer));
+        self.report.info(format_args!("received {name} from {}: {amount}, unverified", self.peer));
         Ok(WriteProgress::Moved(0))
     }
 
@@ -347,7 +347,7 @@ fn refused(reason: Reason, text: String) -> Failure {
 impl<S> Drop for TextReceiving<S> {
     fn drop(&mut self) {
         if let State::Commit(file) = std::mem::replace(&mut self.state, State::Header) {
-            file.commit.await_end(COMMIT_LIMIT);
+            file.commit.wait(COMMIT_LIMIT);
         }
     }
 }

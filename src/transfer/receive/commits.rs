@@ -127,7 +127,7 @@ impl Commits {
             if self.start(true).is_ok()
                 && let Some((_, task)) = self.running.take()
             {
-                task.await_end(limit);
+                task.wait(limit);
             }
         }
     }

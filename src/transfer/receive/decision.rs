@@ -211,7 +211,7 @@ impl Decisions {
         }
         show_hashing(entry, progress);
         self.hashing =
-            Some(self.io.spawn_blocking_while_wanted(move |wanted| work(&mut |_| wanted.is_wanted()))?);
+            Some(self.io.spawn_cancellable(move |cancellation| work(&mut |_| !cancellation.is_cancelled()))?);
         Ok(None)
     }
 
@@ -249,14 +249,15 @@ impl Decisions {
     fn hash_part(&mut self, mut part: Part, length: u64, in_blocks: bool) -> Result<(), Failure> {
         // The session may end before the blocking work does.
         part.keep_if_dropped(true);
-        self.hashing = Some(self.io.spawn_blocking_while_wanted(move |wanted| {
+        self.hashing = Some(self.io.spawn_cancellable(move |cancellation| {
             if in_blocks {
                 // An incomplete block cannot be resumed.
-                let values =
-                    hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| wanted.is_wanted());
+                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| {
+                    !cancellation.is_cancelled()
+                });
                 return Hashed::Blocks(values.map(|values| (part, values)));
             }
-            let hasher = hash_prefix(part.file(), length, &mut |_| wanted.is_wanted());
+            let hasher = hash_prefix(part.file(), length, &mut |_| !cancellation.is_cancelled());
             Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
         })?);
         Ok(())

@@ -25,10 +25,10 @@ impl Sending {
         sent: Digest,
     ) -> Result<(), Failure> {
         let again = source.try_clone();
-        let work = move |wanted: &Cancellation| {
-            Ok(hash_prefix(again?.file(), length, &mut |_| wanted.is_wanted())?.finalize().into())
+        let work = move |cancellation: &Cancellation| {
+            Ok(hash_prefix(again?.file(), length, &mut |_| !cancellation.is_cancelled())?.finalize().into())
         };
-        self.rereading = Some(Rereading { file, sent, found: self.io.spawn_blocking_while_wanted(work)? });
+        self.rereading = Some(Rereading { file, sent, found: self.io.spawn_cancellable(work)? });
         Ok(())
     }
 

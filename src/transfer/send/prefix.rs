@@ -27,8 +27,10 @@ impl Sending {
                     return Ok(true);
                 }
                 Ok(current) => {
-                    let work = move |wanted: &Cancellation| current.hashed(length, || wanted.is_wanted());
-                    self.hashing = Some(self.io.spawn_blocking_while_wanted(work)?);
+                    let work = move |cancellation: &Cancellation| {
+                        current.hashed(length, || !cancellation.is_cancelled())
+                    };
+                    self.hashing = Some(self.io.spawn_cancellable(work)?);
                 }
                 Err(ended) => {
                     self.machine.end(ended);

@@ -10,7 +10,7 @@ use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::raised_descriptor_limit;
-use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, Work};
+use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
@@ -74,7 +74,7 @@ pub(crate) struct Clients {
     max_clients: usize,
     max_awaiting_place: usize,
     /// Running threads: the end of the process waits for them.
-    running: Work,
+    running: WaitGroup,
     next_id: ClientId,
     /// Result of the only session, once it has ended.
     outcome: Option<Result<(), Error>>,
@@ -95,7 +95,7 @@ impl Clients {
         (limits, terms, wire): (Limits, ClientOptions, WireProtocol),
         offer: Offer,
         max_clients: usize,
-        running: Work,
+        running: WaitGroup,
         (io, report, signals): (Io, Report, Signals),
     ) -> Clients {
         Clients {
@@ -149,7 +149,7 @@ impl Clients {
         (place, claim): (Option<Arc<SourceSlot>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
-        let (signals, running) = (self.signals.clone(), self.running.begin());
+        let (signals, running) = (self.signals.clone(), self.running.enter());
         let ClientOptions { session_limits, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireProtocol::Text);
         self.io.spawn_blocking(move || {
@@ -172,10 +172,10 @@ impl Clients {
                 };
                 Ok(Within::new(session, session_limits.session, now))
             })?;
-            let work = reactor.work();
+            let tasks = reactor.tasks();
             let outcome = reactor.run();
             // Its place is taken until its work is over.
-            work.await_end();
+            tasks.wait();
             outcome
         })
     }

@@ -274,10 +274,13 @@ impl Serving {
             let text = "there are too many further connections from this address";
             return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
         };
-        let join = |socket| self.offer.sessions.join(session, (socket, further));
-        if is_clean && wire.copy_socket().is_ok_and(join) {
+        let mut wire = Some(wire);
+        let take = || Some((wire.take()?.into_socket().ok()?, further));
+        if is_clean && self.offer.sessions.join(session, take) {
             return State::Joined;
         }
+        // Without a wire it was lost on the way to its session.
+        let Some(wire) = wire else { return State::Joined };
         let text = "no such session accepts another connection";
         let to_peer = Some((Reason::NotFound, text.to_owned()));
         if self.offer.sessions.has_ended(session) {

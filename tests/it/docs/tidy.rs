@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// key.
 const PROTO_IN_NET: &[&str] = &[
     "proto::relay::lane",
-    "proto::relay::farewell::Delivery",
+    "proto::relay::half_close_timer::Delivery",
     "proto::proxy::handshake::Handshake",
     "proto::secure::pin",
 ];
@@ -60,9 +60,14 @@ const OWNED: &[(&str, &[&str])] = &[
     ("uapi", &["net/"]),
     ("pty_process", &["net/"]),
     ("indicatif", &["report/"]),
+    ("curve25519_dalek", &["proto/secure/"]),
     ("sha2", &["proto/secure/"]),
+    ("hmac", &["proto/secure/"]),
+    ("subtle", &["proto/secure/"]),
+    ("bip39", &["proto/secure/"]),
     ("aws_lc_rs", &["net/tls/"]),
     ("rustls", &["net/tls/"]),
+    ("rustls_native_certs", &["net/tls/"]),
     ("blake3", &["store/", "transfer/", "report/"]),
     ("rustix::net", &["net/"]),
     ("rustix::pipe", &["net/"]),

@@ -1,4 +1,4 @@
-//! The test's own end of a connection, and the ways to join it to the binary.
+//! The test's own end of a connection, and how it is connected to the binary.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,21 +18,21 @@ pub(crate) enum Side {
     Connect,
 }
 
-/// What joins the two ends.
+/// The kind of socket between the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Net {
     Tcp,
     Unix,
 }
 
-/// A command, and what joins it to the test's own end.
+/// A command, and the kind of socket between it and the test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) side: Side,
     pub(crate) net: Net,
 }
 
-/// The four of them.
+/// All combinations.
 pub(crate) const WAYS: [Way; 4] = [
     Way { side: Side::Serve, net: Net::Tcp },
     Way { side: Side::Connect, net: Net::Tcp },
@@ -41,7 +41,7 @@ pub(crate) const WAYS: [Way; 4] = [
 ];
 
 impl Way {
-    /// Starts the binary with these options, and joins the test to it.
+    /// Starts the binary with these options, and connects the test to it.
     #[track_caller]
     pub(crate) fn open(self, options: &[&str], input: In, output: Out) -> (Running, Link) {
         let dir = tempfile::tempdir().expect("a folder");
@@ -102,7 +102,7 @@ impl TestListener {
         }
     }
 
-    /// True if a client waits to be accepted.
+    /// True if a client is waiting to be accepted.
     pub(crate) fn has_client(&self) -> bool {
         let fd = match &self.kind {
             ListenerKind::Tcp(tcp) => tcp.as_fd(),
@@ -111,7 +111,7 @@ impl TestListener {
         wait_for_fd(fd, PollFlags::IN, Duration::ZERO)
     }
 
-    /// The next client, if one comes in time.
+    /// Accepts the next client, if one connects in time.
     pub(crate) fn accept(&self) -> Option<Link> {
         let link = match &self.kind {
             ListenerKind::Tcp(tcp) => {
@@ -130,8 +130,8 @@ pub(crate) enum Link {
     Unix(UnixStream),
 }
 
-/// A connection that its peer has reset. One that rejects a client may do so before the client's connect(2) returns, which
-/// then takes the error: this one shows it at the next call, as if the client had been quicker.
+/// A connection that its peer has reset. One that rejects a client may do so before the client's connect(2) returns,
+/// which then takes the error: this one shows it at the next call, as if the client had been quicker.
 fn just_reset() -> TcpStream {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let tcp = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
@@ -175,7 +175,7 @@ impl Link {
         self.write_all(bytes).expect("the command takes it");
     }
 
-    /// No more comes from this end.
+    /// Half-closes: this end sends no more.
     #[track_caller]
     pub(crate) fn end(&self) {
         self.try_end().expect("a half-close");
@@ -199,7 +199,7 @@ impl Link {
         }
     }
 
-    /// Exactly `expected`, the connection staying open.
+    /// Reads exactly `expected`; the connection stays open.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[u8]) {
         let mut bytes = vec![0; expected.len()];
@@ -207,7 +207,7 @@ impl Link {
         assert_same(&bytes, expected, "at the peer");
     }
 
-    /// Exactly `expected`, then the end.
+    /// Reads exactly `expected`, then the end.
     #[track_caller]
     pub(crate) fn expect_all(&mut self, expected: &[u8]) {
         let mut bytes = Vec::new();
@@ -215,7 +215,7 @@ impl Link {
         assert_same(&bytes, expected, "at the peer");
     }
 
-    /// Neither bytes nor an end come for a while.
+    /// Asserts that neither bytes nor an end arrive for a while.
     #[track_caller]
     pub(crate) fn assert_quiet(&self) {
         assert!(!wait_for_fd(self.as_fd(), PollFlags::IN, A_WHILE), "bytes or an end came");

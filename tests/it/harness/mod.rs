@@ -29,8 +29,8 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// What a busy machine has beyond a short limit: many times what a control takes, which is measured now. The control
-/// starts the program and brings a file to the disk. On a quiet machine this is well under a second.
+/// The time that a busy machine gets beyond a short limit: a multiple of the time of a control, which is measured now.
+/// The control starts the program and syncs a file. On a quiet machine this is well under a second.
 fn allowance() -> Duration {
     const TIMES: u32 = 50;
     let begun = now();
@@ -40,7 +40,7 @@ fn allowance() -> Duration {
     TIMES * begun.elapsed()
 }
 
-/// Checks that `limit` is not over since `begun`, or not by more than a busy machine has beyond it.
+/// Asserts that no more time than `limit` has passed since `begun`, plus the allowance of a busy machine.
 #[track_caller]
 pub(crate) fn assert_within(begun: Instant, limit: Duration) {
     let took = begun.elapsed();
@@ -59,7 +59,7 @@ pub(crate) fn wait_until(limit: Duration, mut is_true: impl FnMut() -> bool) -> 
         if now() >= deadline {
             return false;
         }
-        // Nobody sends: this returns after 5 ms.
+        // Nothing is sent: this returns after 5 ms.
         let _ = nothing.recv_timeout(Duration::from_millis(5));
     }
     true
@@ -137,7 +137,7 @@ impl In {
 pub(crate) enum Out {
     /// A pipe that a thread empties.
     Collect,
-    /// A pipe that nobody reads, until the test does.
+    /// A pipe that is not read until the test does.
     Held,
     /// Not there at all.
     Closed,
@@ -145,7 +145,7 @@ pub(crate) enum Out {
     Fd(OwnedFd),
 }
 
-/// What a stream has brought so far, gathered by a thread.
+/// The bytes of a stream so far, collected by a thread.
 #[derive(Clone)]
 pub(crate) struct Collector(Arc<(Mutex<Collected>, Condvar)>);
 
@@ -183,7 +183,7 @@ impl Collector {
         !timeout.timed_out()
     }
 
-    /// A copy of what is there.
+    /// A copy of the bytes so far.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.0.lock().expect("a lock").bytes.clone()
     }
@@ -193,7 +193,7 @@ impl Collector {
     }
 }
 
-/// A process that runs. It is killed when dropped.
+/// A running process, which is killed when dropped.
 pub(crate) struct Running {
     child: Child,
     pidfd: OwnedFd,
@@ -217,7 +217,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Checks the code, and that stderr says why: one line, or none where nothing is to be said.
+    /// Checks the exit code, and that stderr has one line of an error, or none with a code that needs none.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Finished {
         assert_eq!(self.code, code, "exit code; stderr: {}", self.stderr);
@@ -233,12 +233,12 @@ impl Finished {
     }
 }
 
-/// The binary with these arguments.
+/// Starts the binary with these arguments.
 pub(crate) fn sendall(args: &[&str], input: In, output: Out) -> Running {
     start(env!("CARGO_BIN_EXE_sendall"), args, input, output)
 }
 
-/// Any program.
+/// Starts any program.
 pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Running {
     let closing = match (&input, &output) {
         (In::Closed, Out::Closed) => Some("exec \"$0\" \"$@\" <&- >&-"),
@@ -279,7 +279,7 @@ pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Run
     drop(command);
     let mut stdin = child.stdin.take();
     if let (Some(bytes), Some(mut pipe)) = (bytes, stdin.take_if(|_| !stdin_is_open)) {
-        // The reader may go away: its exit code is what counts.
+        // The reader may exit early: its exit code is what counts.
         std::thread::spawn(move || pipe.write_all(&bytes));
     }
     let mut stdout = child.stdout.take();
@@ -294,7 +294,7 @@ impl Running {
         self.child.id()
     }
 
-    /// The first `count` addresses that it listens on.
+    /// Waits until it listens on `count` addresses. Returns them.
     #[track_caller]
     pub(crate) fn listening(&self, count: usize) -> Vec<String> {
         let found = |text: &str| -> Vec<String> {
@@ -302,9 +302,9 @@ impl Running {
             whole.lines().filter_map(|line| line.strip_prefix("listening on ")).map(String::from).collect()
         };
         let enough = |bytes: &[u8], ended| ended || found(&String::from_utf8_lossy(bytes)).len() >= count;
-        let came = self.stderr.wait(LIMIT, enough);
+        let is_found = self.stderr.wait(LIMIT, enough);
         let addresses = found(&self.stderr.text());
-        assert!(came && addresses.len() >= count, "not listening: {}", self.stderr.text());
+        assert!(is_found && addresses.len() >= count, "not listening: {}", self.stderr.text());
         addresses
     }
 
@@ -335,7 +335,7 @@ impl Running {
         assert!(!self.ends_within(A_WHILE), "ended too early: {}", self.stderr.text());
     }
 
-    /// Waits until stdout has brought `expected`, and no more.
+    /// Waits for `expected` on stdout, and no more.
     #[track_caller]
     pub(crate) fn expect_output(&self, expected: &[u8]) {
         let output = self.output.as_ref().expect("Out::Collect");
@@ -353,7 +353,7 @@ impl Running {
         self.finish_within(LIMIT)
     }
 
-    /// As [`Running::finish`], within `limit` and what a busy machine has beyond it.
+    /// As [`Running::finish`], within `limit` and the allowance of a busy machine.
     #[track_caller]
     pub(crate) fn finish_within(mut self, limit: Duration) -> Finished {
         if !self.ends_within(limit) {
@@ -379,8 +379,8 @@ impl Drop for Running {
     }
 }
 
-/// Makes a socket a listener whose queue is full, as long as what is returned lives: further clients wait without an
-/// answer.
+/// Makes a socket a listener whose queue is full, until the returned sockets are dropped: further clients wait without
+/// an answer.
 pub(crate) fn fill(socket: Socket) -> Vec<Socket> {
     socket.listen(0).expect("listening");
     let address = socket.local_addr().expect("an address");

@@ -1,4 +1,4 @@
-//! Programs of others that tests run, where they are installed.
+//! Third-party programs that tests run, where they are installed.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use crate::harness::skips::skip;
 use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
 
-/// Where a program is. None if it is not installed: the test says that it skips what needs it.
+/// The path of a program; `None` if it is not installed, which is noted as a skip.
 pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
@@ -21,7 +21,7 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Whether a network namespace may be made, with these flags of unshare(1).
+/// True if a network namespace can be made, with these flags of unshare(1); else a skip is noted.
 pub(crate) fn may_have_a_network(flags: &str) -> bool {
     let may = start("unshare", &[flags, "ip", "link"], In::Null, Out::Collect).finish().code == 0;
     if !may {
@@ -30,9 +30,8 @@ pub(crate) fn may_have_a_network(flags: &str) -> bool {
     may
 }
 
-/// A port that is free on each address: programs of others do not tell which one they were given, and some listen
-/// on all addresses. From below the ports that the system hands out by itself, so that no connection of another test
-/// takes it meanwhile.
+/// A port that is free on each address: third-party programs do not report which port the system has chosen, and some
+/// listen on all addresses. It is below the ephemeral ports, so that no connection of another test takes it.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(64);
@@ -44,8 +43,8 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-/// Binds and does not listen: a process that another test starts has a copy of the socket until its exec, and one that
-/// listened would keep the port.
+/// True if the port can be bound. Does not listen: a process that another test starts has a copy of the socket until
+/// its exec, and one that listened would keep the port.
 fn is_free(port: u16) -> std::io::Result<bool> {
     for ip in [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)] {
         let address = SocketAddr::new(ip, port);
@@ -59,7 +58,7 @@ fn is_free(port: u16) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// A server on that port, once it answers. None if it is not installed.
+/// Starts a server and waits until it accepts on that port; `None` if it is not installed.
 pub(crate) fn server(program: &str, args: &[&str], port: u16) -> Option<Running> {
     let program = installed(program)?;
     let running = start(program.to_str().expect("UTF-8"), args, In::Null, Out::Collect);
@@ -68,7 +67,8 @@ pub(crate) fn server(program: &str, args: &[&str], port: u16) -> Option<Running>
     Some(running)
 }
 
-/// nginx with this in its server block, behind what stands `before` that block. Its files are in the folder.
+/// Starts nginx with `block` as its server block and `before` in front of it. Its files are in the folder. Returns its
+/// port, too.
 pub(crate) fn nginx(folder: &Path, before: &str, block: &str) -> Option<(Running, u16)> {
     let (port, at) = (free_port(), folder.display());
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

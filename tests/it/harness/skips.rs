@@ -1,5 +1,5 @@
-//! What cannot be tested on this machine, and why. With `SENDALL_MUST_RUN=1` such a test fails; without it the run ends
-//! with a list.
+//! Tests that cannot run on this machine, and the reasons. With `SENDALL_MUST_RUN=1` such a test fails; without it the
+//! run ends with a list.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -19,9 +19,9 @@ pub(crate) fn skip(why: impl Display) {
     SKIPPED.lock().unwrap_or_else(PoisonError::into_inner).insert(line);
 }
 
-/// Tells when the last test has ended: the output of tests that pass is not shown.
+/// Prints the skipped tests at the end of the process: the output of tests that pass is not shown.
 #[ctor::dtor]
-fn tell() {
+fn print_skipped() {
     let skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
     if !skipped.is_empty() {
         println!("skipped, in whole or in part:");

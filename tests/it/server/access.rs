@@ -1,4 +1,4 @@
-//! Who may come in, how many, and for how long.
+//! Which clients may connect, how many, and for how long.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::harness::link::Link;
 use crate::harness::{In, LIMIT, Out, sendall, wait_until};
 use crate::transfer::xfer::{Place, expect_rest, limited, serve};
 
-/// True if this client is echoed; false if it is cut without a byte.
+/// True if this client gets an echo; false if it is disconnected without a byte.
 fn is_echoed(link: &mut Link) -> bool {
     if link.write_all(b"x").is_err() {
         return false;
@@ -31,7 +31,7 @@ fn lists_decide_before_the_first_byte() {
         (&["--allow", "localhost"], true),
     ];
     for (options, admitted) in cases {
-        // What a reply says is said at once: to somebody who was not let in, nothing.
+        // A reply is sent at once, but not to a client that is not allowed.
         for mode in [&["--echo"][..], &["--reply", "x"]] {
             let server = serve(&[mode, options].concat());
             let mut link = Link::connect(server.port());
@@ -53,7 +53,7 @@ fn lists_decide_before_the_first_byte() {
 }
 
 #[test]
-fn the_first_client_of_a_plain_server_is_one_who_may_come_in() {
+fn a_server_without_a_mode_serves_the_first_client_that_is_allowed() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("socket");
     let unix = format!("unix:{}", path.display());
@@ -74,11 +74,11 @@ fn the_first_client_of_a_plain_server_is_one_who_may_come_in() {
 #[test]
 fn lists_in_files_are_read_again_on_sighup() {
     let place = Place::new();
-    let list = place.write("list", b"# nobody yet\n10.0.0.0/8\n");
+    let list = place.write("list", b"# none yet\n10.0.0.0/8\n");
     let server = serve(&["--echo", "--allow", &format!("@{list}")]);
     assert!(!is_echoed(&mut Link::connect(server.port())));
-    // A list of nobody is a list.
-    let empty = place.write("empty", b"# nobody\n");
+    // An empty list allows no client.
+    let empty = place.write("empty", b"# none\n");
     let closed = serve(&["--echo", "--allow", &format!("@{empty}")]);
     assert!(!is_echoed(&mut Link::connect(closed.port())));
     place.write("list", b"10.0.0.0/8\n127.0.0.1 # this machine\n");
@@ -87,9 +87,9 @@ fn lists_in_files_are_read_again_on_sighup() {
     // What cannot be read leaves the old rules in force.
     place.write("list", b"nonsense/99\n");
     server.signal(Signal::HUP);
-    let told =
+    let is_reported =
         |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("the old access lists stay in force");
-    assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
+    assert!(server.stderr.wait(LIMIT, is_reported), "{}", server.stderr.text());
     assert!(is_echoed(&mut Link::connect(server.port())));
     server.signal(Signal::TERM);
     assert_eq!(server.finish().code, 143);
@@ -100,13 +100,13 @@ fn names_are_resolved_again_on_sighup() {
     let server = serve(&["--echo", "--allow", "localhost"]);
     assert!(is_echoed(&mut Link::connect(server.port())));
     server.signal(Signal::HUP);
-    let told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("were read again");
-    assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
+    let is_reported = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("were read again");
+    assert!(server.stderr.wait(LIMIT, is_reported), "{}", server.stderr.text());
     assert!(is_echoed(&mut Link::connect(server.port())));
 }
 
 #[test]
-fn one_source_is_bounded_and_another_is_served() {
+fn one_source_is_limited_and_another_is_served() {
     let server = serve(&["--echo", "--max-per-source", "3"]);
     let port = server.port();
     let mut held: Vec<Link> = (0..3).map(|_| Link::connect(port)).collect();
@@ -139,7 +139,7 @@ fn clients_over_the_limit_wait_for_their_turn() {
 }
 
 #[test]
-fn limits_of_time_cut_clients_and_servers() {
+fn time_limits_end_clients_and_servers() {
     let server = serve(&["--echo", "--idle-timeout", "900ms", "--count", "1"]);
     let mut link = Link::connect(server.port());
     for _ in 0..4 {
@@ -159,14 +159,14 @@ fn limits_of_time_cut_clients_and_servers() {
 
     let server = serve(&["--echo", "--accept-timeout", "300ms"]);
     let link = Link::connect(server.port());
-    assert!(!server.ends_within(Duration::from_millis(600)), "somebody is there");
+    assert!(!server.ends_within(Duration::from_millis(600)), "a client is connected");
     drop(link);
     let finished = server.finish_within(Duration::from_secs(2)).expect(4);
     assert!(finished.stderr.contains("--accept-timeout"), "{}", finished.stderr);
 }
 
 #[test]
-fn without_descriptors_it_waits_says_so_and_recovers() {
+fn without_descriptors_it_waits_warns_and_recovers() {
     let server =
         limited("ulimit -n 32", &["serve", "127.0.0.1:0", "--reply", "x", "--max-per-source", "100"]);
     let port = server.port();

@@ -1,4 +1,4 @@
-//! Listening sockets that are passed on, as systemd does it, and what a service manager is told.
+//! Inherited listening sockets, as with systemd, and the notification of a service manager.
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -15,13 +15,13 @@ use crate::harness::{In, LIMIT, Out, Running, file_of, sendall, start, wait_unti
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sendall");
 
-/// Starts `serve` with one socket as descriptor 3, and perhaps another as 4, and these variables.
-fn passed(first: OwnedFd, second: Option<OwnedFd>, variables: &str, args: &[&str]) -> Running {
-    passed_to("serve", first, second, variables, args)
+/// Starts `serve` with one socket as descriptor 3, perhaps another as 4, and these environment variables.
+fn serve_inherited(first: OwnedFd, second: Option<OwnedFd>, variables: &str, args: &[&str]) -> Running {
+    start_with_sockets("serve", first, second, variables, args)
 }
 
-/// The same for any command.
-fn passed_to(
+/// Starts any command in the same way.
+fn start_with_sockets(
     command: &str,
     first: OwnedFd,
     second: Option<OwnedFd>,
@@ -40,14 +40,14 @@ fn tcp() -> (OwnedFd, String) {
 }
 
 #[test]
-fn a_socket_that_was_passed_on_is_served() {
+fn an_inherited_socket_is_served() {
     for (variables, endpoint) in [
         ("LISTEN_PID=$$ LISTEN_FDS=1", "systemd:"),
         ("LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a", "systemd:a"),
         ("", "fd:3"),
     ] {
         let (socket, name) = tcp();
-        let running = passed(socket, None, variables, &[endpoint]);
+        let running = serve_inherited(socket, None, variables, &[endpoint]);
         assert_eq!(running.listening(1), [name], "{endpoint}");
         let mut link = Link::connect(running.port());
         link.send(b"hello");
@@ -58,7 +58,7 @@ fn a_socket_that_was_passed_on_is_served() {
 }
 
 #[test]
-fn a_datagram_socket_that_was_passed_on_is_heard() {
+fn datagrams_to_an_inherited_socket_are_received() {
     // As systemd binds them by default: one socket for both families.
     let dual = Socket::new(Domain::IPV6, Type::DGRAM, None).expect("a socket");
     dual.set_only_v6(false).expect("both families");
@@ -68,7 +68,7 @@ fn a_datagram_socket_that_was_passed_on_is_heard() {
         [(OwnedFd::from(dual), "LISTEN_PID=$$ LISTEN_FDS=1", "systemd:"), (OwnedFd::from(single), "", "fd:3")]
     {
         let options = [endpoint, "--echo", "--count", "1", "--label", "--deny", "192.0.2.0/24"];
-        let running = passed_to("udp-listen", socket, None, variables, &options);
+        let running = start_with_sockets("udp-listen", socket, None, variables, &options);
         let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
         client.set_read_timeout(Some(LIMIT)).expect("a limit");
         client.send_to(b"hello", ("127.0.0.1", running.port())).expect("sent");
@@ -79,12 +79,12 @@ fn a_datagram_socket_that_was_passed_on_is_heard() {
         assert_eq!(running.finish().expect(0).stdout, label.as_bytes(), "{endpoint}");
     }
     let (listening, _) = tcp();
-    let refused = passed_to("udp-listen", listening, None, "", &["fd:3"]).finish().expect(3);
+    let refused = start_with_sockets("udp-listen", listening, None, "", &["fd:3"]).finish().expect(3);
     assert!(refused.stderr.contains("ListenDatagram="), "{}", refused.stderr);
 }
 
 #[test]
-fn a_service_manager_is_told_when_datagrams_are_heard() {
+fn a_service_manager_is_notified_when_datagrams_can_be_received() {
     let dir = tempfile::tempdir().expect("a folder");
     let manager = UnixDatagram::bind(dir.path().join("notify")).expect("a socket");
     manager.set_read_timeout(Some(LIMIT)).expect("a limit");
@@ -107,7 +107,7 @@ fn sockets_are_chosen_by_their_names() {
     for (endpoint, chosen) in [("systemd:a", &[0][..]), ("systemd:b", &[1]), ("systemd:", &[0, 1])] {
         let ((first, first_name), (second, second_name)) = (tcp(), tcp());
         let variables = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=a:b";
-        let running = passed(first, Some(second), variables, &[endpoint]);
+        let running = serve_inherited(first, Some(second), variables, &[endpoint]);
         let names = [first_name, second_name];
         let expected: Vec<String> = chosen.iter().map(|&index: &usize| names[index].clone()).collect();
         assert_eq!(running.listening(chosen.len()), expected, "{endpoint}");
@@ -130,7 +130,7 @@ fn what_cannot_be_listened_on_is_refused_with_a_hint() {
         (listening.try_clone().expect("a clone"), variables, &["systemd:", "fd:3"], "taken before"),
         (listening, "", &["fd:77"], "is not open"),
     ] {
-        let finished = passed(fd, None, variables, endpoints).finish().expect(3);
+        let finished = serve_inherited(fd, None, variables, endpoints).finish().expect(3);
         assert!(finished.stderr.contains(hint), "{endpoints:?}: {}", finished.stderr);
         assert!(finished.stderr.contains("cannot listen on"), "{}", finished.stderr);
     }
@@ -172,7 +172,7 @@ fn systemds_own_tool_starts_a_server_with_its_first_client() {
 }
 
 #[test]
-fn a_service_manager_is_told_when_it_serves_and_when_it_ends() {
+fn a_service_manager_is_notified_of_the_start_and_the_end() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("notify");
     let name = format!("sendall-test-{}", std::process::id());
@@ -191,7 +191,7 @@ fn a_service_manager_is_told_when_it_serves_and_when_it_ends() {
         };
         let running = start("env", &[&variable, BINARY, "serve", "127.0.0.1:0"], In::Null, Out::Collect);
         assert_eq!(next(), "READY=1");
-        // It was told after the line, so a client can come.
+        // It was notified after the line, so a client can connect.
         let port = running.port();
         let client = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         running.signal(Signal::TERM);
@@ -202,7 +202,7 @@ fn a_service_manager_is_told_when_it_serves_and_when_it_ends() {
 }
 
 #[test]
-fn a_service_manager_that_is_gone_is_a_warning() {
+fn a_missing_service_manager_is_a_warning() {
     let args = ["NOTIFY_SOCKET=/nonexistent/notify", BINARY, "serve", "127.0.0.1:0"];
     let running = start("env", &args, In::Null, Out::Collect);
     let mut link = Link::connect(running.port());

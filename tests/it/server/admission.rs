@@ -1,4 +1,4 @@
-//! What becomes of those who are not let in, and how many are.
+//! Limits on clients, and what happens to clients that are not admitted.
 
 use std::io::{ErrorKind, Read};
 
@@ -8,7 +8,7 @@ use crate::harness::link::Link;
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::transfer::xfer::{Place, address, begin, failures, in_parallel, run, serve};
 
-/// A client with nothing to say: with /dev/null, an empty input, or none.
+/// Clients that send nothing: with /dev/null, an empty input, and a closed stdin.
 fn silent_clients(to: &str) -> [Running; 3] {
     [
         sendall(&["connect", to], In::Null, Out::Collect),
@@ -18,7 +18,7 @@ fn silent_clients(to: &str) -> [Running; 3] {
 }
 
 #[track_caller]
-fn all_hear_a_reset(to: &str) {
+fn assert_all_are_reset(to: &str) {
     for client in silent_clients(to) {
         let finished = client.finish().expect(5);
         assert!(finished.stderr.contains("reset"), "{}", finished.stderr);
@@ -26,7 +26,7 @@ fn all_hear_a_reset(to: &str) {
 }
 
 #[test]
-fn a_refused_client_hears_a_reset_in_every_mode() {
+fn a_refused_client_is_reset_in_every_mode() {
     let place = Place::new();
     let modes: [&[&str]; 12] = [
         &["serve", "--echo"],
@@ -47,34 +47,34 @@ fn a_refused_client_hears_a_reset_in_every_mode() {
         for list in lists {
             let args = [mode, &["127.0.0.1:0"][..], list].concat();
             let server = sendall(&args, In::Open, Out::Collect);
-            all_hear_a_reset(&address(&server));
+            assert_all_are_reset(&address(&server));
         }
     });
 }
 
 #[test]
-fn clients_over_a_limit_hear_a_reset() {
+fn clients_over_a_limit_are_reset() {
     for limit in [&["--max-per-source", "1"][..], &["--max-clients", "1", "--full", "refuse"]] {
         for mode in [&["--echo"][..], &["--sh", "cat"], &["--keep-open"]] {
             let server = serve(&[mode, limit].concat());
             let _held = Link::connect(server.port());
-            all_hear_a_reset(&address(&server));
+            assert_all_are_reset(&address(&server));
         }
         let server = sendall(&[&["http-hello", "127.0.0.1:0"], limit].concat(), In::Null, Out::Collect);
         let _held = Link::connect(server.port());
-        all_hear_a_reset(&address(&server));
+        assert_all_are_reset(&address(&server));
     }
 }
 
 #[test]
-fn on_a_unix_socket_nobody_is_refused_by_an_orderly_end() {
+fn a_refused_client_of_a_unix_socket_sees_no_orderly_end() {
     let place = Place::new();
     let unix = format!("unix:{}", place.at("socket"));
     let options = ["serve", "127.0.0.1:0", &unix, "--echo", "--max-clients", "1", "--full", "refuse"];
     let server = sendall(&options, In::Null, Out::Collect);
     let addresses = server.listening(2);
     let held = Link::connect(server.port());
-    all_hear_a_reset(&addresses[0]);
+    assert_all_are_reset(&addresses[0]);
     let waiting = begin(&["connect", &unix]);
     waiting.assert_waits();
     drop(held);
@@ -82,7 +82,7 @@ fn on_a_unix_socket_nobody_is_refused_by_an_orderly_end() {
 }
 
 #[test]
-fn transfers_say_that_they_are_full() {
+fn a_full_transfer_server_sends_a_refusal() {
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", b"content");
     let server = serve(&["--store", there.arg(), "--max-clients", "1", "--full", "refuse"]);
@@ -94,7 +94,7 @@ fn transfers_say_that_they_are_full() {
 }
 
 #[test]
-fn where_clients_cost_little_one_source_has_many() {
+fn where_clients_are_cheap_one_source_may_have_many() {
     // As behind one load balancer, from one browser or one test of bandwidth.
     let held = |server: &Running, count: usize| -> usize {
         let mut links: Vec<Link> = (0..count).map(|_| Link::connect(server.port())).collect();
@@ -129,9 +129,9 @@ fn ipv6_addresses_are_counted_by_network() {
     assert!(matches!(other, Ok(1)), "of another network");
 }
 
-/// Not even when a server has read all that they have said.
+/// Even after the server has read everything that they have sent.
 #[test]
-fn who_does_not_speak_the_protocol_hears_a_reset() {
+fn a_client_with_another_protocol_is_reset() {
     let place = Place::new();
     place.write("exists", b"x");
     let store = ["--store", place.arg()];
@@ -154,8 +154,8 @@ fn who_does_not_speak_the_protocol_hears_a_reset() {
         (&socks, "--send-only", noise(b"GET / HTTP/1.1\r\n\r\n")),
         (&socks, "--send-only", noise(b"\x05")),
     ];
-    in_parallel(&cases, |(to, option, said)| {
-        let client = sendall(&["connect", to, option], In::Bytes(said.clone()), Out::Collect);
+    in_parallel(&cases, |(to, option, sent)| {
+        let client = sendall(&["connect", to, option], In::Bytes(sent.clone()), Out::Collect);
         let finished = client.finish();
         assert_eq!(finished.code, 5, "{to} {option}: {}", finished.stderr);
     });
@@ -166,23 +166,23 @@ fn who_does_not_speak_the_protocol_hears_a_reset() {
 }
 
 #[test]
-fn full_servers_let_clients_wait_by_default() {
+fn clients_of_a_full_server_wait_by_default() {
     let server = serve(&["--echo", "--max-clients", "1"]);
     let first = Link::connect(server.port());
     let second = begin(&["connect", &address(&server)]);
     second.assert_waits();
     drop((first, second));
-    assert_eq!(told(server).matches("the one place is taken: the next client waits").count(), 1);
+    assert_eq!(stop_for_stderr(server).matches("the one place is taken: the next client waits").count(), 1);
 }
 
-/// What a server has said in all.
-fn told(server: Running) -> String {
+/// Stops a server. Returns its stderr.
+fn stop_for_stderr(server: Running) -> String {
     server.signal(Signal::TERM);
     server.finish().stderr
 }
 
 #[test]
-fn who_is_full_of_silent_processes_says_what_to_do() {
+fn a_server_full_of_silent_processes_reports_a_remedy() {
     for (more, hint) in
         [(&[][..], "and --full; with --end-when peer"), (&["--end-when", "peer"][..], "and --full)")]
     {
@@ -195,8 +195,8 @@ fn who_is_full_of_silent_processes_says_what_to_do() {
         };
         assert!(server.stderr.wait(LIMIT, is_full), "{}", server.stderr.text());
         drop(links);
-        let told = told(server);
-        assert!(told.contains(hint), "{told}");
+        let stderr = stop_for_stderr(server);
+        assert!(stderr.contains(hint), "{stderr}");
     }
 }
 
@@ -210,12 +210,12 @@ fn lines_about_many_clients_are_summed_up() {
         (&["--echo", "--accept-proxy-protocol"], b"GET / HTTP/1.1\r\n\r\n", "the PROXY header is missing"),
         (&["--forward", "127.0.0.1:1"], b"x", "connection refused"),
     ];
-    in_parallel(&cases, |(options, said, text)| {
+    in_parallel(&cases, |(options, sent, text)| {
         let server = serve(options);
         for _ in 0..CLIENTS {
             use std::io::Write;
             let mut link = Link::connect(server.port());
-            let _ = link.write_all(said);
+            let _ = link.write_all(sent);
             let _ = link.read(&mut [0; 200]);
         }
         server.signal(Signal::TERM);
@@ -238,7 +238,7 @@ fn lines_about_many_clients_are_summed_up() {
 }
 
 #[test]
-fn sums_come_while_a_server_runs() {
+fn sums_are_written_while_a_server_runs() {
     let server = serve(&["--echo", "--deny", "127.0.0.1"]);
     for _ in 0..20 {
         let _ = Link::connect(server.port()).read(&mut [0]);
@@ -248,7 +248,7 @@ fn sums_come_while_a_server_runs() {
 }
 
 #[test]
-fn health_checks_are_no_errors() {
+fn health_checks_are_not_errors() {
     const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
     let place = Place::new();
     let target = serve(&["--echo"]);
@@ -266,11 +266,11 @@ fn health_checks_are_no_errors() {
         (&["--echo", "--accept-proxy-protocol"], b""),
         (&["--sh", "echo hi", "--accept-proxy-protocol"], LOCAL),
     ];
-    in_parallel(&cases, |(options, said)| {
+    in_parallel(&cases, |(options, sent)| {
         let server = serve(options);
         for number in 0..20 {
             let mut link = Link::connect(server.port());
-            link.send(said);
+            link.send(sent);
             match number % 2 {
                 0 => link.reset(),
                 _ => drop(link),
@@ -282,7 +282,7 @@ fn health_checks_are_no_errors() {
         let errors: Vec<&str> = log.lines().filter(|line| line.starts_with("sendall: ")).collect();
         assert!(errors.len() <= 1, "{options:?}: {errors:?}");
     });
-    // What was said is a failure, and so is a target that resets.
+    // An incomplete request is a failure, and so is a target that resets.
     let server = serve(&["--echo"]);
     let mut link = Link::connect(server.port());
     link.send(b"x");

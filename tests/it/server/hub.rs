@@ -1,4 +1,4 @@
-//! `serve --keep-open` and `serve --broker`: clients that hear each other, or share stdin and stdout.
+//! `serve --keep-open` and `serve --broker`: clients that receive what others send, or share stdin and stdout.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,10 +22,10 @@ fn broker(options: &[&str]) -> Running {
     sendall(&args, In::Null, Out::Collect)
 }
 
-/// Clients that are known to be members: each has heard something.
-fn joined(server: &Running, count: usize) -> Vec<Link> {
+/// Connects clients, each of which is a subscriber: it has received something.
+fn subscribers(server: &Running, count: usize) -> Vec<Link> {
     let mut links: Vec<Link> = (0..count).map(|_| Link::connect(server.port())).collect();
-    // Whoever hears the last one was there before.
+    // A client that receives the last byte was a subscriber before.
     for speaker in 0..count {
         let others = |link: &mut Link| wait_until(LIMIT, || rustix_has_bytes(link));
         let is_heard = wait_until(LIMIT, || {
@@ -40,7 +40,7 @@ fn joined(server: &Running, count: usize) -> Vec<Link> {
             }
         }
     }
-    // Dots that were still on their way.
+    // Dots that were still in flight.
     std::thread::scope(|_| links.iter_mut().for_each(drain));
     links
 }
@@ -58,14 +58,14 @@ fn drain(link: &mut Link) {
 }
 
 #[test]
-fn what_clients_send_is_on_stdout_when_they_hear_the_end() {
+fn what_clients_send_is_on_stdout_before_they_receive_the_end() {
     let server = keep_open(&["--count", "3"], In::Null, Out::Collect);
     for size in [3_000_000, 0, 1] {
         let mut link = Link::connect(server.port());
         link.send(&payload(size));
         link.end();
         link.expect_all(b"");
-        // Its end came behind the last byte.
+        // Its end came after the last byte.
         let output = server.output.as_ref().expect("collected");
         assert!(output.wait(LIMIT, |written, _| written.ends_with(&payload(size))), "{size}");
     }
@@ -96,7 +96,7 @@ fn stdin_goes_to_all_and_its_end_too() {
     for slow in ["wait", "cut"] {
         let mut server = keep_open(&["--count", "3", "--slow", slow], In::Open, Out::Collect);
         let mut links: Vec<Link> = (0..3).map(|_| Link::connect(server.port())).collect();
-        // Each is in when what it says is on stdout.
+        // A client is a subscriber once its bytes are on stdout.
         for link in &mut links {
             link.send(b"x");
         }
@@ -184,9 +184,9 @@ fn a_blocked_stdout_holds_clients_back_and_loses_nothing() {
 }
 
 #[test]
-fn what_one_says_all_others_hear_but_not_itself() {
+fn what_one_client_sends_all_others_receive() {
     let server = broker(&[]);
-    let mut links = joined(&server, 4);
+    let mut links = subscribers(&server, 4);
     links[0].send(b"hello");
     for link in &mut links[1..] {
         link.expect(b"hello");
@@ -207,7 +207,7 @@ fn what_one_says_all_others_hear_but_not_itself() {
 }
 
 #[test]
-fn chat_says_who_and_is_harmless_to_a_terminal() {
+fn chat_names_the_sender_and_is_harmless_to_a_terminal() {
     let server = broker(&["--chat"]);
     let mut speaker = Link::connect(server.port());
     let mut hearer = Link::connect(server.port());
@@ -234,7 +234,7 @@ fn one_stuck_reader_does_not_stop_the_rest() {
     const PIECES: usize = 300;
     for slow in ["cut", "drop"] {
         let server = broker(&["--slow", slow]);
-        let mut links = joined(&server, 3);
+        let mut links = subscribers(&server, 3);
         // Never reads from now on.
         let stuck = links.pop().expect("a client");
         socket2::SockRef::from(&stuck).set_recv_buffer_size(PIECE).expect("a small buffer");
@@ -245,29 +245,29 @@ fn one_stuck_reader_does_not_stop_the_rest() {
         }
         assert!(crate::transfer::xfer::status_kib(server.id(), "VmHWM") < 32 << 10, "memory");
         if slow == "cut" {
-            let told =
+            let is_reported =
                 |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("cut: it kept the others waiting");
-            assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
+            assert!(server.stderr.wait(LIMIT, is_reported), "{}", server.stderr.text());
         } else {
-            // It hears how much is missing at its end: the log does.
+            // The log has how much it missed, at its end.
             let mut stuck = stuck;
             stuck.end();
             let mut rest = Vec::new();
             stuck.read_to_end(&mut rest).expect("what fitted, and the end");
-            let told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("it missed");
-            assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
+            let is_reported = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("it missed");
+            assert!(server.stderr.wait(LIMIT, is_reported), "{}", server.stderr.text());
             let text = server.stderr.text();
             let missed =
                 text.split("it missed ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number");
             let missed: usize = missed.parse().expect("a number");
-            assert_eq!(rest.len() + missed, PIECES * PIECE, "what it heard and what it missed");
+            assert_eq!(rest.len() + missed, PIECES * PIECE, "received and missed");
         }
         drop((speaker, hearer));
     }
 }
 
 #[test]
-fn clients_that_read_as_fast_as_they_may_are_not_cut() {
+fn clients_that_read_as_fast_as_they_can_are_not_cut() {
     let options = ["--count", "2", "--limit-rate", "200KiB"];
     let server = keep_open(&options, In::Bytes(payload(600_000)), Out::Collect);
     server.listening(1);
@@ -275,7 +275,7 @@ fn clients_that_read_as_fast_as_they_may_are_not_cut() {
         .map(|index| {
             let mut link = Link::connect(server.port());
             if index == 0 {
-                // The other one comes later, and hears less.
+                // The other one connects later, and receives less.
                 link.expect(&payload(600_000)[..8192]);
             }
             std::thread::spawn(move || {
@@ -293,7 +293,7 @@ fn clients_that_read_as_fast_as_they_may_are_not_cut() {
 }
 
 #[test]
-fn what_a_client_that_fails_has_begun_to_say_is_a_line() {
+fn an_incomplete_line_of_a_client_that_fails_is_completed() {
     let options = ["--label", "--count", "1", "--session-timeout", "400ms"];
     let server = keep_open(&options, In::Null, Out::Collect);
     let mut link = Link::connect(server.port());
@@ -303,9 +303,9 @@ fn what_a_client_that_fails_has_begun_to_say_is_a_line() {
 }
 
 #[test]
-fn with_wait_nobody_misses_anything() {
+fn with_wait_no_client_misses_anything() {
     let server = broker(&["--slow", "wait"]);
-    let mut links = joined(&server, 3);
+    let mut links = subscribers(&server, 3);
     let mut speaker = links.pop().expect("a client");
     let speaking = std::thread::spawn(move || speaker.write_all(&payload(30_000_000)).map(|()| speaker));
     let first = links.pop().expect("a client");

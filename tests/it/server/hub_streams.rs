@@ -1,4 +1,4 @@
-//! `serve --keep-open` and `--broker`: which of stdin and stdout take part, and how lines with a name look.
+//! `serve --keep-open` and `--broker`: which of stdin and stdout take part, and the format of labelled lines.
 
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn serve(options: &[&str], input: In) -> Running {
 }
 
 #[test]
-fn a_line_with_a_label_cannot_pass_for_anothers() {
+fn a_labelled_line_cannot_pass_for_that_of_another() {
     let server = serve(&["--keep-open", "--label", "--count", "1"], In::Null);
     let mut link = Link::connect(server.port());
     link.send("good\r[10.0.0.1:1] forged\n\x1b[1A\x1b[2Khidden\r\n\u{9b}2J\u{202e}\ta\tb ß\n".as_bytes());
@@ -57,7 +57,7 @@ fn a_name_of_a_unix_socket_cannot_pass_for_more_than_a_name() {
 }
 
 #[test]
-fn send_only_says_stdin_to_all_and_writes_nothing() {
+fn send_only_sends_stdin_to_all_and_writes_nothing() {
     // Stdout is not even needed.
     let args = ["serve", "127.0.0.1:0", "--keep-open", "--send-only", "--count", "1"];
     let mut server = sendall(&args, In::Open, Out::Closed);
@@ -65,7 +65,7 @@ fn send_only_says_stdin_to_all_and_writes_nothing() {
     link.send(&payload(1_000_000));
     server.say(b"news\n");
     link.expect(b"news\n");
-    // A client that has ended hears what there is still to say, and the end.
+    // A client that has ended receives the rest, and the end.
     link.end();
     server.say(b"more");
     server.end_input();
@@ -81,7 +81,7 @@ fn send_only_says_stdin_to_all_and_writes_nothing() {
 }
 
 #[test]
-fn who_runs_a_broker_takes_part_with_join() {
+fn the_user_of_a_broker_takes_part_with_join() {
     let mut server = serve(&["--broker", "--chat", "--join"], In::Open);
     let (mut one, mut two) = (Link::connect(server.port()), Link::connect(server.port()));
     // Each is in when stdout has it.
@@ -89,21 +89,21 @@ fn who_runs_a_broker_takes_part_with_join() {
     two.send(b"two\x1b\n");
     let output = server.output.as_ref().expect("collected");
     assert!(
-        output
-            .wait(LIMIT, |said, _| said.ends_with(b"> two\\x1b\n") || said.windows(5).any(|w| w == b"> two"))
+        output.wait(LIMIT, |bytes, _| bytes.ends_with(b"> two\\x1b\n")
+            || bytes.windows(5).any(|w| w == b"> two"))
     );
-    assert!(output.wait(LIMIT, |said, _| said.windows(6).any(|part| part == b"> one\n")));
+    assert!(output.wait(LIMIT, |bytes, _| bytes.windows(6).any(|part| part == b"> one\n")));
     server.say(b"hello");
     server.say(b" all\n");
     for link in [&mut one, &mut two] {
-        let mut heard = crate::stream::exec::line(link);
-        if heard.starts_with("<127") {
-            // What the other one said when both were in.
-            heard = crate::stream::exec::line(link);
+        let mut received = crate::stream::exec::line(link);
+        if received.starts_with("<127") {
+            // The line that the other one sent when both were subscribers.
+            received = crate::stream::exec::line(link);
         }
-        assert_eq!(heard, "<server> hello all");
+        assert_eq!(received, "<server> hello all");
     }
-    // The end of stdin is nobody else's.
+    // The end of stdin ends no client.
     server.end_input();
     one.send(b"still here\n");
     assert!(crate::stream::exec::line(&mut two).ends_with("> still here"));
@@ -123,12 +123,12 @@ fn a_joined_broker_ends_with_its_count_and_has_written_everything() {
 }
 
 #[test]
-fn a_broker_that_takes_no_part_says_so() {
+fn a_broker_whose_stdin_is_unused_reports_it() {
     let server = serve(&["--broker", "--chat"], In::Open);
     assert!(wait_until(LIMIT, || server.stderr.text().contains("--join")));
     server.signal(Signal::TERM);
     assert_eq!(server.finish_within(Duration::from_secs(2)).code, 143);
-    // To a server that nobody talks to it is not worth a word.
+    // Without input on stdin there is nothing to report.
     let server = serve(&["--broker"], In::Null);
     server.listening(1);
     assert!(!server.stderr.text().contains("--join"));
@@ -143,7 +143,7 @@ fn an_option_of_the_other_mode_is_refused_without_asking_for_that_mode() {
 }
 
 #[test]
-fn who_is_lost_while_it_waits_for_a_slow_one_waits_quietly() {
+fn a_lost_client_that_waits_for_a_slow_one_uses_no_processor_time() {
     if !is_slow_wanted("a client that is lost while it waits for a slow one") {
         return;
     }
@@ -153,11 +153,11 @@ fn who_is_lost_while_it_waits_for_a_slow_one_waits_quietly() {
         sendall(&["serve", &endpoint, "--broker", "--join", "--sndbuf", "4KiB"], In::Open, Out::Held);
     assert!(wait_until(LIMIT, || server.stderr.text().contains("listening on")));
     let client = || Link::Unix(UnixStream::connect(place.path("socket")).expect("a connection"));
-    let (mut hears, slow, mut lost) = (client(), client(), client());
+    let (mut reader, slow, mut lost) = (client(), client(), client());
     // The slow one has no room for all of that, which stdout has: there it waits to be written.
-    hears.send(&payload(150 << 10));
+    reader.send(&payload(150 << 10));
     lost.send(&[1; 110 << 10]);
-    hears.expect(&[1; 60 << 10]);
+    reader.expect(&[1; 60 << 10]);
     assert!(!server.ends_within(Duration::from_millis(200)));
     drop(lost);
     assert!(!server.ends_within(Duration::from_millis(1500)));

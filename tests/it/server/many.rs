@@ -12,7 +12,7 @@ use crate::transfer::xfer::{Place, begin, cpu_ticks, descriptors, is_slow_wanted
 const IDLE_CLIENTS: usize = 10_000;
 const SLOW_CLIENTS: usize = 500;
 
-/// From one of several addresses of this machine: one has not ports enough.
+/// Connects from one of several addresses of this machine: a single one has not enough ports.
 fn connect(index: usize, port: u16) -> Link {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     let from = SocketAddr::from(([127, 0, 0, 2 + (index % 4) as u8], 0));
@@ -69,7 +69,7 @@ fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
 }
 
 #[test]
-fn many_slow_clients_are_cut_and_an_upload_beside_them_goes_on() {
+fn many_slow_clients_are_cut_and_an_upload_beside_them_continues() {
     if !is_slow_wanted("slow clients beside an upload") {
         return;
     }

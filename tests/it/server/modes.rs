@@ -1,4 +1,4 @@
-//! The modes of `serve` in which each client is on its own: echo, discard, reply, a script.
+//! The modes of `serve` with an independent session per client: echo, discard, reply, a script.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn send_all(link: &Link, bytes: &[u8]) {
 }
 
 #[test]
-fn echo_gives_everything_back_and_ends_when_the_client_has() {
+fn echo_returns_everything_and_ends_after_the_client() {
     for net in NETS {
         for size in [0, 1, 3_000_000] {
             let (server, mut link) = open(net, &["--echo", "--count", "1"]);
@@ -46,7 +46,7 @@ fn sixty_four_clients_echo_beside_one_that_never_reads() {
     let socket = socket2::SockRef::from(&stuck);
     socket.set_nonblocking(true).expect("non-blocking");
     let block = payload(1 << 20);
-    // As much as the systems and the server take.
+    // Until the buffers of the systems and the server are full.
     let filled = crate::harness::wait_until(
         crate::harness::LIMIT,
         || matches!(stuck.write(&block), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
@@ -66,7 +66,7 @@ fn sixty_four_clients_echo_beside_one_that_never_reads() {
 }
 
 #[test]
-fn discard_takes_everything_and_says_nothing() {
+fn discard_reads_everything_and_sends_nothing() {
     for net in NETS {
         let (server, mut link) = open(net, &["--discard", "--count", "1", "-v"]);
         link.assert_quiet();
@@ -80,7 +80,7 @@ fn discard_takes_everything_and_says_nothing() {
 }
 
 #[test]
-fn a_reply_reaches_a_client_that_talks_all_the_while() {
+fn a_reply_reaches_a_client_that_keeps_sending() {
     let place = Place::new();
     let file = place.write("reply", &payload(200_000));
     let reply = payload(200_000);
@@ -152,9 +152,9 @@ fn a_script_answers_line_by_line_and_hangs_up() {
 fn a_script_answers_chunks_of_peers_without_line_ends() {
     let (server, mut link) = open(Net::Tcp, &[SCRIPT, ENDS, &["--unit", "chunk"]].concat());
     link.expect("Wähle".as_bytes());
-    for (said, heard) in [("0", "null"), ("hm", "nochmal"), ("0", "null")] {
-        link.send(said.as_bytes());
-        link.expect(heard.as_bytes());
+    for (sent, received) in [("0", "null"), ("hm", "nochmal"), ("0", "null")] {
+        link.send(sent.as_bytes());
+        link.expect(received.as_bytes());
     }
     link.send(b"exit");
     link.expect_all(b"");
@@ -178,7 +178,7 @@ fn a_last_line_without_its_end_is_answered_and_a_line_without_end_is_cut() {
 }
 
 #[test]
-fn a_client_that_has_ended_and_does_not_read_costs_no_time() {
+fn a_client_that_has_ended_and_does_not_read_uses_no_processor_time() {
     let (server, link) = open(Net::Tcp, &["--greet", &"x".repeat(120_000)]);
     socket2::SockRef::from(&link).set_recv_buffer_size(2048).expect("a small buffer");
     link.end();
@@ -190,7 +190,7 @@ fn a_client_that_has_ended_and_does_not_read_costs_no_time() {
 }
 
 #[test]
-fn a_flood_of_questions_whose_answers_nobody_reads_is_bounded() {
+fn memory_for_unread_answers_is_bounded() {
     let server = serve(&["--answer", &format!("a={}", "x".repeat(1000)), "--max-per-source", "9"]);
     let mut link = Link::connect(server.port());
     socket2::SockRef::from(&link).set_nonblocking(true).expect("non-blocking");
@@ -247,7 +247,7 @@ fn a_server_that_is_killed_does_not_look_like_one_that_has_ended() {
         let mut bytes = Vec::new();
         let result = link.read_to_end(&mut bytes);
         let is_reset = result.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
-        assert!(is_reset, "{mode:?}: an end was heard");
+        assert!(is_reset, "{mode:?}: an end was received");
     }
 }
 
@@ -279,7 +279,7 @@ fn bytes_are_the_same_at_a_limited_rate() {
     server.finish().expect(0);
 }
 
-/// A client that sends no line ends, and one that says a line and waits for the end: other people's programs.
+/// Third-party clients: one that sends no line ends, and others that send a line and wait for the end.
 #[test]
 fn other_programs_are_served() {
     const PYTHON: &str = "import socket, sys
@@ -290,8 +290,8 @@ for word in ('0', '7', 'exit'):
     print(s.recv(100).decode())";
     let server = serve(&[SCRIPT, &["--hang-up", "exit", "--unit", "chunk"]].concat());
     let port = server.port().to_string();
-    let heard = start("python3", &["-c", PYTHON, &port], In::Null, Out::Collect).finish();
-    assert_eq!(String::from_utf8_lossy(&heard.stdout), "Wähle\nnull\nnochmal\n\n", "{}", heard.stderr);
+    let client = start("python3", &["-c", PYTHON, &port], In::Null, Out::Collect).finish();
+    assert_eq!(String::from_utf8_lossy(&client.stdout), "Wähle\nnull\nnochmal\n\n", "{}", client.stderr);
 
     let (echo, reply) = (serve(&["--echo"]), serve(&["--reply", "hello\\n"]));
     for (server, answer) in [(&echo, "a line\n"), (&reply, "hello\n")] {

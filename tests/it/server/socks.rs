@@ -10,7 +10,7 @@ use crate::transfer::xfer::{Place, serve};
 
 const ALLOWED: [&str; 5] = ["--socks", "--allow-target", "127.0.0.0/8", "--allow-target", "::1"];
 
-/// Answers one HTTP request after the other, on a thread; its port.
+/// Starts an HTTP server on a thread. Returns its port.
 fn web(body: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -117,10 +117,10 @@ fn ncat_and_socat_go_through() {
     }
 }
 
-/// Says something to a proxy server, and what comes back until it ends.
-fn told(server: &Running, words: &[u8]) -> Vec<u8> {
+/// Sends bytes to a proxy server. Returns its answer, up to the end.
+fn exchange(server: &Running, bytes: &[u8]) -> Vec<u8> {
     let mut link = Link::connect(server.port());
-    link.send(words);
+    link.send(bytes);
     let mut answer = Vec::new();
     let end = link.read_to_end(&mut answer);
     assert!(end.is_ok_and(|_| !answer.is_empty()) || answer.is_empty(), "an answer and an end, or a reset");
@@ -147,18 +147,18 @@ fn this_machine_is_no_target_unless_it_is_allowed() {
         b"\x03\x09127.0.0.1",
         &mapped,
     ] {
-        let answer = told(&server, &socks_request(address, port));
+        let answer = exchange(&server, &socks_request(address, port));
         assert_eq!(&answer[..4], b"\x05\0\x05\x02", "{address:?}: {answer:?}");
     }
-    let answer = told(&server, format!("CONNECT [::ffff:127.0.0.1]:{port} HTTP/1.0\r\n\r\n").as_bytes());
+    let answer = exchange(&server, format!("CONNECT [::ffff:127.0.0.1]:{port} HTTP/1.0\r\n\r\n").as_bytes());
     assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
     assert!(listener.accept().is_err(), "a connection came");
     // A list of those that may be reached.
     let server = serve(&["--socks", "--allow-target", "localhost", "--deny-target", "127.0.0.1"]);
-    assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[..4], b"\x05\0\x05\x02");
+    assert_eq!(&exchange(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[..4], b"\x05\0\x05\x02");
 }
 
-/// In a network of its own: a proxy, and a server behind an address that is local by its route only.
+/// In a network of its own: a proxy, and a server at an address that is local by its route only.
 const BY_ROUTE: &str = r#"
 ip link set lo up && ip -6 addr add fd83::1/128 dev lo nodad && ip -6 route add local fd83:1::/64 dev lo || exit 99
 mkfifo "$1/err" && { "$0" serve 1080 --socks 2>"$1/err" & }
@@ -197,7 +197,7 @@ read -r line <&3
 for n in {1..80}; do
     exec {client}<>/dev/tcp/127.0.0.1/1080
     printf '\x05\x01\x00\x05\x01\x00\x03\x05name%d\x00\x50' $((n % 10)) >&$client
-    # The choice of a method: it was heard.
+    # The choice of a method: the greeting was read.
     read -r -N 1 -t 10 byte <&$client
 done
 sleep 0.2
@@ -224,15 +224,15 @@ fn a_silent_resolver_takes_a_bounded_number_of_threads() {
 }
 
 #[test]
-fn a_target_that_cannot_be_had_is_told_with_its_reason() {
+fn an_unreachable_target_is_reported_with_its_reason() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     let server = serve(&ALLOWED);
-    assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[2..4], b"\x05\x05");
-    assert_eq!(&told(&server, &socks_request(b"\x03\x0fno.name.invalid", port))[2..4], b"\x05\x04");
-    let answer = told(&server, format!("CONNECT 127.0.0.1:{port} HTTP/1.0\r\n\r\n").as_bytes());
+    assert_eq!(&exchange(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[2..4], b"\x05\x05");
+    assert_eq!(&exchange(&server, &socks_request(b"\x03\x0fno.name.invalid", port))[2..4], b"\x05\x04");
+    let answer = exchange(&server, format!("CONNECT 127.0.0.1:{port} HTTP/1.0\r\n\r\n").as_bytes());
     assert!(answer.starts_with(b"HTTP/1.1 502 "), "{}", String::from_utf8_lossy(&answer));
     let server = serve(&["--socks", "--count", "1"]);
-    told(&server, &socks_request(b"\x01\x7f\0\0\x01", port));
+    exchange(&server, &socks_request(b"\x01\x7f\0\0\x01", port));
     let finished = server.finish().expect(7);
     assert!(
         finished.stderr.contains(&format!("to connect to 127.0.0.1:{port} (see --allow-target)")),
@@ -242,7 +242,7 @@ fn a_target_that_cannot_be_had_is_told_with_its_reason() {
 }
 
 #[test]
-fn what_stands_behind_the_request_belongs_to_the_stream() {
+fn bytes_after_the_request_belong_to_the_stream() {
     let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
     let port = listener.name.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let server = serve(&ALLOWED);
@@ -254,9 +254,9 @@ fn what_stands_behind_the_request_belongs_to_the_stream() {
     ] {
         let mut client = Link::connect(server.port());
         // The request and the stream at once.
-        let (mut writing, said) = (client.try_clone(), [&request[..], &bytes].concat());
+        let (mut writing, sent) = (client.try_clone(), [&request[..], &bytes].concat());
         std::thread::spawn(move || {
-            writing.send(&said);
+            writing.send(&sent);
             writing.end();
         });
         let mut target = listener.accept().expect("joined");
@@ -279,7 +279,7 @@ fn what_stands_behind_the_request_belongs_to_the_stream() {
 }
 
 #[test]
-fn an_open_proxy_is_warned_of() {
+fn an_open_proxy_causes_a_warning() {
     let place = Place::new();
     let users = users(&place);
     for (options, is_open) in [
@@ -296,22 +296,22 @@ fn an_open_proxy_is_warned_of() {
 }
 
 #[test]
-fn garbage_and_silence_end_by_themselves() {
+fn clients_that_send_garbage_or_nothing_are_disconnected() {
     let server = serve(&["--socks", "--timeout", "200ms"]);
-    assert_eq!(told(&server, b"\x16\x03\x01\0\x01"), b"");
-    for (words, answer) in [
+    assert_eq!(exchange(&server, b"\x16\x03\x01\0\x01"), b"");
+    for (bytes, answer) in [
         (&b"\x04\x01\0\x50\x7f\0\0\x01\0"[..], &b"\0\x5b"[..]),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 400 "),
     ] {
         let mut link = Link::connect(server.port());
-        link.send(words);
+        link.send(bytes);
         link.expect(answer);
     }
     let mut slow = Link::connect(server.port());
     slow.send(b"\x05");
     assert!(slow.read(&mut [0; 10]).is_err(), "no reset after the time limit");
-    let is_told = || {
+    let is_reported = || {
         ["speaks neither SOCKS5 nor HTTP", "SOCKS4"].iter().all(|text| server.stderr.text().contains(text))
     };
-    assert!(wait_until(LIMIT, is_told), "{}", server.stderr.text());
+    assert!(wait_until(LIMIT, is_reported), "{}", server.stderr.text());
 }

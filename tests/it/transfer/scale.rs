@@ -9,7 +9,7 @@ use crate::transfer::frames::*;
 use crate::transfer::xfer::{Place, address, begin, field_kib, is_slow_wanted, run, serve, status_kib};
 
 /// What each side may take, debugging information and all.
-const MOST_KIB: u64 = 32 << 10;
+const MAX_KIB: u64 = 32 << 10;
 
 /// Runs a client to its end, which must be a good one: the most memory that it had, as far as was seen.
 #[track_caller]
@@ -51,9 +51,9 @@ fn there_and_back(folders: usize, files: usize, options: &[&str], limit: Duratio
     fill(Path::new(&tree), folders, files);
     let of_client = |server: &Running, args: &[&str]| {
         let peak = peak_kib(begin(&[args, options].concat()), limit);
-        assert!(peak < MOST_KIB, "the client of {args:?} had {peak} KiB");
+        assert!(peak < MAX_KIB, "the client of {args:?} had {peak} KiB");
         let peak = status_kib(server.id(), "VmHWM");
-        assert!(peak < MOST_KIB, "the server of {args:?} had {peak} KiB");
+        assert!(peak < MAX_KIB, "the server of {args:?} had {peak} KiB");
     };
     let server = serve(&[&["--store", there.arg()], options].concat());
     let to = server_address(&server);
@@ -98,7 +98,7 @@ fn more_long_names_in_one_folder_than_there_is_room_for() {
     const TIME: Duration = Duration::from_secs(300);
     /// The room that walks have for names (`store/listing.rs`), twice because of the allocator; and what a process has
     /// anyway. The names themselves are 60 MiB.
-    const MOST_WITH_NAMES_KIB: u64 = (2 * 33 + 20) << 10;
+    const MAX_WITH_NAMES_KIB: u64 = (2 * 33 + 20) << 10;
     if !is_slow_wanted("300,000 names of 200 bytes in one folder") {
         return;
     }
@@ -115,9 +115,9 @@ fn more_long_names_in_one_folder_than_there_is_room_for() {
     let download = ["download", "-q", &to, "-o", back.arg()];
     for args in [&["download", "--list", &to][..], &upload, &upload, &download] {
         let peak = peak_kib(begin(args), TIME);
-        assert!(peak < MOST_WITH_NAMES_KIB, "the client of {args:?} had {peak} KiB");
+        assert!(peak < MAX_WITH_NAMES_KIB, "the client of {args:?} had {peak} KiB");
         let peak = status_kib(server.id(), "VmHWM");
-        assert!(peak < MOST_WITH_NAMES_KIB, "the server of {args:?} had {peak} KiB");
+        assert!(peak < MAX_WITH_NAMES_KIB, "the server of {args:?} had {peak} KiB");
     }
     assert_eq!((count(there.root()), count(back.root())), (FILES, FILES));
 }
@@ -155,7 +155,7 @@ fn a_round_without_an_end_is_ended() {
         peer.hear(32);
         assert_eq!(peer.hear_until(ERROR)[0], 9);
     }
-    assert!(status_kib(server.id(), "VmHWM") < MOST_KIB, "{} KiB", status_kib(server.id(), "VmHWM"));
+    assert!(status_kib(server.id(), "VmHWM") < MAX_KIB, "{} KiB", status_kib(server.id(), "VmHWM"));
     there.expect_names(&[]);
     let path = there.write("f", b"served still");
     run(&["upload", &path, &to]).expect(0);
@@ -191,7 +191,7 @@ fn failures_with_long_paths_are_counted_and_some_are_named() {
     assert_eq!(flags, 2, "more failed than are named");
     assert_eq!(counts, [0_u32.to_be_bytes(), (ROUNDS * ENTRIES).to_be_bytes()].concat());
     assert!((1 << 20..4 << 20).contains(&named_bytes), "{named_bytes} bytes of failures");
-    assert!(status_kib(server.id(), "VmHWM") < MOST_KIB, "{} KiB", status_kib(server.id(), "VmHWM"));
+    assert!(status_kib(server.id(), "VmHWM") < MAX_KIB, "{} KiB", status_kib(server.id(), "VmHWM"));
 }
 
 /// Reads on until the peer has said these bytes last.

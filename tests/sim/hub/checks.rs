@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use sendall::error::Exit;
 use sendall::relay::modes::hub::Slow;
-use sendall::relay::modes::subscriber::{Audience, Words};
+use sendall::relay::modes::subscriber::{Audience, Labelling};
 
 use super::{STDIO, World};
 use crate::world::Fate;
 
 /// What may be queued for one, and on its way to it: its queue, a piece more, one that is sent; labels make them longer.
-const MOST_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
+const MAX_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
 /// How long nothing may be taken before a client is cut, and less than what is a piece with its labels.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 << 10;
@@ -21,13 +21,13 @@ impl World {
         let party = &self.parties[speaker];
         let end = party.stream.see();
         let heard = &end.script[..end.read];
-        let label = match (self.manners.words, speaker) {
-            (Words::Raw, _) => return heard.to_vec(),
-            (_, STDIO) if self.manners.hearers != Audience::All => return heard.to_vec(),
-            (Words::Labelled, STDIO) => "[server] ".to_owned(),
-            (Words::Chat, STDIO) => "<server> ".to_owned(),
-            (Words::Labelled, _) => format!("[c{speaker}] "),
-            (Words::Chat, _) => format!("<c{speaker}> "),
+        let label = match (self.options.labelling, speaker) {
+            (Labelling::Raw, _) => return heard.to_vec(),
+            (_, STDIO) if self.options.audience != Audience::All => return heard.to_vec(),
+            (Labelling::Labelled, STDIO) => "[server] ".to_owned(),
+            (Labelling::Chat, STDIO) => "<server> ".to_owned(),
+            (Labelling::Labelled, _) => format!("[c{speaker}] "),
+            (Labelling::Chat, _) => format!("<c{speaker}> "),
         };
         let is_over = party.has_joined && party.session.is_none() || end.end_read;
         let mut said = Vec::new();
@@ -43,8 +43,8 @@ impl World {
 
     /// What of `text` is from `speaker`.
     fn of(&self, speaker: usize, text: &[u8]) -> Vec<u8> {
-        let is_alone = self.manners.hearers != Audience::All && self.manners.hearers != Audience::Others;
-        if self.manners.words == Words::Raw {
+        let is_alone = self.options.audience != Audience::All && self.options.audience != Audience::Others;
+        if self.options.labelling == Labelling::Raw {
             return text.iter().copied().filter(|byte| usize::from(byte >> 4) == speaker).collect();
         }
         if speaker == STDIO && is_alone {
@@ -60,12 +60,13 @@ impl World {
 
     /// Whether `hearer` is told what `speaker` says.
     fn hears(&self, hearer: usize, speaker: usize) -> bool {
-        let (writes, reads) = self.ways.map_or((false, false), |ways| (ways.writes, ways.reads));
+        let (writes, reads) =
+            self.directions.map_or((false, false), |directions| (directions.writes, directions.reads));
         match (hearer, speaker) {
             _ if hearer == speaker => false,
             (STDIO, _) => writes,
             (_, STDIO) => reads,
-            _ => matches!(self.manners.hearers, Audience::All | Audience::Others),
+            _ => matches!(self.options.audience, Audience::All | Audience::Others),
         }
     }
 
@@ -112,12 +113,12 @@ impl World {
             assert!(is_prefix, "seed {seed}: {number} hears something else from {speaker}");
             assert!(!is_all || heard.len() == said.len(), "seed {seed}: {number} misses words of {speaker}");
         }
-        let in_halves = self.manners.words != Words::Raw && !is_all;
+        let in_halves = self.options.labelling != Labelling::Raw && !is_all;
         assert!(in_halves || heard_bytes == written.len(), "seed {seed}: {number} hears nobody's words");
         let waiting = said_bytes.saturating_sub(heard_bytes);
         let is_cut = party.result.is_some() || party.session.is_none() || party.ended_at.is_some();
         assert!(
-            misses || is_cut || in_halves || waiting <= MOST_WAITING_BYTES,
+            misses || is_cut || in_halves || waiting <= MAX_WAITING_BYTES,
             "seed {seed}: {waiting} bytes wait"
         );
     }
@@ -201,11 +202,11 @@ impl World {
                 !is_left,
                 "seed {seed}: {number} waits for ever: {left:?}, {:?}, {:?} {:?}",
                 party.stream.see(),
-                self.manners,
+                self.options,
                 self.slow
             );
         }
-        if self.ways.is_some() {
+        if self.directions.is_some() {
             self.check_heard(STDIO, true);
         }
     }

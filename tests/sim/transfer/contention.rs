@@ -18,7 +18,7 @@ use super::wire::Connection;
 use crate::world::{Random, in_every_world};
 
 const SEEDS: u64 = 1200;
-const MOST_EVENTS: usize = 60_000;
+const MAX_EVENTS: usize = 60_000;
 /// Longer than a server or a client lets a connection be silent here.
 const IDLE_LIMITS: [Duration; 3] = [Duration::from_secs(8), Duration::from_secs(25), Duration::from_secs(60)];
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -250,7 +250,7 @@ fn sources(number: u64, random: &mut Random) -> Vec<Source> {
 
 fn run(seed: u64) {
     let mut world = World::new(seed);
-    for event in 0..MOST_EVENTS {
+    for event in 0..MAX_EVENTS {
         world.let_go();
         if world.mishaps > 0 && world.random.below(60) == 0 {
             world.mishap();

@@ -3,7 +3,7 @@
 
 /// One connection's bytes.
 pub(crate) struct Case {
-    /// Its speciality.
+    /// The case in a few words, for messages.
     pub(crate) name: &'static str,
     /// The bytes of a client.
     pub(crate) raw: Vec<u8>,

@@ -104,7 +104,7 @@ fn both_sides_agree_and_leave_the_stream_alone() {
 }
 
 #[test]
-fn what_became_of_the_target_is_told() {
+fn the_outcome_of_the_target_is_reported() {
     let target = &targets()[0];
     for (denial, words) in [
         (Denial::NotAllowed, ["does not allow", "403 Forbidden"]),
@@ -255,7 +255,7 @@ fn a_client_waits_for_nothing_that_cannot_come() {
 }
 
 #[test]
-fn a_client_does_not_hear_interim_answers_for_ever() {
+fn a_client_does_not_read_interim_answers_for_ever() {
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
     let of = |count| {
         let mut client = client(false, &targets()[0], None);

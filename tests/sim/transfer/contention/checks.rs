@@ -120,7 +120,7 @@ impl World {
         let time = self.now - self.start;
         assert!(time < LONGEST_WORLD, "seed {seed}: it took {time:?}");
         // Sessions whose clients are gone end as well: by their end, or by their limits.
-        for _ in 0..super::MOST_EVENTS {
+        for _ in 0..super::MAX_EVENTS {
             if self.visits.iter().all(|visit| visit.is_gone()) {
                 break;
             }

@@ -1,4 +1,4 @@
-//! `serve --accept-proxy-protocol`: who a client is, a header says.
+//! `serve --accept-proxy-protocol`: a header names the client.
 
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
@@ -15,18 +15,18 @@ const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[track_caller]
 fn wait_for(server: &Running, line: &str) {
-    let said = server.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains(line));
-    assert!(said, "no '{line}': {}", server.stderr.text());
+    let is_written = server.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains(line));
+    assert!(is_written, "no '{line}': {}", server.stderr.text());
 }
 
 #[test]
-fn the_header_names_the_client_and_the_stream_begins_behind_it() {
+fn the_header_names_the_client_and_the_stream_follows_it() {
     for (header, name) in [(V1, "192.0.2.7:4711"), (V2, "192.0.2.7:4711"), (LOCAL, "127.0.0.1:")] {
         for piece in [1, 5, 1 << 20] {
             let server = serve(&["--echo", "-v", "--count", "1", ACCEPT]);
             let mut link = Link::connect(server.port());
-            let said = [header, &payload(100)].concat();
-            said.chunks(piece).for_each(|part| link.send(part));
+            let sent = [header, &payload(100)].concat();
+            sent.chunks(piece).for_each(|part| link.send(part));
             link.end();
             link.expect_all(&payload(100));
             drop(link);
@@ -38,7 +38,7 @@ fn the_header_names_the_client_and_the_stream_begins_behind_it() {
 }
 
 #[test]
-fn every_mode_takes_it() {
+fn every_mode_accepts_the_header() {
     let mut server = sendall(&["serve", "127.0.0.1:0", ACCEPT, "--json"], In::Open, Out::Collect);
     let mut link = loop {
         if let Some(port) = server.stderr.text().split("127.0.0.1:").nth(1).map(|rest| rest.to_owned()) {
@@ -60,7 +60,7 @@ fn every_mode_takes_it() {
         finished.stderr
     );
 
-    // The transfer server, behind our own proxy.
+    // The transfer server, through our own proxy.
     let place = Place::new();
     std::fs::create_dir(place.path("in")).expect("a folder");
     std::fs::write(place.path("file"), payload(3_000_000)).expect("written");
@@ -101,15 +101,15 @@ fn lists_and_limits_see_the_client_and_not_the_proxy() {
 }
 
 #[test]
-fn who_does_not_say_is_cut() {
-    for (said, why) in [
+fn a_client_without_a_header_is_reset() {
+    for (sent, why) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "the PROXY header is missing"),
         (b"PROXY TCP4 192.0.2.7 nonsense 1 1\r\n", "the PROXY header is malformed"),
         (&[&b"PROXY UNKNOWN "[..], &[b'x'; 100]].concat(), "the PROXY header is too long"),
     ] {
         let server = serve(&["--reply", "secret", ACCEPT]);
         let mut link = Link::connect(server.port());
-        link.send(said);
+        link.send(sent);
         let error = link.read(&mut [0; 10]).expect_err("not served");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         wait_for(&server, why);
@@ -151,7 +151,7 @@ fn a_chain_passes_on_where_the_client_connected_to() {
 }
 
 #[test]
-fn http_hello_takes_it() {
+fn http_hello_accepts_the_header() {
     let options = ["http-hello", "127.0.0.1:0", "--whoami", ACCEPT, "--header-timeout", "2s"];
     let server = sendall(&options, In::Null, Out::Collect);
     let mut link = Link::connect(server.port());
@@ -166,7 +166,7 @@ fn http_hello_takes_it() {
 }
 
 #[test]
-fn who_is_in_the_gate_is_there() {
+fn a_client_without_a_header_yet_counts_as_connected() {
     let options = ["--echo", ACCEPT, "--accept-timeout", "300ms"];
     let server = serve(&options);
     let silent = Link::connect(server.port());
@@ -178,7 +178,7 @@ fn who_is_in_the_gate_is_there() {
 }
 
 #[test]
-fn those_who_wait_are_counted_and_do_not_end_a_server() {
+fn clients_without_a_header_yet_are_limited_and_do_not_end_a_server() {
     let server = serve(&["--echo", ACCEPT, "--max-clients", "1", "--count", "1"]);
     let silent = Link::connect(server.port());
     let mut other = Link::connect(server.port());
@@ -195,7 +195,7 @@ fn those_who_wait_are_counted_and_do_not_end_a_server() {
 }
 
 #[test]
-fn curl_says_it_too() {
+fn curl_sends_the_header() {
     if installed("curl").is_none() {
         return;
     }
@@ -209,7 +209,7 @@ fn curl_says_it_too() {
 }
 
 #[test]
-fn a_process_is_told_the_client_of_the_header() {
+fn a_process_gets_the_client_of_the_header() {
     let server = serve(&["--sh", "echo $SENDALL_PEER_ADDR $SENDALL_PEER_PORT", "--count", "1", ACCEPT]);
     let mut link = Link::connect(server.port());
     link.send(V1);

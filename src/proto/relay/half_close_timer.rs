@@ -1,5 +1,5 @@
-//! When the end of the input is passed on to the peer, and when the peer's silence ends the session: decisions, with
-//! time as an argument.
+//! The timer of a half-close: how long a peer must be silent before the end of the input is passed on to it, and before
+//! the session is over. Decisions, with time as an argument.
 //!
 //! Many servers take a half-close for a hang-up and drop the answer they had begun. So it is held back until the peer
 //! has been silent for a while; a peer that only answers the end gets it after that pause.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The same once the peer has sent something, with a few round trips added: its data may come in pieces, and a lost
 /// packet is repeated after a round trip and 200 ms (`TCP_RTO_MIN` of Linux).
-pub const PAUSE_OF_A_TALKER: Duration = Duration::from_millis(250);
+pub const PAUSE_AFTER_DATA: Duration = Duration::from_millis(250);
 /// A pause is this many round trips, or this many times the peer's longest earlier pause.
 const TIMES: u32 = 4;
 /// Longer pauses of a peer count as this one.
@@ -22,7 +22,7 @@ pub const BULK_BYTES: u64 = 1 << 20;
 /// Interval at which the system is asked whether sent bytes have arrived.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The state of the way to the peer, as this system knows it.
+/// The state of the sending direction, as this system knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
     /// The round-trip time.
@@ -38,44 +38,50 @@ pub struct Delivery {
 
 /// The peer's silence since the end of the input was handed over.
 #[derive(Debug, Default)]
-pub struct Farewell {
+pub struct HalfCloseTimer {
     /// Start of the silence; `None`: the input has not ended.
     silent_since: Option<Instant>,
     /// Bytes received from the peer, and when the last ones were read.
-    heard: u64,
-    heard_at: Option<Instant>,
+    received: u64,
+    received_at: Option<Instant>,
     /// Received bytes wait on this side.
     waits: bool,
     /// The longest silence that the peer has ended.
     longest_pause: Duration,
     round_trip: Duration,
-    /// When to look again, for the half-close and for the end of the session.
+    /// Next checks: for the half-close, and for the end of the session.
     pass_at: Option<Instant>,
     linger_at: Option<Instant>,
-    /// When the end was passed on to a peer that had sent something.
+    /// Time at which the end was passed on to a peer that had sent something.
     passed: Option<Instant>,
-    /// How long after that the peer ended, if it was soon.
+    /// Time from then to the peer's end, if it was short.
     ended_after: Option<Duration>,
 }
 
-impl Farewell {
-    /// Call it in each turn after the end of the input was handed over and the bytes of that turn were moved. `heard`:
+impl HalfCloseTimer {
+    /// Call it in each turn after the end of the input was handed over and the bytes of that turn were moved. `received`:
     /// bytes received from the peer so far; `waits`: some of them, or later ones, wait on this side.
-    pub fn listen(&mut self, now: Instant, heard: u64, waits: bool, delivery: impl Fn() -> Option<Delivery>) {
+    pub fn observe(
+        &mut self,
+        now: Instant,
+        received: u64,
+        waits: bool,
+        delivery: impl Fn() -> Option<Delivery>,
+    ) {
         let Some(since) = self.silent_since else {
             self.round_trip = delivery().map_or(Duration::ZERO, |delivery| delivery.round_trip);
-            (self.silent_since, self.heard, self.waits) = (Some(now), heard, waits);
-            self.heard_at = Some(now);
+            (self.silent_since, self.received, self.waits) = (Some(now), received, waits);
+            self.received_at = Some(now);
             return;
         };
-        if heard != self.heard {
-            self.heard_at = Some(now);
+        if received != self.received {
+            self.received_at = Some(now);
         }
-        if heard != self.heard || waits || self.waits {
+        if received != self.received || waits || self.waits {
             if !self.waits {
                 self.longest_pause = self.longest_pause.max(now - since).min(LONGEST_COUNTED);
             }
-            (self.silent_since, self.heard, self.waits) = (Some(now), heard, waits);
+            (self.silent_since, self.received, self.waits) = (Some(now), received, waits);
         }
         self.put_off();
     }
@@ -88,8 +94,9 @@ impl Farewell {
     /// Returns how long the peer must be silent before the end is passed on.
     fn pause(&self) -> Duration {
         let round_trips = self.round_trip * TIMES;
-        let talks = self.heard > 0;
-        let shortest = if talks { PAUSE_OF_A_TALKER + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
+        let has_sent = self.received > 0;
+        let shortest =
+            if has_sent { PAUSE_AFTER_DATA + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
         shortest.max(self.longest_pause * TIMES)
     }
 
@@ -101,13 +108,13 @@ impl Farewell {
         delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
         let (is_bulk, pause) = (sent > BULK_BYTES, self.pause());
-        if is_bulk && self.heard == 0 {
+        if is_bulk && self.received == 0 {
             return true;
         }
         if self.waits && !is_bulk {
             return false;
         }
-        let since = if is_bulk { self.heard_at } else { self.silent_since };
+        let since = if is_bulk { self.received_at } else { self.silent_since };
         self.pass_at = look_after(since, pause, now, delivery);
         self.pass_at.is_none()
     }
@@ -130,7 +137,7 @@ impl Farewell {
     /// Records that the end was passed on.
     pub fn passed(&mut self, now: Instant) {
         self.pass_at = None;
-        self.passed = (self.heard > 0).then_some(now);
+        self.passed = (self.received > 0).then_some(now);
     }
 
     /// Records that the peer has ended.
@@ -162,7 +169,7 @@ fn look_after(
     if now < due {
         return Some(due);
     }
-    // A peer that has not got everything yet cannot answer: its silence begins with the last acknowledgement.
+    // A peer that has not received everything yet cannot answer: its silence begins with the last acknowledgement.
     match delivery() {
         Some(delivery) if delivery.is_pending => Some(now + length.min(LOOK)),
         Some(delivery) if delivery.acknowledged_ago < length => {
@@ -191,18 +198,18 @@ mod tests {
         Some(Delivery { round_trip, is_pending, acknowledged_ago, acknowledged_bytes: None })
     }
 
-    /// When the end is passed on to a peer that says one byte at each of these milliseconds after the input's end.
+    /// Milliseconds after which the end is passed on to a peer that sends one byte at each of these milliseconds after the input's end.
     fn passed_after(talk: &[u64], delivery: Option<Delivery>) -> u64 {
-        let (start, mut farewell) = (start(), Farewell::default());
+        let (start, mut timer) = (start(), HalfCloseTimer::default());
         for after in 0.. {
             let now = start + after as u32 * MS;
-            let heard = talk.iter().filter(|time| **time <= after).count() as u64;
-            farewell.listen(now, heard, false, || delivery);
-            if farewell.is_time_to_pass(now, 9, || delivery) {
-                assert_eq!(farewell.deadline(), None);
+            let received = talk.iter().filter(|time| **time <= after).count() as u64;
+            timer.observe(now, received, false, || delivery);
+            if timer.is_time_to_pass(now, 9, || delivery) {
+                assert_eq!(timer.deadline(), None);
                 return after;
             }
-            assert!(farewell.deadline().is_some_and(|time| time > now), "a wait without an end");
+            assert!(timer.deadline().is_some_and(|time| time > now), "a wait without an end");
         }
         0
     }
@@ -220,64 +227,64 @@ mod tests {
 
     #[test]
     fn silence_begins_when_the_peer_has_everything() {
-        let (start, mut farewell) = (start(), Farewell::default());
-        farewell.listen(start, 0, false, nobody);
+        let (start, mut timer) = (start(), HalfCloseTimer::default());
+        timer.observe(start, 0, false, nobody);
         let late = start + 150 * MS;
-        assert!(!farewell.is_time_to_pass(late, 9, || delivery(MS, true, 9 * MS)));
-        assert_eq!(farewell.deadline(), Some(late + 100 * MS));
-        assert!(!farewell.is_time_to_pass(late + 100 * MS, 9, || delivery(MS, false, 30 * MS)));
-        assert_eq!(farewell.deadline(), Some(late + 170 * MS));
-        assert!(farewell.is_time_to_pass(late + 170 * MS, 9, || delivery(MS, false, 100 * MS)));
+        assert!(!timer.is_time_to_pass(late, 9, || delivery(MS, true, 9 * MS)));
+        assert_eq!(timer.deadline(), Some(late + 100 * MS));
+        assert!(!timer.is_time_to_pass(late + 100 * MS, 9, || delivery(MS, false, 30 * MS)));
+        assert_eq!(timer.deadline(), Some(late + 170 * MS));
+        assert!(timer.is_time_to_pass(late + 170 * MS, 9, || delivery(MS, false, 100 * MS)));
     }
 
     #[test]
     fn much_for_a_silent_peer_is_ended_at_once_and_for_one_that_talks_is_not() {
-        let (start, mut farewell) = (start(), Farewell::default());
-        farewell.listen(start, 0, false, nobody);
-        assert!(!farewell.is_time_to_pass(start, BULK_BYTES, nobody));
-        assert!(farewell.is_time_to_pass(start, BULK_BYTES + 1, nobody));
-        farewell.listen(start, 1, false, nobody);
-        assert!(!farewell.is_time_to_pass(start, BULK_BYTES + 1, nobody));
+        let (start, mut timer) = (start(), HalfCloseTimer::default());
+        timer.observe(start, 0, false, nobody);
+        assert!(!timer.is_time_to_pass(start, BULK_BYTES, nobody));
+        assert!(timer.is_time_to_pass(start, BULK_BYTES + 1, nobody));
+        timer.observe(start, 1, false, nobody);
+        assert!(!timer.is_time_to_pass(start, BULK_BYTES + 1, nobody));
     }
 
     #[test]
     fn what_waits_for_stdout_is_talk_and_no_pause_of_the_peer() {
-        let (start, mut farewell) = (start(), Farewell::default());
-        farewell.listen(start, 5, true, nobody);
+        let (start, mut timer) = (start(), HalfCloseTimer::default());
+        timer.observe(start, 5, true, nobody);
         let later = start + 5000 * MS;
-        farewell.listen(later, 5, true, nobody);
-        assert!(!farewell.is_time_to_pass(later, 9, nobody) && farewell.deadline().is_none());
-        assert!(!farewell.has_lingered(later, MS, nobody) && farewell.deadline().is_none());
+        timer.observe(later, 5, true, nobody);
+        assert!(!timer.is_time_to_pass(later, 9, nobody) && timer.deadline().is_none());
+        assert!(!timer.has_lingered(later, MS, nobody) && timer.deadline().is_none());
         let free = later + 5000 * MS;
-        farewell.listen(free, 5, false, nobody);
-        assert!(!farewell.is_time_to_pass(free, 9, nobody));
-        assert_eq!(farewell.deadline(), Some(free + PAUSE_OF_A_TALKER));
+        timer.observe(free, 5, false, nobody);
+        assert!(!timer.is_time_to_pass(free, 9, nobody));
+        assert_eq!(timer.deadline(), Some(free + PAUSE_AFTER_DATA));
         // Who both say much may each wait for the other's end.
-        farewell.listen(free, 5, true, nobody);
+        timer.observe(free, 5, true, nobody);
         let bulk = BULK_BYTES + 1;
-        assert!(!farewell.is_time_to_pass(start + PAUSE_OF_A_TALKER - MS, bulk, nobody));
-        assert!(farewell.is_time_to_pass(start + PAUSE_OF_A_TALKER, bulk, nobody));
+        assert!(!timer.is_time_to_pass(start + PAUSE_AFTER_DATA - MS, bulk, nobody));
+        assert!(timer.is_time_to_pass(start + PAUSE_AFTER_DATA, bulk, nobody));
     }
 
     #[test]
     fn a_session_lingers_for_silence_only() {
-        let (start, mut farewell) = (start(), Farewell::default());
-        assert!(!farewell.has_lingered(start, MS, nobody), "the input has not ended");
-        farewell.listen(start, 0, false, nobody);
-        assert!(!farewell.has_lingered(start + 999 * MS, 1000 * MS, nobody));
-        farewell.listen(start + 999 * MS, 1, false, nobody);
-        assert!(!farewell.has_lingered(start + 1998 * MS, 1000 * MS, nobody));
-        assert!(farewell.has_lingered(start + 1999 * MS, 1000 * MS, nobody));
+        let (start, mut timer) = (start(), HalfCloseTimer::default());
+        assert!(!timer.has_lingered(start, MS, nobody), "the input has not ended");
+        timer.observe(start, 0, false, nobody);
+        assert!(!timer.has_lingered(start + 999 * MS, 1000 * MS, nobody));
+        timer.observe(start + 999 * MS, 1, false, nobody);
+        assert!(!timer.has_lingered(start + 1998 * MS, 1000 * MS, nobody));
+        assert!(timer.has_lingered(start + 1999 * MS, 1000 * MS, nobody));
     }
 
     #[test]
     fn an_end_in_mid_answer_is_noticed() {
-        for (heard, after, is_noticed) in [(1, 50, true), (1, 150, false), (0, 50, false)] {
-            let (start, mut farewell) = (start(), Farewell::default());
-            farewell.listen(start, heard, false, nobody);
-            farewell.passed(start);
-            farewell.peer_ended(start + after as u32 * MS);
-            assert_eq!(farewell.ended_after(), is_noticed.then_some(after as u32 * MS));
+        for (received, after, is_noticed) in [(1, 50, true), (1, 150, false), (0, 50, false)] {
+            let (start, mut timer) = (start(), HalfCloseTimer::default());
+            timer.observe(start, received, false, nobody);
+            timer.passed(start);
+            timer.peer_ended(start + after as u32 * MS);
+            assert_eq!(timer.ended_after(), is_noticed.then_some(after as u32 * MS));
         }
     }
 }

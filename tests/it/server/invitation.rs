@@ -1,4 +1,4 @@
-//! What a server at a terminal says to people: how to reach it from another machine.
+//! The line that a server at a terminal prints for people: the command that reaches it from another machine.
 
 use std::net::{SocketAddr, UdpSocket};
 
@@ -7,12 +7,13 @@ use crate::harness::{In, LIMIT, Out, Running, start};
 use crate::transfer::drawn::terminal;
 use crate::transfer::xfer::{Place, limited};
 
-/// Starts a server whose stderr is a terminal of its own, and returns what it says once it listens.
-fn said(args: &[&str], lines: usize) -> (Running, Vec<String>) {
-    said_by(|line| limited(line, args), args, lines)
+/// Starts a server whose stderr is a pseudoterminal. Returns the lines that it prints once it listens.
+fn printed(args: &[&str], lines: usize) -> (Running, Vec<String>) {
+    printed_by(|line| limited(line, args), args, lines)
 }
 
-fn said_by(begin: impl Fn(&str) -> Running, args: &[&str], lines: usize) -> (Running, Vec<String>) {
+/// Starts a server with `begin`, as [`printed`] does.
+fn printed_by(begin: impl Fn(&str) -> Running, args: &[&str], lines: usize) -> (Running, Vec<String>) {
     let (screen, device) = terminal(200);
     let server = begin(&format!("exec 2>{device}"));
     let is_enough =
@@ -23,7 +24,7 @@ fn said_by(begin: impl Fn(&str) -> Running, args: &[&str], lines: usize) -> (Run
 }
 
 #[test]
-fn who_listens_for_others_is_told_what_they_type() {
+fn the_command_for_other_machines_is_printed() {
     let place = Place::new();
     let folder = place.arg();
     for (args, command) in [
@@ -38,7 +39,7 @@ fn who_listens_for_others_is_told_what_they_type() {
         (&["udp-listen", "0.0.0.0:0"], "sendall udp-send ADDR"),
         (&["http-hello", "0.0.0.0:0"], "http://ADDR/"),
     ] {
-        let (_server, lines) = said(args, 2);
+        let (_server, lines) = printed(args, 2);
         let port = lines[0].strip_prefix("listening on 0.0.0.0:").unwrap_or_else(|| panic!("{lines:?}"));
         // The address that is sent from, where there is a route.
         let route = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
@@ -58,8 +59,8 @@ fn who_listens_for_others_is_told_what_they_type() {
 }
 
 #[test]
-fn who_types_no_endpoint_is_told_what_the_default_is() {
-    // The port is always the same: in a network of its own nobody else has it.
+fn without_an_endpoint_the_default_is_printed() {
+    // The port is always the same: in a network of its own it is free.
     if !may_have_a_network("-n") {
         return;
     }
@@ -70,24 +71,24 @@ fn who_types_no_endpoint_is_told_what_the_default_is() {
         let program = ["-n", "sh", "-c", &script, env!("CARGO_BIN_EXE_sendall")];
         start("unshare", &[&program[..], &args].concat(), In::Null, Out::Collect)
     };
-    let (_server, lines) = said_by(begin, &args, 3);
+    let (_server, lines) = printed_by(begin, &args, 3);
     let line = "on this machine: sendall upload FILE localhost:7255; for others, listen on :7255";
-    assert!(lines.iter().any(|said| said == line), "{lines:?}");
+    assert!(lines.iter().any(|printed| printed == line), "{lines:?}");
 }
 
 #[test]
-fn nothing_is_said_where_nobody_reads_or_reaches_it() {
+fn no_command_is_printed_without_a_terminal_or_a_reachable_address() {
     for args in [
         &["serve", "127.0.0.1:0", "--timeout", "1ms"][..],
         &["serve", "0", "--timeout", "1ms"],
         &["serve", "0.0.0.0:0", "--timeout", "1ms", "-q"],
         &["serve", "0.0.0.0:0", "--timeout", "1ms", "--json"],
     ] {
-        let (server, lines) = said(args, usize::MAX);
+        let (server, lines) = printed(args, usize::MAX);
         assert!(!lines.iter().any(|line| line.contains("machine")), "{args:?}: {lines:?}");
         assert_eq!(server.finish().code, 4);
     }
     let server = limited("true", &["serve", "0.0.0.0:0", "--timeout", "1ms"]);
-    let told = server.finish().stderr;
-    assert!(told.starts_with("listening on 0.0.0.0:") && !told.contains("machine"), "{told}");
+    let stderr = server.finish().stderr;
+    assert!(stderr.starts_with("listening on 0.0.0.0:") && !stderr.contains("machine"), "{stderr}");
 }

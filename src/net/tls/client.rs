@@ -1,0 +1,182 @@
+//! The client's side of TLS: whom it trusts, and what it shows.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
+
+use super::certificate::pin_of;
+use super::identity::Identity;
+use super::layer::Layer;
+use super::records::Role;
+use super::{VERSIONS, provider};
+use crate::error::{Error, Exit};
+use crate::proto::secure::pin::Pin;
+
+/// How a client decides whether the server is the right one.
+pub enum ServerCheck {
+    /// Its certificate comes from an authority, and names the host: those of the system, or these alone.
+    Authorities(Option<Vec<CertificateDer<'static>>>),
+    /// Its key is one of these.
+    Pins(Vec<Pin>),
+    /// It may be anybody: the connection is encrypted, and no more.
+    Anyone,
+}
+
+/// The settings of a client's connections.
+pub struct ClientSettings {
+    /// Whom to trust.
+    pub check: ServerCheck,
+    /// The certificate that is shown to servers that ask for one.
+    pub identity: Option<Identity>,
+    /// Protocols to offer, the preferred one first (RFC 7301).
+    pub alpn: Vec<Vec<u8>>,
+    /// A server that ends without `close_notify` has ended in order.
+    pub accepts_bare_end: bool,
+}
+
+/// Makes the TLS layer of each connection of a client.
+#[derive(Clone)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    accepts_bare_end: bool,
+}
+
+impl ClientTls {
+    /// Takes the settings.
+    ///
+    /// # Errors
+    /// The system has no authorities, or the key does not belong to the certificate.
+    pub fn new(settings: ClientSettings) -> Result<ClientTls, Error> {
+        let usage = |error: &dyn Display| Error::new(Exit::Usage, format!("TLS: {error}"));
+        let provider = provider();
+        let algorithms = provider.signature_verification_algorithms;
+        let builder = builder(provider, VERSIONS)?;
+        let builder = match settings.check {
+            ServerCheck::Authorities(only) => builder.with_root_certificates(authorities(only)?),
+            ServerCheck::Pins(pins) => pinned(builder, pins, algorithms),
+            ServerCheck::Anyone => pinned(builder, Vec::new(), algorithms),
+        };
+        let mut config = match settings.identity {
+            Some(Identity { chain, key }) => {
+                builder.with_client_auth_cert(chain, key).map_err(|error| usage(&error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = settings.alpn;
+        // Nothing that links two connections is kept.
+        config.resumption = Resumption::disabled();
+        Ok(ClientTls { config: Arc::new(config), accepts_bare_end: settings.accepts_bare_end })
+    }
+
+    /// The layer of a connection to `host`: the name that the certificate must have, and that the server is asked for.
+    ///
+    /// # Errors
+    /// No certificate can be for such a name.
+    pub(crate) fn layer(&self, host: &str) -> Result<Layer, Error> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            Error::new(Exit::Usage, format!("TLS: no certificate names '{host}': type --server-name NAME"))
+        })?;
+        let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
+        Ok(Layer::new(Role::Client(connection), self.accepts_bare_end))
+    }
+}
+
+type Builder<State> = rustls::ConfigBuilder<ClientConfig, State>;
+
+fn builder(
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<Builder<rustls::WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))
+}
+
+fn pinned(
+    builder: Builder<rustls::WantsVerifier>,
+    pins: Vec<Pin>,
+    algorithms: WebPkiSupportedAlgorithms,
+) -> Builder<rustls::client::WantsClientCert> {
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms }))
+}
+
+/// The given authorities, or the system's.
+fn authorities(only: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore, Error> {
+    let mut store = RootCertStore::empty();
+    let certificates = only.unwrap_or_else(|| rustls_native_certs::load_native_certs().certs);
+    store.add_parsable_certificates(certificates);
+    if store.is_empty() {
+        let text = "TLS: there are no certificates of authorities: type --ca FILE, or --pin sha256:... for a server that you know";
+        return Err(Error::new(Exit::Usage, text));
+    }
+    Ok(store)
+}
+
+/// Compares the server's key with pins; without pins each key will do. The server proves in any case that it has the key.
+#[derive(Debug)]
+struct PinnedServer {
+    pins: Vec<Pin>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// The server's key is not a pinned one.
+#[derive(Debug)]
+struct OtherKey(Pin);
+
+impl Display for OtherKey {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "its key is {}, and not one of --pin", self.0)
+    }
+}
+
+impl std::error::Error for OtherKey {}
+
+impl ServerCertVerifier for PinnedServer {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let key = pin_of(certificate).ok_or(CertificateError::BadEncoding)?;
+        match self.pins.is_empty() || self.pins.contains(&key) {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::Other(OtherError(Arc::new(OtherKey(key)))).into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,222 @@
+//! The records of a TLS connection between buffers: rustls' state machine, driven until it can do no more.
+
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::{CommonState, Error};
+
+use super::buffers::Outgoing;
+
+/// One side of a TLS connection.
+pub(crate) enum Role {
+    /// The side that connected.
+    Client(UnbufferedClientConnection),
+    /// The side that accepted.
+    Server(UnbufferedServerConnection),
+}
+
+/// What a call of [`Records::process`] does beside processing what has come.
+pub(super) enum Wanted<'a> {
+    /// The handshake.
+    Handshake,
+    /// Writes plaintext here.
+    Read(&'a mut [u8]),
+    /// Encrypts this.
+    Write(&'a [u8]),
+    /// Encrypts `close_notify`.
+    Close,
+}
+
+/// How far a call of [`Records::process`] has got.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Processed {
+    /// Bytes of ciphertext that are no longer needed.
+    pub(super) used: usize,
+    /// Bytes of plaintext that were read or written.
+    pub(super) moved: usize,
+}
+
+/// The record layer of one connection, and the plaintext that its reader had no room for.
+pub(super) struct Records {
+    role: Role,
+    held: Vec<u8>,
+    held_start: usize,
+    received: u64,
+    is_closed: bool,
+}
+
+impl Records {
+    pub(super) fn new(role: Role) -> Records {
+        Records { role, held: Vec::new(), held_start: 0, received: 0, is_closed: false }
+    }
+
+    /// What was negotiated.
+    pub(super) fn state(&self) -> &CommonState {
+        match &self.role {
+            Role::Client(client) => client,
+            Role::Server(server) => server,
+        }
+    }
+
+    /// Bytes of plaintext that have come.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// True once the peer's `close_notify` has come: nothing follows.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// True if there is plaintext that was not read.
+    pub(super) fn holds_plaintext(&self) -> bool {
+        self.held_start < self.held.len()
+    }
+
+    /// Moves plaintext that was held back into `buffer`.
+    pub(super) fn take_held(&mut self, buffer: &mut [u8]) -> usize {
+        let held = &self.held[self.held_start..];
+        let count = buffer.len().min(held.len());
+        buffer[..count].copy_from_slice(&held[..count]);
+        self.held_start += count;
+        if !self.holds_plaintext() {
+            (self.held, self.held_start) = (Vec::new(), 0);
+        }
+        count
+    }
+
+    /// Processes `incoming` until more of it is needed, or what is wanted is done. On a failure the alert that names it is
+    /// in `outgoing`.
+    pub(super) fn process(
+        &mut self,
+        incoming: &mut [u8],
+        outgoing: &mut Outgoing,
+        mut wanted: Wanted<'_>,
+    ) -> (Processed, Result<(), Error>) {
+        let mut processed = Processed::default();
+        loop {
+            let rest = &mut incoming[processed.used..];
+            let step = match &mut self.role {
+                Role::Client(client) => step(client, rest, outgoing, &mut wanted),
+                Role::Server(server) => step(server, rest, outgoing, &mut wanted),
+            };
+            processed.used += step.discard;
+            processed.moved += step.moved;
+            self.received += step.received as u64;
+            self.held.extend_from_slice(&step.surplus);
+            self.is_closed |= step.is_closed;
+            match step.result {
+                Ok(true) => {}
+                Ok(false) => return (processed, Ok(())),
+                Err(error) => return (processed, Err(error)),
+            }
+        }
+    }
+}
+
+/// rustls' two kinds of connection.
+trait Machine {
+    type Data;
+
+    fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+}
+
+impl Machine for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(incoming)
+    }
+}
+
+impl Machine for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(incoming)
+    }
+}
+
+/// The outcome of one state of rustls' machine.
+struct Step {
+    discard: usize,
+    moved: usize,
+    received: usize,
+    /// Plaintext that the reader's buffer has no room for.
+    surplus: Vec<u8>,
+    is_closed: bool,
+    result: Result<bool, Error>,
+}
+
+/// Takes the machine one state further. `result` is false when there is no more to do.
+fn step(
+    machine: &mut impl Machine,
+    incoming: &mut [u8],
+    outgoing: &mut Outgoing,
+    wanted: &mut Wanted<'_>,
+) -> Step {
+    let UnbufferedStatus { discard, state, .. } = machine.next(incoming);
+    let mut step =
+        Step { discard, moved: 0, received: 0, surplus: Vec::new(), is_closed: false, result: Ok(true) };
+    match state {
+        Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+            while let Some(record) = traffic.next_record() {
+                match record {
+                    Ok(record) => {
+                        step.discard += record.discard;
+                        step.deliver(record.payload, wanted);
+                    }
+                    Err(error) => step.result = Err(error),
+                }
+            }
+            step.result = step.result.map(|_| !matches!(wanted, Wanted::Read(buffer) if buffer.is_empty()));
+        }
+        Ok(ConnectionState::EncodeTlsData(mut data)) => {
+            step.result = outgoing.append(|room| data.encode(room)).map(|_| true);
+        }
+        Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+        Ok(ConnectionState::PeerClosed) => step.is_closed = true,
+        Ok(ConnectionState::Closed) => (step.is_closed, step.result) = (true, Ok(false)),
+        Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+            let written = match wanted {
+                Wanted::Write(bytes) => {
+                    step.moved = bytes.len();
+                    outgoing.append(|room| traffic.encrypt(bytes, room))
+                }
+                Wanted::Close => outgoing.append(|room| traffic.queue_close_notify(room)),
+                Wanted::Handshake | Wanted::Read(_) => Ok(()),
+            };
+            step.result = written.map(|()| false);
+        }
+        Ok(ConnectionState::BlockedHandshake) => step.result = Ok(false),
+        // Early data is never offered, nor accepted.
+        Ok(_) => step.result = Err(Error::General("unexpected early data".into())),
+        Err(error) => {
+            let rest = &mut incoming[discard..];
+            if let Ok(ConnectionState::EncodeTlsData(mut alert)) = machine.next(rest).state {
+                // Without room the peer does not learn the reason.
+                let _ = outgoing.append(|room| alert.encode(room));
+            }
+            step.result = Err(error);
+        }
+    }
+    step
+}
+
+impl Step {
+    fn deliver(&mut self, payload: &[u8], wanted: &mut Wanted<'_>) {
+        self.received += payload.len();
+        let room = match wanted {
+            Wanted::Read(buffer) => std::mem::take(buffer),
+            _ => &mut [],
+        };
+        let count = payload.len().min(room.len());
+        let (taken, left) = room.split_at_mut(count);
+        taken.copy_from_slice(&payload[..count]);
+        self.surplus.extend_from_slice(&payload[count..]);
+        self.moved += count;
+        if let Wanted::Read(buffer) = wanted {
+            *buffer = left;
+        }
+    }
+}

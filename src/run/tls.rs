@@ -1,0 +1,106 @@
+//! The validated arguments of TLS, and what their files hold.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Error, Exit};
+use crate::net::tls::client::{ClientSettings, ClientTls, ServerCheck};
+use crate::net::tls::identity::{Identity, certificates_from_pem};
+use crate::net::tls::server::{ServerSettings, ServerTls};
+use crate::proto::secure::pin::Pin;
+use crate::server::option_files::bytes_of;
+use crate::server::tls_gate::TlsTerms;
+
+/// The files of a certificate and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct IdentityFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl IdentityFiles {
+    fn load(&self) -> Result<Identity, Error> {
+        let (certificate, key) = (bytes_of(&self.certificate, "--cert")?, bytes_of(&self.key, "--cert-key")?);
+        Identity::from_pem(&certificate, &key).map_err(|why| {
+            let option = if certificates_from_pem(&certificate).is_err() { "--cert" } else { "--cert-key" };
+            Error::new(Exit::Usage, format!("{option}: {why}"))
+        })
+    }
+}
+
+/// Whom a client trusts.
+#[derive(Clone, Debug)]
+pub(crate) enum TrustPlan {
+    /// The authorities of the system, or those in this file.
+    Authorities(Option<PathBuf>),
+    Pins(Vec<Pin>),
+    Anyone,
+}
+
+/// The arguments of a client's TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientTlsPlan {
+    pub(crate) trust: TrustPlan,
+    /// The server's name in its certificate: without it, the host of its endpoint.
+    pub(crate) server_name: Option<String>,
+    pub(crate) identity: Option<IdentityFiles>,
+    pub(crate) alpn: Vec<String>,
+    pub(crate) accepts_bare_end: bool,
+}
+
+impl ClientTlsPlan {
+    /// Reads the files.
+    pub(crate) fn load(&self) -> Result<ClientTls, Error> {
+        let check = match &self.trust {
+            TrustPlan::Authorities(file) => {
+                ServerCheck::Authorities(file.as_deref().map(|file| authorities(file, "--ca")).transpose()?)
+            }
+            TrustPlan::Pins(pins) => ServerCheck::Pins(pins.clone()),
+            TrustPlan::Anyone => ServerCheck::Anyone,
+        };
+        ClientTls::new(ClientSettings {
+            check,
+            identity: self.identity.as_ref().map(IdentityFiles::load).transpose()?,
+            alpn: protocols(&self.alpn),
+            accepts_bare_end: self.accepts_bare_end,
+        })
+    }
+}
+
+/// The arguments of a server's TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerTlsPlan {
+    pub(crate) identity: IdentityFiles,
+    /// The file of the authorities whose certificates clients must show.
+    pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) alpn: Vec<String>,
+    pub(crate) accepts_bare_end: bool,
+    /// The longest time of a client's handshake.
+    pub(crate) limit: Duration,
+}
+
+impl ServerTlsPlan {
+    /// Reads the files.
+    pub(crate) fn terms(&self) -> Result<TlsTerms, Error> {
+        Ok(TlsTerms { tls: self.load()?, limit: self.limit })
+    }
+
+    fn load(&self) -> Result<ServerTls, Error> {
+        let client_authorities = self.client_ca.as_deref().map(|file| authorities(file, "--client-ca"));
+        ServerTls::new(ServerSettings {
+            identity: self.identity.load()?,
+            client_authorities: client_authorities.transpose()?,
+            alpn: protocols(&self.alpn),
+            accepts_bare_end: self.accepts_bare_end,
+        })
+    }
+}
+
+fn protocols(names: &[String]) -> Vec<Vec<u8>> {
+    names.iter().map(|name| name.clone().into_bytes()).collect()
+}
+
+fn authorities(file: &Path, option: &str) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {
+    certificates_from_pem(&bytes_of(file, option)?)
+        .map_err(|why| Error::new(Exit::Usage, format!("{option} {}: {why}", file.display())))
+}
