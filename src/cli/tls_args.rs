@@ -23,7 +23,7 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    #[arg(long, value_name = "KEY",  requires = "tls", conflicts_with = "ca")]
+    #[arg(long, value_name = "KEY", requires = "tls", conflicts_with = "ca")]
     pin: Vec<Pin>,
 
     /// Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]

@@ -100,10 +100,7 @@ fn protocols(names: &[String]) -> Vec<Vec<u8>> {
     names.iter().map(|name| name.clone().into_bytes()).collect()
 }
 
-fn authorities(
-    file: &Path,
-    option: &str,
-) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {
+fn authorities(file: &Path, option: &str) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {
     certificates_from_pem(&bytes_of(file, option)?)
         .map_err(|why| Error::new(Exit::Usage, format!("{option} {}: {why}", file.display())))
 }

@@ -5,8 +5,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use crate::error::Exit;
 
 /// The socket's end came without `close_notify`.
-pub(super) const BARE_END: &str =
-    "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
+pub(super) const BARE_END: &str = "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
 /// The socket's end came too early.
 pub(super) const END_IN_HANDSHAKE: &str =
     "the peer ended the connection during the TLS handshake: does it expect TLS on this port?";

@@ -115,7 +115,7 @@ impl Layer {
     /// Reads plaintext; 0 is the peer's end.
     pub(crate) fn read(&mut self, buffer: &mut [u8], below: &mut impl Below) -> io::Result<usize> {
         // A socket that cannot be written is reported by the next write; what has come is read before.
-        let _ = self.outgoing.flush(below);
+        let _ = self.try_flush(below);
         let count = self.records.take_held(buffer);
         if count > 0 || buffer.is_empty() {
             return Ok(count);
@@ -234,3 +234,6 @@ impl Layer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
