@@ -408,7 +408,7 @@ impl SocketState for Transport {
             Socket::Tcp(tcp) => tcp.take_error()?,
             Socket::Unix(unix) => unix.take_error()?,
             Socket::Packet(packet) => packet.get_ref().take_error()?,
-            Socket::Tls(tls) => tls.tcp().take_error()?,
+            Socket::Tls(tls) => return tls.take_error(),
         };
         error.map_or(Ok(()), Err)
     }

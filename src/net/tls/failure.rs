@@ -51,7 +51,9 @@ fn certificate(error: &CertificateError) -> String {
             "comes from an issuer that is not trusted here (see --ca and --pin)".to_owned()
         }
         CertificateError::Revoked => "was revoked".to_owned(),
-        CertificateError::BadSignature => "has a wrong signature".to_owned(),
+        CertificateError::BadSignature => {
+            "has a wrong signature, or a key that is too short (RSA of less than 2048 bits)".to_owned()
+        }
         CertificateError::BadEncoding => "is malformed".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is for another purpose".to_owned()
@@ -72,9 +74,10 @@ fn certificate(error: &CertificateError) -> String {
     format!("the peer's certificate {why}")
 }
 
-/// A name of a certificate as rustls writes it: `DnsName("a.example")`.
+/// A name of a certificate as rustls writes it: `DnsName("a.example")`, `IpAddress(192.0.2.1)`.
 fn plain_name(text: &str) -> &str {
-    text.split('"').nth(1).unwrap_or(text)
+    let inside = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.map_or(text, |name| name.trim_matches('"'))
 }
 
 /// The peer's reason to end the connection.

@@ -72,6 +72,11 @@ impl Layer {
         self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
+    /// True once the peer's end has been read.
+    pub(crate) fn has_peer_ended(&self) -> bool {
+        self.records.is_closed() || self.has_ended
+    }
+
     /// True if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.has_received
@@ -148,7 +153,7 @@ impl Layer {
             if let Err(error) = self.settle(result, below) {
                 return (start, if moved > 0 { Ok(moved) } else { Err(error) });
             }
-            if moved > 0 || self.records.is_closed() || self.has_ended {
+            if moved > 0 || self.has_peer_ended() {
                 return (start, Ok(moved));
             }
             if start > 0 {
