@@ -29,6 +29,17 @@ pub(super) fn failure_of(error: &Error) -> (Exit, String) {
     (Exit::Untrusted, text)
 }
 
+/// Settings that do not fit together, as a usage error.
+pub(super) fn settings_error(error: &Error) -> crate::error::Error {
+    let text = match error {
+        Error::InconsistentKeys(_) => {
+            "--cert-key: it is not the key of the first certificate in --cert".to_owned()
+        }
+        other => format!("TLS: {other}"),
+    };
+    crate::error::Error::new(Exit::Usage, text)
+}
+
 /// A certificate that is refused here.
 fn certificate(error: &CertificateError) -> String {
     let why = match error {

@@ -11,8 +11,7 @@ use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 fn connected(options: &[&str], input: In) -> (Running, TestLink) {
     let identity = Identity::new();
     let server = TestServer::of(&identity);
-    let address = server.address();
-    let args = [&["connect", &address][..], &identity.expected(), options].concat();
+    let args = [&["connect", &server.address][..], &identity.expected(), options].concat();
     let running = sendall(&args, input, Out::Collect);
     let mut link = server.accept();
     link.handshake().expect("a handshake");
@@ -134,9 +133,11 @@ fn both_send_much_before_they_read() {
     let bytes = payload(4 << 20);
     let identity = Identity::new();
     let address = ["127.0.0.1:0"];
-    let server = sendall(&[&["serve"], &address[..], &identity.shown()].concat(), In::file(&bytes), Out::Collect);
+    let server =
+        sendall(&[&["serve"], &address[..], &identity.shown()].concat(), In::file(&bytes), Out::Collect);
     let at = format!("127.0.0.1:{}", server.port());
-    let client = sendall(&[&["connect", &at][..], &identity.expected()].concat(), In::file(&bytes), Out::Collect);
+    let client =
+        sendall(&[&["connect", &at][..], &identity.expected()].concat(), In::file(&bytes), Out::Collect);
     for running in [client, server] {
         assert!(running.finish().expect(0).stdout == bytes);
     }
@@ -147,7 +148,7 @@ fn an_end_or_a_reset_in_the_handshake_is_a_loss() {
     for (reset, text) in [(false, "during the TLS handshake"), (true, "reset")] {
         let identity = Identity::new();
         let server = TestServer::of(&identity);
-        let args = [&["connect", &server.address()][..], &identity.expected()].concat();
+        let args = [&["connect", &server.address][..], &identity.expected()].concat();
         let running = sendall(&args, In::Bytes(b"secret".to_vec()), Out::Collect);
         let mut link = server.accept();
         // The hello is read: to close before would be a reset.
@@ -166,7 +167,7 @@ fn an_end_or_a_reset_in_the_handshake_is_a_loss() {
 fn a_server_that_never_answers_the_hello_is_given_up() {
     let identity = Identity::new();
     let server = TestServer::of(&identity);
-    let args = [&["connect", &server.address(), "--timeout", "300ms"][..], &identity.expected()].concat();
+    let args = [&["connect", &server.address, "--timeout", "300ms"][..], &identity.expected()].concat();
     let running = sendall(&args, In::Open, Out::Collect);
     let link = server.accept();
     let finished = running.finish_within(Duration::from_secs(3)).expect(4);
@@ -178,7 +179,7 @@ fn a_server_that_never_answers_the_hello_is_given_up() {
 fn a_signal_ends_a_handshake_and_a_stream_at_once() {
     let identity = Identity::new();
     let server = TestServer::of(&identity);
-    let args = [&["connect", &server.address()][..], &identity.expected()].concat();
+    let args = [&["connect", &server.address][..], &identity.expected()].concat();
     for shakes_hands in [false, true] {
         let running = sendall(&args, In::Open, Out::Collect);
         let mut link = server.accept();

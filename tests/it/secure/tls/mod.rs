@@ -66,6 +66,7 @@ impl Identity {
 /// A server of the test, of which each byte that it receives is kept.
 struct TestServer {
     listener: TcpListener,
+    address: String,
     config: Arc<ServerConfig>,
 }
 
@@ -109,15 +110,12 @@ impl TestServer {
             .with_single_cert(chain.expect("certificates"), key)
             .expect("a key of the certificate");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        TestServer { listener, config: Arc::new(config) }
+        let address = listener.local_addr().expect("an address").to_string();
+        TestServer { listener, address, config: Arc::new(config) }
     }
 
     fn of(identity: &Identity) -> TestServer {
         TestServer::new(identity.certificate.as_ref(), identity.key.as_ref())
-    }
-
-    fn address(&self) -> String {
-        self.listener.local_addr().expect("an address").to_string()
     }
 
     /// The next connection, before its handshake.

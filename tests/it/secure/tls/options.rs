@@ -15,8 +15,8 @@ fn files_of_certificates_and_keys_are_checked_before_anything_is_opened() {
     let (identity, other) = (Identity::new(), Identity::new());
     let (certificate, key) = (&identity.certificate[..], &identity.key[..]);
     for (cert, cert_key, text) in [
-        ("/nowhere/cert", key, "--cert: "),
-        (certificate, "/nowhere/key", "--cert-key: "),
+        ("/nowhere/cert", key, "--cert /nowhere/cert: does not exist"),
+        (certificate, "/nowhere/key", "--cert-key /nowhere/key: does not exist"),
         (key, certificate, "--cert: there is no certificate in it"),
         (certificate, certificate, "--cert-key: there is no private key in it"),
         ("/dev/null", key, "there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)"),
@@ -24,7 +24,8 @@ fn files_of_certificates_and_keys_are_checked_before_anything_is_opened() {
         (certificate, &other.key, "--cert-key"),
     ] {
         assert_usage(&["serve", "127.0.0.1:0", "--tls", "--cert", cert, "--cert-key", cert_key], text);
-        let client = ["connect", "127.0.0.1:9", "--tls", "--insecure", "--cert", cert, "--cert-key", cert_key];
+        let client =
+            ["connect", "127.0.0.1:9", "--tls", "--insecure", "--cert", cert, "--cert-key", cert_key];
         assert_usage(&client, text);
     }
     for ca in ["/nowhere/ca", key, "/dev/null"] {

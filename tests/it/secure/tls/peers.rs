@@ -41,7 +41,8 @@ fn start_tool(text: &[&str], port: u16, identity: &Identity, input: In) -> Optio
 fn with_client(client: &[&str], inputs: [In; 2], options: &[&str]) -> Option<(Finished, Vec<u8>)> {
     let identity = Identity::new();
     let [ours, theirs] = inputs;
-    let server = sendall(&[&["serve", "127.0.0.1:0"], &identity.shown()[..], options].concat(), ours, Out::Collect);
+    let server =
+        sendall(&[&["serve", "127.0.0.1:0"], &identity.shown()[..], options].concat(), ours, Out::Collect);
     let client = start_tool(client, server.port(), &identity, theirs)?;
     let finished = server.finish();
     Some((finished, client.finish().stdout))
@@ -55,7 +56,8 @@ fn with_server(server: &[&str], inputs: [In; 2], options: &[&str]) -> Option<(Fi
     let server = start_tool(server, port, &identity, theirs)?;
     assert!(wait_until(LIMIT, || is_listening(port)), "{}", server.stderr.text());
     let address = format!("127.0.0.1:{port}");
-    let client = sendall(&[&["connect", &address], &identity.expected()[..], options].concat(), ours, Out::Collect);
+    let client =
+        sendall(&[&["connect", &address], &identity.expected()[..], options].concat(), ours, Out::Collect);
     let finished = client.finish();
     // It may wait for its own input: what it got is what counts.
     let output = server.output.clone().expect("collected");
@@ -108,7 +110,9 @@ fn what_clients_send_arrives() {
 #[test]
 fn what_clients_are_sent_arrives() {
     for client in [&S_CLIENT_13[..5], NCAT_READS, SOCAT_READS] {
-        let Some((finished, got)) = with_client(client, [In::file(&bytes()), In::Null], &[]) else { continue };
+        let Some((finished, got)) = with_client(client, [In::file(&bytes()), In::Null], &[]) else {
+            continue;
+        };
         assert_code(finished, 0, client);
         assert!(got == bytes(), "{client:?}: {} bytes", got.len());
     }
@@ -117,7 +121,8 @@ fn what_clients_are_sent_arrives() {
         let inputs = [In::file(&bytes()), In::Open];
         let identity = Identity::new();
         let [ours, theirs] = inputs;
-        let server = sendall(&[&["serve", "127.0.0.1:0"][..], &identity.shown()].concat(), ours, Out::Collect);
+        let server =
+            sendall(&[&["serve", "127.0.0.1:0"][..], &identity.shown()].concat(), ours, Out::Collect);
         let Some(mut client) = start_tool(client, server.port(), &identity, theirs) else { continue };
         client.expect_output(&bytes());
         server.assert_waits();
@@ -127,7 +132,17 @@ fn what_clients_are_sent_arrives() {
 }
 
 const S_SERVER: &[&str] = &[
-    "openssl", "s_server", "-accept", "127.0.0.1:PORT", "-cert", "CERT", "-key", "KEY", "-naccept", "1", "-quiet",
+    "openssl",
+    "s_server",
+    "-accept",
+    "127.0.0.1:PORT",
+    "-cert",
+    "CERT",
+    "-key",
+    "KEY",
+    "-naccept",
+    "1",
+    "-quiet",
 ];
 const NCAT_LISTENS: &[&str] =
     &["ncat", "-l", "127.0.0.1", "PORT", "--ssl", "--ssl-cert", "CERT", "--ssl-key", "KEY"];
@@ -146,7 +161,9 @@ fn what_servers_are_sent_arrives() {
         (SOCAT_LISTENS, In::Null, &[], 0),
         (SOCAT_LISTENS_ONLY, In::Null, &[], 0),
     ] {
-        let Some((finished, got)) = with_server(server, [In::file(&bytes()), theirs], options) else { continue };
+        let Some((finished, got)) = with_server(server, [In::file(&bytes()), theirs], options) else {
+            continue;
+        };
         assert_code(finished, code, server);
         assert!(got == bytes(), "{server:?}: {} bytes", got.len());
     }
@@ -155,15 +172,32 @@ fn what_servers_are_sent_arrives() {
 #[test]
 fn what_servers_send_arrives() {
     for (server, options, code) in [
-        (&[S_SERVER, &["-tls1_3"]].concat()[..], &[][..], 0),
-        (&[S_SERVER, &["-tls1_2"]].concat(), &[], 0),
-        (&[NCAT_LISTENS, &["--send-only"]].concat(), &[], 5),
+        (&[NCAT_LISTENS, &["--send-only"]].concat()[..], &[][..], 5),
         (&[NCAT_LISTENS, &["--send-only"]].concat(), &["--lax-end"], 0),
         (SOCAT_LISTENS, &[], 0),
     ] {
         let inputs = [In::Null, In::file(&bytes())];
         let Some((finished, _)) = with_server(server, inputs, options) else { continue };
         assert!(assert_code(finished, code, server) == bytes(), "{server:?}");
+    }
+}
+
+/// s_server stops now and then after the first piece of a file: it is fed by hand.
+#[test]
+fn what_openssls_server_sends_arrives() {
+    let identity = Identity::new();
+    for version in ["-tls1_3", "-tls1_2"] {
+        let port = free_port();
+        let server = [S_SERVER, &[version]].concat();
+        let Some(mut server) = start_tool(&server, port, &identity, In::Open) else { return };
+        assert!(wait_until(LIMIT, || is_listening(port)), "{}", server.stderr.text());
+        let address = format!("127.0.0.1:{port}");
+        let args = [&["connect", &address], &identity.expected()[..]].concat();
+        let client = sendall(&args, In::Null, Out::Collect);
+        server.say(&bytes()[..800]);
+        client.expect_output(&bytes()[..800]);
+        server.end_input();
+        client.finish().expect(0);
     }
 }
 

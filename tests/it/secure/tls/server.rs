@@ -91,7 +91,7 @@ fn alpn_is_negotiated() {
         let server = sendall(&args, In::Null, Out::Collect);
         let address = format!("127.0.0.1:{}", server.port());
         let args = [&["connect", &address, "--alpn", theirs][..], &identity.expected()].concat();
-        sendall(&args, In::Null, Out::Collect).finish().expect(code);
+        sendall(&args, In::Bytes(b"hello".to_vec()), Out::Collect).finish().expect(code);
         let finished = server.finish();
         assert_eq!(finished.code, code, "{}", finished.stderr);
         assert_eq!(finished.stderr.contains("protocol x/1"), code == 0, "{}", finished.stderr);

@@ -15,7 +15,8 @@ pub(super) struct Authority {
     folder: TempDir,
 }
 
-const CONFIGURATION: &str = "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\ncertificate=ca.pem\nprivate_key=ca.key
+const CONFIGURATION: &str =
+    "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\ncertificate=ca.pem\nprivate_key=ca.key
 rand_serial=yes\ndefault_md=sha256\npolicy=p\nemail_in_dn=no\nunique_subject=no\ncopy_extensions=copy
 [p]\ncommonName=supplied\n[req]\ndistinguished_name=dn\n[dn]\n";
 const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
@@ -80,8 +81,7 @@ const HERE: &str = "subjectAltName=DNS:localhost,DNS:a.example,IP:127.0.0.1";
 #[track_caller]
 fn refused(certificate: &Path, key: &Path, options: &[&str]) -> Finished {
     let server = TestServer::new(certificate, key);
-    let address = server.address();
-    let args = [&["connect", &address, "--retry", "5", "--tls"][..], options].concat();
+    let args = [&["connect", &server.address, "--retry", "5", "--tls"][..], options].concat();
     let running = sendall(&args, In::Bytes(vec![b's'; 5000]), Out::Collect);
     let mut link = server.accept();
     let error = link.handshake().expect_err("an alert");
@@ -129,7 +129,11 @@ fn each_reason_to_refuse_a_server_has_its_words() {
         ("past", &trusts, "has expired"),
         ("future", &trusts, "is not valid yet: is this machine's clock right?"),
         ("self", &trusts, "from an issuer that is not trusted here"),
-        ("authority", &["--ca", &made.text("authority.pem")], "is that of a certificate authority, as self-signed ones are"),
+        (
+            "authority",
+            &["--ca", &made.text("authority.pem")],
+            "is that of a certificate authority, as self-signed ones are",
+        ),
     ];
     for (name, options, text) in cases {
         let (certificate, key) = (made.path(&format!("{name}.pem")), made.path(&format!("{name}.key")));
@@ -148,7 +152,7 @@ fn each_reason_to_refuse_a_server_has_its_words() {
         ("authority", &["--insecure"]),
     ] {
         let server = TestServer::new(&made.path(&format!("{name}.pem")), &made.path(&format!("{name}.key")));
-        let args = [&["connect", &server.address(), "--tls"][..], options].concat();
+        let args = [&["connect", &server.address, "--tls"][..], options].concat();
         let running = sendall(&args, In::Bytes(b"hello".to_vec()), Out::Collect);
         let mut link = server.accept();
         link.handshake().expect("trust");
@@ -186,7 +190,12 @@ fn weak_signatures_and_keys_are_refused() {
 #[test]
 fn a_chain_may_come_in_any_order_but_whole() {
     let Some(made) = Authority::new() else { return };
-    made.issue_with("middle", "keyUsage=keyCertSign -addext basicConstraints=critical,CA:TRUE", P256, "-days 9");
+    made.issue_with(
+        "middle",
+        "keyUsage=keyCertSign -addext basicConstraints=critical,CA:TRUE",
+        P256,
+        "-days 9",
+    );
     made.openssl(&format!(
         "req -config conf -new -newkey {P256} -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf -addext {HERE}"
     ));
@@ -200,7 +209,7 @@ fn a_chain_may_come_in_any_order_but_whole() {
         let file = made.path(&format!("chain{number}"));
         std::fs::write(&file, chain).expect("written");
         let server = TestServer::new(&file, &made.path("leaf.key"));
-        let args = ["connect", &server.address(), "--tls", "--ca", &made.text("ca.pem")];
+        let args = ["connect", &server.address, "--tls", "--ca", &made.text("ca.pem")];
         let running = sendall(&args, In::Null, Out::Collect);
         let mut link = server.accept();
         assert_eq!(link.handshake().is_ok(), code == 0, "{order:?}");
@@ -214,7 +223,8 @@ fn a_chain_may_come_in_any_order_but_whole() {
 fn a_plain_server_is_not_sent_a_byte_of_the_input() {
     let identity = Identity::new();
     let plain = sendall(&["serve", "127.0.0.1:0"], In::Bytes(b"220 plain\r\n".to_vec()), Out::Collect);
-    let args = [&["connect", &format!("127.0.0.1:{}", plain.port())][..], &identity.expected()].concat();
+    let address = format!("127.0.0.1:{}", plain.port());
+    let args = [&["connect", &address][..], &identity.expected()].concat();
     let finished = sendall(&args, In::Bytes(b"secret secret".to_vec()), Out::Collect).finish().expect(8);
     assert!(finished.stderr.contains("is not TLS"), "{}", finished.stderr);
     let got = plain.finish().stdout;
