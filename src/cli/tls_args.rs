@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::net::tls::client::certificate_name;
 use crate::proto::secure::pin::Pin;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 
@@ -27,7 +28,7 @@ pub(crate) struct ClientTlsArgs {
     pin: Vec<Pin>,
 
     /// Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "tls")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = server_name, requires = "tls")]
     server_name: Option<String>,
 
     /// Do not check who the server is: the connection is encrypted, but anybody may be at the other end
@@ -111,6 +112,11 @@ impl ServerTlsArgs {
             limit,
         })
     }
+}
+
+/// Reads the name of a server.
+fn server_name(text: &str) -> Result<String, String> {
+    certificate_name(text).map(|_| text.to_owned()).map_err(|why| format!("{why}: type a.example"))
 }
 
 /// Reads the name of a protocol (RFC 7301, 3.1).

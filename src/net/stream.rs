@@ -422,7 +422,7 @@ impl SocketState for Transport {
             Socket::Tcp(tcp) => tcp.take_error()?,
             Socket::Unix(unix) => unix.take_error()?,
             Socket::Packet(packet) => packet.get_ref().take_error()?,
-            Socket::Tls(tls) => tls.tcp().take_error()?,
+            Socket::Tls(tls) => return tls.take_error(),
         };
         error.map_or(Ok(()), Err)
     }
@@ -474,7 +474,19 @@ impl SocketState for Transport {
     }
 }
 
-crate::without!([] Transport; Timed);
+impl Timed for Transport {
+    fn tick(&mut self, _now: Instant) {
+        // Ciphertext waits here for room, also while its session has nothing more to write and nothing to read.
+        if let Socket::Tls(tls) = &mut self.socket {
+            // The next write reports a failure.
+            let _ = tls.try_flush(&self.readiness);
+        }
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        None
+    }
+}
 
 impl RelayHints for Transport {
     fn received_bytes(&self) -> Option<u64> {

@@ -15,6 +15,7 @@ use rustls::{
 };
 
 use super::certificate::pin_of;
+use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
 use super::records::Role;
@@ -57,7 +58,6 @@ impl ClientTls {
     /// # Errors
     /// The system has no authorities, or the key does not belong to the certificate.
     pub fn new(settings: ClientSettings) -> Result<ClientTls, Error> {
-        let usage = |error: &dyn Display| Error::new(Exit::Usage, format!("TLS: {error}"));
         let provider = provider();
         let algorithms = provider.signature_verification_algorithms;
         let builder = builder(provider, VERSIONS)?;
@@ -68,7 +68,7 @@ impl ClientTls {
         };
         let mut config = match settings.identity {
             Some(Identity { chain, key }) => {
-                builder.with_client_auth_cert(chain, key).map_err(|error| usage(&error))?
+                builder.with_client_auth_cert(chain, key).map_err(|error| settings_error(&error))?
             }
             None => builder.with_no_client_auth(),
         };
@@ -83,13 +83,21 @@ impl ClientTls {
     /// # Errors
     /// No certificate can be for such a name.
     pub(crate) fn layer(&self, host: &str) -> Result<Layer, Error> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            Error::new(Exit::Usage, format!("TLS: no certificate names '{host}': type --server-name NAME"))
-        })?;
+        let name = certificate_name(host)
+            .map_err(|text| Error::new(Exit::Usage, format!("TLS: {text}: type --server-name NAME")))?;
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
         Ok(Layer::new(Role::Client(connection), self.accepts_bare_end))
     }
+}
+
+/// Reads a name that a certificate can have: of a host, or an address.
+///
+/// # Errors
+/// None can, as words that say so.
+pub(crate) fn certificate_name(text: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(text.to_owned())
+        .map_err(|_| format!("no certificate names '{}'", text.escape_debug()))
 }
 
 type Builder<State> = rustls::ConfigBuilder<ClientConfig, State>;

@@ -29,6 +29,17 @@ pub(super) fn failure_of(error: &Error) -> (Exit, String) {
     (Exit::Untrusted, text)
 }
 
+/// Settings that do not fit together, as a usage error.
+pub(super) fn settings_error(error: &Error) -> crate::error::Error {
+    let text = match error {
+        Error::InconsistentKeys(_) => {
+            "--cert-key: it is not the key of the first certificate in --cert".to_owned()
+        }
+        other => format!("TLS: {other}"),
+    };
+    crate::error::Error::new(Exit::Usage, text)
+}
+
 /// A certificate that is refused here.
 fn certificate(error: &CertificateError) -> String {
     let why = match error {
@@ -51,7 +62,9 @@ fn certificate(error: &CertificateError) -> String {
             "comes from an issuer that is not trusted here (see --ca and --pin)".to_owned()
         }
         CertificateError::Revoked => "was revoked".to_owned(),
-        CertificateError::BadSignature => "has a wrong signature".to_owned(),
+        CertificateError::BadSignature => {
+            "has a wrong signature, or a key that is too short (RSA of less than 2048 bits)".to_owned()
+        }
         CertificateError::BadEncoding => "is malformed".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is for another purpose".to_owned()
@@ -72,9 +85,10 @@ fn certificate(error: &CertificateError) -> String {
     format!("the peer's certificate {why}")
 }
 
-/// A name of a certificate as rustls writes it: `DnsName("a.example")`.
+/// A name of a certificate as rustls writes it: `DnsName("a.example")`, `IpAddress(192.0.2.1)`.
 fn plain_name(text: &str) -> &str {
-    text.split('"').nth(1).unwrap_or(text)
+    let inside = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.map_or(text, |name| name.trim_matches('"'))
 }
 
 /// The peer's reason to end the connection.

@@ -95,6 +95,11 @@ impl Layer {
         self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
+    /// True once the peer's end has been read.
+    pub(crate) fn has_peer_ended(&self) -> bool {
+        self.records.is_closed() || self.has_ended
+    }
+
     /// True if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.has_received
@@ -138,7 +143,7 @@ impl Layer {
     /// Reads plaintext; 0 is the peer's end.
     pub(crate) fn read(&mut self, buffer: &mut [u8], below: &mut impl Below) -> io::Result<usize> {
         // A socket that cannot be written is reported by the next write; what has come is read before.
-        let _ = self.outgoing.flush(below);
+        let _ = self.try_flush(below);
         let count = self.records.take_held(buffer);
         if count > 0 || buffer.is_empty() {
             return Ok(count);
@@ -171,7 +176,7 @@ impl Layer {
             if let Err(error) = self.settle(result, below) {
                 return (start, if moved > 0 { Ok(moved) } else { Err(error) });
             }
-            if moved > 0 || self.records.is_closed() || self.has_ended {
+            if moved > 0 || self.has_peer_ended() {
                 return (start, Ok(moved));
             }
             if start > 0 {
@@ -257,3 +262,6 @@ impl Layer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

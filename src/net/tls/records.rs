@@ -192,11 +192,11 @@ fn step(
         // Early data is never offered, nor accepted.
         Ok(_) => step.result = Err(Error::General("unexpected early data".into())),
         Err(error) => {
-            let rest = &mut incoming[discard..];
-            if let Ok(ConnectionState::EncodeTlsData(mut alert)) = machine.next(rest).state {
-                // Without room the peer does not learn the reason.
-                let _ = outgoing.append(|room| alert.encode(room));
-            }
+            // The alert is the last of what waits. Without room the peer does not learn the reason.
+            while let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                machine.next(&mut incoming[discard..]).state
+                && outgoing.append(|room| data.encode(room)).is_ok()
+            {}
             step.result = Err(error);
         }
     }

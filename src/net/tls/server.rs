@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
+use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
 use super::records::Role;
@@ -53,7 +54,7 @@ impl ServerTls {
             None => builder.with_no_client_auth(),
         };
         let Identity { chain, key } = settings.identity;
-        let mut config = builder.with_single_cert(chain, key).map_err(|error| usage(&error))?;
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| settings_error(&error))?;
         config.alpn_protocols = settings.alpn;
         // No tickets, and no early data, which could be replayed.
         config.send_tls13_tickets = 0;

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use mio::net::TcpStream;
 
 use super::layer::{Below, Layer};
+use crate::net::acknowledged::delivery;
 use crate::net::reactor::Readiness;
 use crate::net::stream::{receive, send};
 
@@ -14,6 +15,9 @@ use crate::net::stream::{receive, send};
 pub struct TlsSocket {
     tcp: TcpStream,
     layer: Layer,
+    /// The peer has ended, and its system had acknowledged all that was sent before our end: see
+    /// [`TlsSocket::finish_writing`].
+    may_reject_our_end: bool,
 }
 
 /// The socket of one call.
@@ -38,7 +42,7 @@ impl Below for Raw<'_> {
 
 impl TlsSocket {
     pub(crate) fn new(tcp: TcpStream, layer: Layer) -> TlsSocket {
-        TlsSocket { tcp, layer }
+        TlsSocket { tcp, layer, may_reject_our_end: false }
     }
 
     /// The socket below.
@@ -71,14 +75,35 @@ impl TlsSocket {
         self.layer.write(bytes, &mut Raw { tcp: &self.tcp, readiness })
     }
 
-    /// See [`Layer::finish_writing`].
+    /// See [`Layer::finish_writing`]. A peer that has closed its socket after its own end answers our `close_notify` with a
+    /// reset: no failure, if its system had acknowledged all that came before.
     pub(crate) fn finish_writing(&mut self, readiness: &Readiness) -> io::Result<()> {
-        self.layer.finish_writing(&mut Raw { tcp: &self.tcp, readiness })
+        let has_everything = || delivery(self.tcp.as_fd()).is_some_and(|delivery| !delivery.is_pending);
+        self.may_reject_our_end |= self.layer.has_peer_ended() && self.layer.is_flushed() && has_everything();
+        let result = self.layer.finish_writing(&mut Raw { tcp: &self.tcp, readiness });
+        self.unless_rejected(result, ())
     }
 
     /// See [`Layer::try_flush`].
     pub(crate) fn try_flush(&mut self, readiness: &Readiness) -> io::Result<bool> {
-        self.layer.try_flush(&mut Raw { tcp: &self.tcp, readiness })
+        let result = self.layer.try_flush(&mut Raw { tcp: &self.tcp, readiness });
+        self.unless_rejected(result, true)
+    }
+
+    /// See [`SocketState::take_error`](crate::net::stream::SocketState::take_error).
+    pub(crate) fn take_error(&self) -> io::Result<()> {
+        let result = self.tcp.take_error().and_then(|error| error.map_or(Ok(()), Err));
+        self.unless_rejected(result, ())
+    }
+
+    fn unless_rejected<T>(&self, result: io::Result<T>, value: T) -> io::Result<T> {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+        match result {
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected) => {
+                if self.may_reject_our_end { Ok(value) } else { Err(error) }
+            }
+            result => result,
+        }
     }
 }
 
