@@ -187,7 +187,8 @@ impl Plan {
                 let answer = ReplySource::read(&text)?;
                 server.each(move |client| Ok(Box::new(ReplySession::new(client, &answer)?)))
             }
-            Mode::Forward(destination) => {
+            Mode::Forward(plan) => {
+                let destination = plan.load()?;
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
             Mode::Socks(plan) => {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::acceptor::{AdmittedClient, Handler};
@@ -12,12 +13,37 @@ use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::server::ServerTls;
 
-/// A server's TLS.
+/// Reads the files of a server's TLS. Blocks.
+pub(crate) type TlsSource = Arc<dyn Fn() -> Result<ServerTls, Error> + Send + Sync>;
+
+/// A server's TLS. Clones share what was read last.
+#[derive(Clone)]
 pub(crate) struct TlsTerms {
     /// Makes the layer of each connection.
-    pub(crate) tls: ServerTls,
+    current: Rc<RefCell<ServerTls>>,
+    source: TlsSource,
     /// The longest time of a handshake.
-    pub(crate) limit: Duration,
+    limit: Duration,
+}
+
+impl TlsTerms {
+    /// What `source` reads, and handshakes of up to `limit`.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    pub(crate) fn new(source: TlsSource, limit: Duration) -> Result<TlsTerms, Error> {
+        Ok(TlsTerms { current: Rc::new(RefCell::new(source()?)), source, limit })
+    }
+
+    /// What reads the files.
+    pub(super) fn source(&self) -> TlsSource {
+        Arc::clone(&self.source)
+    }
+
+    /// Replaces what was read, for clients to come.
+    pub(super) fn replace(&self, tls: ServerTls) {
+        *self.current.borrow_mut() = tls;
+    }
 }
 
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
@@ -49,7 +75,8 @@ impl<H: Handler> Handler for TlsGate<H> {
         let spawned = self.io.spawn(|io| {
             let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
             is_there = true;
-            let mut transport = transport.with_tls(self.terms.tls.layer()?).map_err(|error| lost(&error))?;
+            let mut transport =
+                transport.with_tls(self.terms.current.borrow().layer()?).map_err(|error| lost(&error))?;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let (deadline, limit) = (now + self.terms.limit, self.terms.limit);
             let client = permit.take().map(|permit| (transport, permit));
