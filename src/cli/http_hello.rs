@@ -165,14 +165,18 @@ impl HttpHelloArgs {
         })
     }
 
-    /// TLS for HTTP/1.1. A client that ends without `close_notify` has ended: the messages of HTTP have lengths.
+    /// TLS for HTTP/1. A client that ends without `close_notify` has ended: the messages of HTTP have lengths.
     fn tls_plan(&self, endpoints: &[Endpoint]) -> Result<Option<ServerTlsPlan>, Error> {
         let Some(plan) = self.tls.plan(self.limits.header_timeout) else { return Ok(None) };
         let is_tcp = |endpoint| matches!(endpoint, &Endpoint::Tcp { .. } | &Endpoint::Inherited(_));
         if !endpoints.iter().all(is_tcp) {
             return Err(usage("--tls is for TCP: leave it out with Unix sockets".into()));
         }
-        Ok(Some(ServerTlsPlan { alpn: vec!["http/1.1".into()], accepts_bare_end: true, ..plan }))
+        Ok(Some(ServerTlsPlan {
+            alpn: vec!["http/1.1".into(), "http/1.0".into()],
+            accepts_bare_end: true,
+            ..plan
+        }))
     }
 
     fn site(&self) -> Result<SitePlan, Error> {
