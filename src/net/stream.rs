@@ -291,6 +291,17 @@ impl Transport {
         self.readiness.clear_drained()
     }
 
+    /// Hands to the kernel what waits above it, as far as there is room. Returns how many bytes still wait.
+    pub(crate) fn flush(&mut self) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tls(tls) => {
+                tls.try_flush(&self.readiness)?;
+                Ok(tls.layer().unflushed_bytes())
+            }
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => Ok(0),
+        }
+    }
+
     /// The TLS layer, if there is one.
     pub(crate) fn tls(&self) -> Option<&Layer> {
         self.socket.tls()

@@ -133,7 +133,7 @@ enum State {
 struct Machine(ClientAdmission);
 
 impl Handshake for Machine {
-    type Fault = NotTrusted;
+    type Error = NotTrusted;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         self.0.take_outgoing()

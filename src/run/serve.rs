@@ -174,7 +174,8 @@ impl Plan {
             (Some(plan), _) => {
                 Some(GateTerms::Admission { trust: Rc::new(plan.load(report)?), passes_plain })
             }
-            (None, tls) => tls.as_ref().map(ServerTlsPlan::terms).transpose()?,
+            (None, Some(plan)) => Some(GateTerms::Tls(plan.terms()?)),
+            (None, None) => None,
         };
         let setup = ServerSetup {
             endpoints: self.endpoints,
@@ -198,7 +199,8 @@ impl Plan {
                 let answer = ReplySource::read(&text)?;
                 server.each(move |client| Ok(Box::new(ReplySession::new(client, &answer)?)))
             }
-            Mode::Forward(destination) => {
+            Mode::Forward(plan) => {
+                let destination = plan.load()?;
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
             Mode::Socks(plan) => {

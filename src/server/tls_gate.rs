@@ -29,8 +29,8 @@ const TLS_BYTE: u8 = 0x16;
 
 /// What a client has to do before it is served.
 pub(crate) enum GateTerms {
-    /// TLS alone. `limit` is the longest time of a handshake.
-    Tls { tls: ServerTls, limit: Duration },
+    /// TLS alone.
+    Tls(TlsTerms),
     /// TLS and admission. Clients without TLS reach the handler, which rejects them, if `passes_plain`.
     Admission { trust: Rc<ServerTrust>, passes_plain: bool },
 }
@@ -43,9 +43,50 @@ impl GateTerms {
 
     fn limit(&self) -> Duration {
         match self {
-            GateTerms::Tls { limit, .. } => *limit,
+            GateTerms::Tls(terms) => terms.limit,
             GateTerms::Admission { trust, .. } => trust.limit,
         }
+    }
+
+    /// TLS whose files are read again.
+    pub(super) fn tls(&self) -> Option<&TlsTerms> {
+        match self {
+            GateTerms::Tls(terms) => Some(terms),
+            GateTerms::Admission { .. } => None,
+        }
+    }
+}
+
+/// Reads the files of a server's TLS. Blocks.
+pub(crate) type TlsSource = Arc<dyn Fn() -> Result<ServerTls, Error> + Send + Sync>;
+
+/// A server's TLS. Clones share what was read last.
+#[derive(Clone)]
+pub(crate) struct TlsTerms {
+    /// Makes the layer of each connection.
+    current: Rc<RefCell<ServerTls>>,
+    source: TlsSource,
+    /// The longest time of a handshake.
+    limit: Duration,
+}
+
+impl TlsTerms {
+    /// What `source` reads, and handshakes of up to `limit`.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    pub(crate) fn new(source: TlsSource, limit: Duration) -> Result<TlsTerms, Error> {
+        Ok(TlsTerms { current: Rc::new(RefCell::new(source()?)), source, limit })
+    }
+
+    /// What reads the files.
+    pub(super) fn source(&self) -> TlsSource {
+        Arc::clone(&self.source)
+    }
+
+    /// Replaces what was read, for clients to come.
+    pub(super) fn replace(&self, tls: ServerTls) {
+        *self.current.borrow_mut() = tls;
     }
 }
 
@@ -152,7 +193,7 @@ struct Machine {
 }
 
 impl Handshake for Machine {
-    type Fault = Violation;
+    type Error = Violation;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         self.admission.take_outgoing()
@@ -177,7 +218,7 @@ enum Step {
 impl Arriving {
     fn first(&self, transport: Transport) -> Result<Step, Error> {
         let (trust, passes_plain) = match &self.shared.terms {
-            GateTerms::Tls { tls, .. } => return secured(transport, tls.layer()?),
+            GateTerms::Tls(terms) => return secured(transport, terms.current.borrow().layer()?),
             GateTerms::Admission { trust, passes_plain } => (trust, *passes_plain),
         };
         match transport.peek() {
@@ -213,7 +254,7 @@ impl Arriving {
             permit.report.debug(format_args!("{text}"));
         }
         match &self.shared.terms {
-            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            GateTerms::Tls(_) => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
             GateTerms::Admission { trust, .. } => {
                 let machine = self.machine(&transport, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))

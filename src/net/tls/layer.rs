@@ -7,7 +7,7 @@ use rustls::{CommonState, ProtocolVersion};
 use super::buffers::{Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
 use super::certificate::pin_of;
 use super::exporter::Exporter;
-use super::failure::{BARE_END, END_IN_HANDSHAKE, failure_of};
+use super::failure::{BARE_END, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -44,11 +44,16 @@ pub(crate) struct Layer {
     has_received: bool,
     failure: Option<(Exit, String)>,
     exporter: Option<Exporter>,
+    options: &'static TlsOptions,
 }
 
 impl Layer {
     /// The layer of a connection whose handshake is still to come.
     pub(crate) fn new(role: Role, accepts_bare_end: bool) -> Layer {
+        let options = match &role {
+            Role::Client(_) => &CLIENT_OPTIONS,
+            Role::Server(_) => &SERVER_OPTIONS,
+        };
         Layer {
             records: Records::new(role),
             incoming: Vec::new(),
@@ -59,7 +64,14 @@ impl Layer {
             has_received: false,
             failure: None,
             exporter: None,
+            options,
         }
+    }
+
+    /// The same, whose failures name these options.
+    #[must_use]
+    pub(super) fn with_options(self, options: &'static TlsOptions) -> Layer {
+        Layer { options, ..self }
     }
 
     /// The same with an exporter, which is its connection's key log.
@@ -108,6 +120,11 @@ impl Layer {
     /// True once the socket has everything that was written, our end included if there is one.
     pub(crate) fn is_flushed(&self) -> bool {
         self.outgoing.is_empty() && self.our_end != OurEnd::Queued
+    }
+
+    /// Bytes of ciphertext that the socket has not taken yet.
+    pub(crate) fn unflushed_bytes(&self) -> usize {
+        self.outgoing.len()
     }
 
     /// Advances the handshake. True once it is complete, and our part of it sent.
@@ -246,7 +263,7 @@ impl Layer {
         let Err(error) = result else { return Ok(()) };
         // The alert that names the reason goes out, if the socket has room.
         let _ = self.outgoing.flush(below);
-        let (exit, text) = failure_of(&error);
+        let (exit, text) = failure_of(&error, self.options);
         Err(self.fail(exit, &text))
     }
 
