@@ -165,7 +165,9 @@ fn what_servers_are_sent_arrives() {
             continue;
         };
         assert_code(finished, code, server);
-        assert!(got == bytes(), "{server:?}: {} bytes", got.len());
+        // With its bare end it may have gone before it had everything.
+        let is_right = if code == 0 { got == bytes() } else { bytes().starts_with(&got) };
+        assert!(is_right, "{server:?}: {} bytes", got.len());
     }
 }
 
@@ -207,7 +209,7 @@ fn curl_gets_a_page() {
         return;
     }
     let identity = Identity::new();
-    let page = "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\nConnection: close\\r\\n\\r\\nhello\\n";
+    let page = "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\nhello\\n";
     let args = [&["serve", "127.0.0.1:0", "--count", "1", "--reply", page][..], &identity.shown()].concat();
     let server = sendall(&args, In::Null, Out::Collect);
     let port = server.port();
