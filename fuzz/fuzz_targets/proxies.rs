@@ -7,11 +7,11 @@ use std::rc::Rc;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::proxy::handshake::{Credentials, Handshake, Users};
-use sendall::proto::proxy::http_connect::HttpClient;
+use sendall::proto::proxy::http_connect::HttpConnectClient;
 use sendall::proto::proxy::http_forward::AnswerHead;
 use sendall::proto::proxy::server::ProxyServer;
 use sendall::proto::proxy::socks::client::SocksClient;
-use sendall::proto::proxy::target::Target;
+use sendall::proto::proxy::target::ProxyTarget;
 
 /// What one side says.
 #[derive(Arbitrary, Debug)]
@@ -154,7 +154,7 @@ impl Line {
 }
 
 fn say(bytes: &[u8], piece: usize, side: u8) {
-    let target = Target::parse("example.org:80").expect("a target");
+    let target = ProxyTarget::parse("example.org:80").expect("a target");
     let ann = Credentials::new(b"ann", b"secret").expect("a user");
     match side % 5 {
         0 => drop(feed(&mut ProxyServer::new(None), bytes, piece)),
@@ -163,12 +163,12 @@ fn say(bytes: &[u8], piece: usize, side: u8) {
             let mut server = ProxyServer::new(Some(Rc::new(users)));
             feed(&mut server, bytes, piece);
             if let Some(target) = server.target() {
-                assert_eq!(Target::parse(&target.to_string()).as_ref(), Some(target));
+                assert_eq!(ProxyTarget::parse(&target.to_string()).as_ref(), Some(target));
             }
         }
         2 => drop(feed(&mut SocksClient::new(target, Some(ann)), bytes, piece)),
         3 => drop(feed(&mut AnswerHead::new(piece as u8 % 2), bytes, piece)),
-        _ => drop(feed(&mut HttpClient::new(&target, Some(&ann)), bytes, piece)),
+        _ => drop(feed(&mut HttpConnectClient::new(&target, Some(&ann)), bytes, piece)),
     }
 }
 

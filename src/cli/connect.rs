@@ -12,10 +12,11 @@ use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::tls_args::ClientTlsArgs;
+use super::trust_args::CodeArgs;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::ports;
-use crate::relay::probe::Plan as ProbePlan;
+use crate::relay::probe::ProbePlan;
 use crate::run::connect::{ConnectTask, Plan, RelayPlan};
 
 /// Connect stdin and stdout to a server
@@ -33,7 +34,7 @@ pub(crate) struct ConnectArgs {
     /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
-        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "tls"])]
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "tls", "code", "code_file"])]
     probe: bool,
 
     /// With --probe: retry until all are open, for at most this long
@@ -51,6 +52,9 @@ pub(crate) struct ConnectArgs {
     proxy: ProxyArgs,
 
     #[command(flatten)]
+    code: CodeArgs,
+
+    #[command(flatten)]
     tls: ClientTlsArgs,
 
     #[command(flatten)]
@@ -60,7 +64,7 @@ pub(crate) struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that opens the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "tls", "proxies",
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "tls", "code", "code_file", "proxies",
         "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
         "max_message", "exec", "sh", "exec_socket"])]
     fastopen: bool,
@@ -86,11 +90,18 @@ impl ConnectArgs {
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
                 targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
             }
-            let within = self.within;
+            let total_timeout = self.within;
             // Only the time limits the retries.
-            let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
-            let pause = self.retry.retry_delay;
-            let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };
+            let retries =
+                if total_timeout.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
+            let retry_interval = self.retry.retry_delay;
+            let options = ProbePlan {
+                targets: Vec::new(),
+                connect_timeout: timeout,
+                retries,
+                retry_interval,
+                total_timeout,
+            };
             return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
         match Endpoint::parse_list(&self.endpoint, EndpointUse::Connect).map_err(usage)?.as_slice() {
@@ -99,9 +110,13 @@ impl ConnectArgs {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
                 let mut server = connector(endpoint, &self.proxy, &self.local)?;
-                server.tls = self.tls.plan();
-                if server.tls.is_some() && !matches!(endpoint, Endpoint::Tcp { .. }) {
-                    return Err(usage("--tls is for TCP: leave it out with a Unix socket".into()));
+                (server.tls, server.trust) = (self.tls.plan(), self.code.client_plan());
+                if (server.tls.is_some() || server.trust.is_some())
+                    && !matches!(endpoint, Endpoint::Tcp { .. })
+                {
+                    return Err(usage(
+                        "--tls and --code are for TCP: leave them out with a Unix socket".into(),
+                    ));
                 }
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));

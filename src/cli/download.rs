@@ -13,6 +13,7 @@ use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
+use super::trust_args::TransferTrustArgs;
 use crate::error::{Error, Exit};
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, EndpointUse};
@@ -67,6 +68,9 @@ pub(crate) struct DownloadArgs {
 
     #[command(flatten)]
     local: LocalArgs,
+
+    #[command(flatten)]
+    trust: TransferTrustArgs,
 }
 
 impl DownloadArgs {
@@ -81,7 +85,8 @@ impl DownloadArgs {
             Endpoint::parse_first_of_transfer(&self.endpoint, second, EndpointUse::Connect).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let server = connector(&endpoint, &self.proxy, &self.local)?;
+        let mut server = connector(&endpoint, &self.proxy, &self.local)?;
+        server.trust = Some(self.trust.plan());
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
             true => DownloadTask::List,

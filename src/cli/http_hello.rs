@@ -8,12 +8,14 @@ use super::access_args::AccessArgs;
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
+use super::tls_args::ShownTlsArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
 use crate::http::site::{AnswerFields, Elsewhere, Timeouts};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 use crate::run::http_hello::{PathPlan, Plan, SitePlan, Workers};
+use crate::run::tls::ServerTlsPlan;
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, NO_LIMIT, OverloadPolicy};
 use crate::server::option_files::TextOrFile;
 
@@ -92,6 +94,9 @@ pub(crate) struct HttpHelloArgs {
 
     #[command(flatten)]
     access: AccessArgs,
+
+    #[command(flatten)]
+    tls: ShownTlsArgs,
 }
 
 /// Limits on clients and requests.
@@ -142,6 +147,7 @@ impl HttpHelloArgs {
             accept_timeout: None,
             proxy_header_timeout: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
         };
+        let tls = self.tls_plan(&endpoints)?;
         Ok(Plan {
             endpoints,
             family: self.family.family(),
@@ -155,7 +161,22 @@ impl HttpHelloArgs {
             workers: self.workers,
             count: self.count,
             log: self.log,
+            tls,
         })
+    }
+
+    /// TLS for HTTP/1. A client that ends without `close_notify` has ended: the messages of HTTP have lengths.
+    fn tls_plan(&self, endpoints: &[Endpoint]) -> Result<Option<ServerTlsPlan>, Error> {
+        let Some(plan) = self.tls.plan(self.limits.header_timeout) else { return Ok(None) };
+        let is_tcp = |endpoint| matches!(endpoint, &Endpoint::Tcp { .. } | &Endpoint::Inherited(_));
+        if !endpoints.iter().all(is_tcp) {
+            return Err(usage("--tls is for TCP: leave it out with Unix sockets".into()));
+        }
+        Ok(Some(ServerTlsPlan {
+            alpn: vec!["http/1.1".into(), "http/1.0".into()],
+            accepts_bare_end: true,
+            ..plan
+        }))
     }
 
     fn site(&self) -> Result<SitePlan, Error> {

@@ -17,6 +17,7 @@ pub mod socket_args;
 mod tests;
 pub(crate) mod tls_args;
 pub(crate) mod transfer_args;
+pub(crate) mod trust_args;
 pub(crate) mod udp_listen;
 pub(crate) mod udp_send;
 pub(crate) mod upload;

@@ -38,5 +38,5 @@ pub(crate) fn connector(
         return Err(Error::new(Exit::Usage, text));
     }
     let local = local.local_end(route.as_ref().and_then(Route::first).unwrap_or(endpoint))?;
-    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local, tls: None })
+    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local, tls: None, trust: None })
 }

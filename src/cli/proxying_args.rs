@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::tls_args::TargetTlsArgs;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::targets::TargetSources;
-use crate::run::serve::mode::SocksPlan;
+use crate::run::serve::mode::{ForwardPlan, SocksPlan};
 
 /// Options of servers that connect clients to other servers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Forwarding")]
 pub(crate) struct ProxyingArgs {
-    /// Connect each client to this server, over a connection of its own
+    /// Connect each client to this server, over a connection of its own; tls:HOST:PORT with TLS, to a server whose
+    /// certificate must come from an authority that this system knows, and name HOST
     #[arg(long, value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) forward: Option<String>,
 
@@ -32,6 +34,9 @@ pub(crate) struct ProxyingArgs {
     /// With --socks: require a user and password from this file; each line is user:password
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "socks")]
     socks_users: Option<PathBuf>,
+
+    #[command(flatten)]
+    target_tls: TargetTlsArgs,
 
     #[command(flatten)]
     targets: TargetArgs,
@@ -56,11 +61,21 @@ impl ProxyingArgs {
         &self,
         timeout: Duration,
         family: Option<Family>,
-    ) -> Result<Option<ForwardTarget>, Error> {
+    ) -> Result<Option<ForwardPlan>, Error> {
         let Some(word) = &self.forward else { return Ok(None) };
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let (word, has_tls) = word.strip_prefix("tls:").map_or((&word[..], false), |rest| (rest, true));
         let endpoint = Endpoint::parse(word, EndpointUse::Connect);
-        let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Some(ForwardTarget { endpoint, timeout, family, header: self.proxy_protocol }))
+        let endpoint = endpoint.map_err(|hint| usage(format!("--forward: {hint}")))?;
+        if has_tls && !matches!(endpoint, Endpoint::Tcp { .. }) {
+            return Err(usage("--forward tls: is for TCP: type tls:HOST:PORT".into()));
+        }
+        if !has_tls && let Some(option) = self.target_tls.typed() {
+            return Err(usage(format!("{option} is for a target with TLS: type --forward tls:{word}")));
+        }
+        let tls = has_tls.then(|| self.target_tls.plan());
+        let target = ForwardTarget { endpoint, timeout, family, header: self.proxy_protocol, tls: None };
+        Ok(Some(ForwardPlan { target, tls }))
     }
 
     /// Returns the arguments of the proxy server.

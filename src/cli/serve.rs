@@ -14,6 +14,7 @@ use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use super::tls_args::ServerTlsArgs;
+use super::trust_args::ServerTrustArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
@@ -55,6 +56,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+
+    #[command(flatten)]
+    pub(crate) trust: ServerTrustArgs,
 
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,

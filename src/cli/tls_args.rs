@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use crate::net::tls::client::certificate_name;
+use crate::net::tls::{CLIENT_OPTIONS, TARGET_OPTIONS};
 use crate::proto::secure::pin::Pin;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 
@@ -15,7 +16,7 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["code", "code_file"])]
     tls: bool,
 
     /// Trust the authorities in this file (PEM) instead of the system's
@@ -36,15 +37,29 @@ pub(crate) struct ClientTlsArgs {
     insecure: bool,
 
     #[command(flatten)]
-    common: CommonTlsArgs,
+    identity: IdentityArgs,
+
+    #[command(flatten)]
+    stream: StreamTlsArgs,
 }
 
-/// TLS of a server.
+/// TLS of a server of raw streams.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ServerTlsArgs {
+    #[command(flatten)]
+    shown: ShownTlsArgs,
+
+    #[command(flatten)]
+    stream: StreamTlsArgs,
+}
+
+/// TLS of a server: what it shows, and whom it admits.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct ShownTlsArgs {
     /// Serve TLS only, with the certificate of --cert
-    #[arg(long, requires = "cert")]
+    #[arg(long, requires = "cert", conflicts_with_all = ["code", "code_file", "open"])]
     tls: bool,
 
     /// Accept only clients with a certificate from the authorities in this file (PEM)
@@ -52,12 +67,66 @@ pub(crate) struct ServerTlsArgs {
     client_ca: Option<PathBuf>,
 
     #[command(flatten)]
-    common: CommonTlsArgs,
+    identity: IdentityArgs,
 }
 
-/// TLS of either side.
+/// TLS to the target of a server.
 #[derive(Args, Clone, Debug, Default)]
-struct CommonTlsArgs {
+pub(crate) struct TargetTlsArgs {
+    /// With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward")]
+    target_ca: Option<PathBuf>,
+
+    /// With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be
+    /// repeated
+    #[arg(long, value_name = "KEY", requires = "forward", conflicts_with = "target_ca")]
+    target_pin: Vec<Pin>,
+
+    /// With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward")]
+    target_name: Option<String>,
+
+    /// With --forward tls:HOST:PORT: do not check who the server is
+    #[arg(long, requires = "forward", conflicts_with_all = ["target_ca", "target_pin"])]
+    target_insecure: bool,
+}
+
+impl TargetTlsArgs {
+    /// The plan for a target with TLS.
+    pub(crate) fn plan(&self) -> ClientTlsPlan {
+        ClientTlsPlan {
+            trust: trust(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
+            server_name: self.target_name.clone(),
+            identity: None,
+            alpn: Vec::new(),
+            accepts_bare_end: false,
+            options: &TARGET_OPTIONS,
+        }
+    }
+
+    /// An option that was typed.
+    pub(crate) fn typed(&self) -> Option<&'static str> {
+        let typed = [
+            (self.target_ca.is_some(), TARGET_OPTIONS.ca),
+            (!self.target_pin.is_empty(), TARGET_OPTIONS.pin),
+            (self.target_name.is_some(), TARGET_OPTIONS.name),
+            (self.target_insecure, "--target-insecure"),
+        ];
+        typed.iter().find(|(is_typed, _)| *is_typed).map(|(_, option)| *option)
+    }
+}
+
+fn trust(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> TrustPlan {
+    match (insecure, pins) {
+        (true, _) => TrustPlan::Anyone,
+        (false, []) => TrustPlan::Authorities(ca.cloned()),
+        (false, pins) => TrustPlan::Pins(pins.to_vec()),
+    }
+}
+
+/// The certificate of either side.
+#[derive(Args, Clone, Debug, Default)]
+struct IdentityArgs {
     /// Show the certificate in this file (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["tls", "cert_key"])]
     cert: Option<PathBuf>,
@@ -65,7 +134,11 @@ struct CommonTlsArgs {
     /// The private key of --cert (PEM)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     cert_key: Option<PathBuf>,
+}
 
+/// TLS of raw streams.
+#[derive(Args, Clone, Debug, Default)]
+struct StreamTlsArgs {
     /// Negotiate one of these protocols, the preferred one first, for example h2,http/1.1
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = protocol, requires = "tls")]
     alpn: Vec<String>,
@@ -75,8 +148,8 @@ struct CommonTlsArgs {
     lax_end: bool,
 }
 
-impl CommonTlsArgs {
-    fn identity(&self) -> Option<IdentityFiles> {
+impl IdentityArgs {
+    fn plan(&self) -> Option<IdentityFiles> {
         let (certificate, key) = (self.cert.clone()?, self.cert_key.clone()?);
         Some(IdentityFiles { certificate, key })
     }
@@ -85,17 +158,13 @@ impl CommonTlsArgs {
 impl ClientTlsArgs {
     /// The plan, if TLS was requested.
     pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
-        let trust = match (self.insecure, &self.pin[..]) {
-            (true, _) => TrustPlan::Anyone,
-            (false, []) => TrustPlan::Authorities(self.ca.clone()),
-            (false, pins) => TrustPlan::Pins(pins.to_vec()),
-        };
         self.tls.then(|| ClientTlsPlan {
-            trust,
+            trust: trust(self.insecure, &self.pin, self.ca.as_ref()),
             server_name: self.server_name.clone(),
-            identity: self.common.identity(),
-            alpn: self.common.alpn.clone(),
-            accepts_bare_end: self.common.lax_end,
+            identity: self.identity.plan(),
+            alpn: self.stream.alpn.clone(),
+            accepts_bare_end: self.stream.lax_end,
+            options: &CLIENT_OPTIONS,
         })
     }
 }
@@ -103,14 +172,17 @@ impl ClientTlsArgs {
 impl ServerTlsArgs {
     /// The plan, if TLS was requested. `limit` is that of each handshake.
     pub(crate) fn plan(&self, limit: Duration) -> Option<ServerTlsPlan> {
-        let identity = self.common.identity().filter(|_| self.tls)?;
-        Some(ServerTlsPlan {
-            identity,
-            client_ca: self.client_ca.clone(),
-            alpn: self.common.alpn.clone(),
-            accepts_bare_end: self.common.lax_end,
-            limit,
-        })
+        let alpn = self.stream.alpn.clone();
+        Some(ServerTlsPlan { alpn, accepts_bare_end: self.stream.lax_end, ..self.shown.plan(limit)? })
+    }
+}
+
+impl ShownTlsArgs {
+    /// The plan, if TLS was requested: without protocols to negotiate. `limit` is that of each handshake.
+    pub(crate) fn plan(&self, limit: Duration) -> Option<ServerTlsPlan> {
+        let identity = self.identity.plan().filter(|_| self.tls)?;
+        let (client_ca, alpn) = (self.client_ca.clone(), Vec::new());
+        Some(ServerTlsPlan { identity, client_ca, alpn, accepts_bare_end: false, limit })
     }
 }
 

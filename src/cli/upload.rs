@@ -13,6 +13,7 @@ use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
+use super::trust_args::TransferTrustArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, EndpointUse};
@@ -88,6 +89,9 @@ pub(crate) struct UploadArgs {
 
     #[command(flatten)]
     local: LocalArgs,
+
+    #[command(flatten)]
+    trust: TransferTrustArgs,
 }
 
 fn usage(hint: impl Into<String>) -> Error {
@@ -133,7 +137,16 @@ impl UploadArgs {
         program: Option<Program>,
     ) -> Result<UploadPlan, Error> {
         let paths = paths.iter().map(PathBuf::from).collect();
-        let server = connector(endpoint, &self.proxy, &self.local)?;
+        let mut server = connector(endpoint, &self.proxy, &self.local)?;
+        server.trust = match self.wire {
+            WireProtocol::Sendall => Some(self.trust.plan()),
+            WireProtocol::Text if self.trust.is_explicit() => {
+                return Err(usage(
+                    "--wire text knows no encryption: leave --code, --pin and --trust-new out",
+                ));
+            }
+            WireProtocol::Text => None,
+        };
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.wire {
             WireProtocol::Text => UploadTask::Text(self.without_options_of_transfers(paths)?),

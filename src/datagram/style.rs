@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn records_look_as_the_manual_says() {
+    fn records_look_as_in_the_manual() {
         assert_eq!(record(Style::new(PrintFormat::Line, None, false), b"hi"), "hi\n");
         assert_eq!(record(Style::new(PrintFormat::Line, None, true), b""), "192.0.2.1:9 \n");
         assert_eq!(record(Style::new(PrintFormat::Raw, None, false), b"hi"), "hi");

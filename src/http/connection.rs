@@ -341,7 +341,12 @@ impl Connection {
 impl Session for Connection {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         // A lost connection is no failure of the server.
-        Ok(self.work(context.now).unwrap_or(Status::Done))
+        let status = self.work(context.now).unwrap_or(Status::Done);
+        if status == Status::Done && self.stream.tls().is_some() {
+            // With TLS's last word, so that the client sees an end and not a cut. One that is gone does not need it.
+            let _ = self.stream.finish_writing();
+        }
+        Ok(status)
     }
 
     fn stop(&mut self) -> Stop {

@@ -87,7 +87,7 @@ impl HelloHandler {
 
 impl Handler for HelloHandler {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit } = incoming;
+        let AdmittedClient { socket, destination, permit, .. } = incoming;
         let local =
             destination.map_or_else(|| socket.local_name(), |address| PeerName::from_ip(Some(address)));
         let addresses = ConnectionAddresses { peer: permit.peer.to_string(), local: local.to_string() };

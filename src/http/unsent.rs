@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Transport};
 
 /// Unsent bytes, and an optional large body after them, which many responses share.
 #[derive(Default)]
@@ -11,6 +11,8 @@ pub(crate) struct Unsent {
     bytes: Vec<u8>,
     sent: usize,
     large: Option<(Arc<[u8]>, usize)>,
+    /// Bytes of TLS that the stream has taken, but not the kernel.
+    below: usize,
 }
 
 /// The progress of a call.
@@ -26,7 +28,7 @@ pub(crate) enum Written {
 
 impl Unsent {
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.large.is_none()
+        self.bytes.is_empty() && self.large.is_none() && self.below == 0
     }
 
     /// True if a large body must be sent before anything else.
@@ -40,7 +42,7 @@ impl Unsent {
     }
 
     /// Sends `first`, then the large body. No other bytes may be waiting. Keeps what is not sent.
-    pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut impl Stream) -> io::Result<Written> {
+    pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut Transport) -> io::Result<Written> {
         let mut sent = 0;
         if !write_all(first, &mut sent, stream)? {
             self.bytes = first[sent..].to_vec();
@@ -50,7 +52,7 @@ impl Unsent {
     }
 
     /// Sends the waiting bytes.
-    pub(crate) fn send(&mut self, stream: &mut impl Stream) -> io::Result<Written> {
+    pub(crate) fn send(&mut self, stream: &mut Transport) -> io::Result<Written> {
         let (before, mut is_all) = (self.sent, true);
         if !self.bytes.is_empty() {
             is_all = write_all(&self.bytes, &mut self.sent, stream)?;
@@ -67,6 +69,10 @@ impl Unsent {
         if is_all {
             self.large = None;
         }
+        let below = stream.flush()?;
+        has_moved |= below < self.below;
+        is_all &= below == 0;
+        self.below = below;
         Ok(match (is_all, has_moved) {
             (true, _) => Written::All,
             (false, true) => Written::Some,
@@ -76,7 +82,7 @@ impl Unsent {
 }
 
 /// Writes from `sent` on. Returns false if the socket accepts no more for now.
-fn write_all(bytes: &[u8], sent: &mut usize, stream: &mut impl Stream) -> io::Result<bool> {
+fn write_all(bytes: &[u8], sent: &mut usize, stream: &mut Transport) -> io::Result<bool> {
     while *sent < bytes.len() {
         match stream.write(&bytes[*sent..]) {
             Ok(count) => *sent += count,

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_anybody_admits_nobody() {
+    fn an_empty_list_admits_no_client() {
         let nobody = Access::new(Some(&[]), &[]).unwrap();
         assert!(!admits(&nobody, "192.0.2.1") && !nobody.is_empty());
     }

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_meant_otherwise_is_told() {
+    fn ambiguous_arguments_are_reported() {
         use EndpointUse::{Connect, Listen};
         for (words, role, hint) in [
             (&["9000"][..], Connect, "type localhost:9000"),

@@ -78,6 +78,14 @@ impl Endpoint {
         Some(host.split('%').next().unwrap_or(host).to_owned())
     }
 
+    /// The port of a TCP endpoint.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Endpoint::Tcp { port, .. } => Some(*port),
+            _ => None,
+        }
+    }
+
     /// Parses one word. The error says what to type instead.
     pub fn parse(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))

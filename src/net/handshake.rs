@@ -31,7 +31,7 @@ impl<M: Handshake> HandshakeDriver<M> {
     }
 
     /// Advances as far as it can now. True when it is complete.
-    pub(crate) fn advance(&mut self, stream: &mut impl Stream) -> Result<bool, HandshakeFailure<M::Fault>> {
+    pub(crate) fn advance(&mut self, stream: &mut impl Stream) -> Result<bool, HandshakeFailure<M::Error>> {
         loop {
             let said = self.machine.take_outgoing();
             self.outgoing.push(&said);

@@ -6,6 +6,7 @@ pub mod access;
 mod acknowledged;
 pub(crate) mod acknowledgement;
 pub mod activation;
+pub(crate) mod ask;
 mod bind;
 pub mod child;
 pub(crate) mod coalescing;
@@ -47,6 +48,18 @@ pub mod tls;
 pub mod udp;
 pub mod wall;
 pub(crate) mod wrapper;
+
+/// Fills a buffer with bytes that nobody can predict.
+///
+/// # Errors
+/// The system has none.
+pub fn fill_random(buffer: &mut [u8]) -> Result<(), crate::error::Error> {
+    let filled = rustix::rand::getrandom(&mut *buffer, rustix::rand::GetRandomFlags::empty());
+    if filled == Ok(buffer.len()) {
+        return Ok(());
+    }
+    Err(crate::error::Error::new(crate::error::Exit::Failed, "the system has no random bytes"))
+}
 
 /// Sixteen random bytes: a session's id.
 pub fn random_id() -> [u8; 16] {

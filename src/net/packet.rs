@@ -58,8 +58,7 @@ impl Packet {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         for _ in 0..MAX_EMPTY_PACKETS {
             match self.read_packet(buffer)? {
-                // The end looks like an empty packet. It is an empty packet if the peer has not ended, or if bytes
-                // follow.
+                // An end and an empty packet look alike: this is a packet if the peer has not ended, or if bytes follow.
                 0 if !self.has_peer_ended() => {}
                 0 if self.has_bytes_waiting() => {}
                 count => return Ok(count),
@@ -143,7 +142,7 @@ pub(super) fn connect(name: &UnixName) -> io::Result<Packet> {
     connect_as(name, Type::SEQPACKET).map(Packet::new)
 }
 
-/// Connects a Unix socket of any type. An error of a wrong type names the right one.
+/// Connects a Unix socket of any type. If the listener has another type, the error names the one to use.
 pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
     let address = address(name)?;
     let open = |kind| {

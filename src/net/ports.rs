@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_to_type() {
+    fn errors_name_what_to_type() {
         for (text, hint) in [
             ("host:25-20", "type 20-25"),
             ("host:0", "1 to 65535"),

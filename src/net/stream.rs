@@ -291,6 +291,17 @@ impl Transport {
         self.readiness.clear_drained()
     }
 
+    /// Hands to the kernel what waits above it, as far as there is room. Returns how many bytes still wait.
+    pub(crate) fn flush(&mut self) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tls(tls) => {
+                tls.try_flush(&self.readiness)?;
+                Ok(tls.layer().unflushed_bytes())
+            }
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => Ok(0),
+        }
+    }
+
     /// The TLS layer, if there is one.
     pub(crate) fn tls(&self) -> Option<&Layer> {
         self.socket.tls()
@@ -302,6 +313,20 @@ impl Transport {
     /// It is not TCP.
     pub(crate) fn with_tls(self, layer: Layer) -> io::Result<Transport> {
         Ok(Transport { socket: self.socket.with_tls(layer)?, ..self })
+    }
+
+    /// The first byte that was received and not read, which stays unread. None: nothing has come yet.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` for the peer's end; those of the socket.
+    pub(crate) fn peek(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        match uninterrupted(|| Ok(rustix::net::recv(self.socket.as_fd(), &mut byte, RecvFlags::PEEK)?)) {
+            Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(Some(byte[0])),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Advances the TLS handshake. True once it is complete, or if there is no TLS.

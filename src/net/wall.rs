@@ -44,6 +44,11 @@ pub fn http_date(unix_seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + writable(Duration::from_secs(unix_seconds)))
 }
 
+/// The time of day as RFC 3339 writes it, in whole seconds of UTC.
+pub fn utc_now() -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970()).to_string()
+}
+
 /// [`http_date`] of now.
 pub fn http_date_now() -> String {
     http_date(since_1970().as_secs())
@@ -54,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_has_29_bytes_whatever_the_clock_says() {
+    fn a_date_has_29_bytes_at_any_time() {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
         for seconds in [253_402_300_799, 253_402_300_800, u64::MAX] {
             assert_eq!(http_date(seconds), "Fri, 31 Dec 9999 23:59:59 GMT");

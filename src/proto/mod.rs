@@ -11,8 +11,8 @@
 //! - [`http`]: the requests and responses of a web server.
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
-//! - [`secure`]: trust in transit; [`secure::pin`] names a key by its digest, [`secure::known`] and [`secure::clients`] are
-//!   lists of keys.
+//! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
+//!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
 //!
 //! Nothing here knows a socket, a file, a clock or a terminal, and no digest of content is computed here: digests are 32
 //! opaque bytes.

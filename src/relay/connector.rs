@@ -1,7 +1,9 @@
 //! The way to a server, direct or through proxies, taken as often as it is needed.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use super::admission::{Admitting, ClientTrust, with_code};
 use super::proxies::{Route, Via};
 use crate::error::Error;
 use crate::net::connecting::Connect;
@@ -13,6 +15,7 @@ use crate::net::stream::Transport;
 use crate::net::tls::client::ClientTls;
 use crate::net::tls::connecting::TlsConnecting;
 use crate::net::tls::negotiated;
+use crate::proto::secure::SessionId;
 use crate::report::Report;
 
 /// Connects to one server.
@@ -22,12 +25,24 @@ pub(crate) struct Connector {
     route: Option<Route>,
     local: LocalEnd,
     tls: Option<(ClientTls, String)>,
+    trust: Option<Rc<ClientTrust>>,
 }
 
 impl Connector {
     /// The way from `local` to `endpoint`.
     pub(crate) fn new(endpoint: Endpoint, route: Option<Route>, local: LocalEnd) -> Connector {
-        Connector { endpoint, route, local, tls: None }
+        Connector { endpoint, route, local, tls: None, trust: None }
+    }
+
+    /// Runs `attempt`; see [`with_code`].
+    pub(crate) fn admitted<T>(&self, attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+        with_code(self.trust.as_deref(), &self.endpoint.to_string(), attempt)
+    }
+
+    /// The same with admission.
+    #[must_use]
+    pub(crate) fn with_trust(self, trust: Option<Rc<ClientTrust>>) -> Connector {
+        Connector { trust, ..self }
     }
 
     /// The same with TLS, to a server whose certificate names `host`.
@@ -53,13 +68,26 @@ impl Connector {
 
     /// A connection in the making. `limit` is for each address; with proxies, for all of it; and for the TLS handshake.
     pub(crate) fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error> {
+        self.joining(limit, io, None)
+    }
+
+    /// The same as a further connection of a session, if one is named.
+    pub(crate) fn joining(
+        &self,
+        limit: Duration,
+        io: &Io,
+        joins: Option<SessionId>,
+    ) -> Result<Box<dyn Connect>, Error> {
         let below: Box<dyn Connect> = match self.through(limit, io)? {
             Some(via) => Box::new(via),
             None => Box::new(self.dial(limit, io)),
         };
-        Ok(match &self.tls {
-            Some((tls, host)) => Box::new(TlsConnecting::new(below, (tls, host), limit)),
-            None => below,
+        Ok(match (&self.tls, &self.trust) {
+            (_, Some(trust)) => {
+                Box::new(Admitting::new(below, (trust, joins), self.endpoint.to_string(), limit))
+            }
+            (Some((tls, host)), None) => Box::new(TlsConnecting::new(below, (tls, host), limit)),
+            (None, None) => below,
         })
     }
 

@@ -1,4 +1,4 @@
-//! `--exec` and `--sh`: a command that is run for a connection, its process and the peer joined.
+//! `--exec` and `--sh`: a process for each connection, and the relay between them.
 
 mod local;
 #[cfg(test)]
@@ -27,22 +27,21 @@ use crate::proto::relay::lane::Lane;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
 
-/// Between SIGTERM and SIGKILL, when the peer has gone.
+/// Time from SIGTERM to SIGKILL, when the peer has ended.
 const GRACE: Duration = Duration::from_secs(2);
-/// The same when a signal has ended the command, which is to stop within a second.
+/// The same when a signal has ended the command, which must stop within a second.
 const LAST_GRACE: Duration = Duration::from_millis(500);
-/// How long what the process has left behind may keep its output open and say nothing.
+/// Longest silence of the processes that keep the output open after the process has ended.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
-/// How long a process may say nothing once its peer has ended, with `--end-when peer`.
+/// Longest silence of a process whose peer has ended, with `--end-when peer`.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long a process that was sent nothing may be silent once its peer on a Unix socket has closed: about as long as
-/// the keepalive takes to find that out over TCP.
+/// Longest silence of a process that was sent nothing, once its peer on a Unix socket has closed: about the time in which
+/// the keepalive notices that over TCP.
 const GONE_LIMIT: Duration = Duration::from_secs(60);
 
-type Joined = Relay<Box<dyn Local>, Limited<Box<dyn Stream>>>;
+type ProcessRelay = Relay<Box<dyn Local>, Limited<Box<dyn Stream>>>;
 
-/// How a process and its peer are joined.
+/// Options of the relay between a process and its peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExecRules {
     /// The process's line ends are sent as CR LF.
@@ -53,20 +52,20 @@ pub(crate) struct ExecRules {
 
 /// A process and its peer.
 pub(crate) struct Exec {
-    /// None when the connection is over, or the process's own: what is left is the process.
-    relay: Option<Joined>,
-    /// The relay when both ends have ended in order. A process may let go of its terminal before it ends: to close our
-    /// end of it then would hang up.
-    over: Option<Joined>,
+    /// `None` when the connection is over, or the process's own: only the process is left.
+    relay: Option<ProcessRelay>,
+    /// The relay after both sides have ended in order. It is kept because a process may close its terminal before it
+    /// ends: to close our side then would hang it up.
+    over: Option<ProcessRelay>,
     process: Option<Process>,
-    /// How it has ended, once it was reaped.
+    /// Its exit status, once it was reaped.
     status: Option<ExitStatus>,
-    phase: Phase,
-    end: Termination,
+    phase: ExecPhase,
+    termination: Termination,
     /// Bytes that were sent and received.
     moved: (u64, u64),
     failure: Option<Error>,
-    /// It was ended by us, because of a signal or because nobody was there any more: how it ends says nothing.
+    /// It was ended by us, because of a signal or because its peer had ended: its status is not reported as a failure.
     is_stopped: bool,
     /// With `--end-when peer`.
     ends_with_peer: bool,
@@ -75,32 +74,32 @@ pub(crate) struct Exec {
     report: Report,
 }
 
-/// Where the relay stands in relation to the process.
-enum Phase {
+/// The state of the process, as far as the relay depends on it.
+enum ExecPhase {
     /// The process runs.
     Running,
-    /// The same after the peer's end, with `--end-when peer`, or after it has closed both directions: bytes that have come
-    /// from both sides, and when the last one did.
+    /// The process runs, and the peer has ended (`--end-when peer`) or has closed both directions. Bytes that both sides
+    /// have sent, and the time of the last one.
     Alone(u64, Instant),
-    /// It has ended, but others have its output: so many bytes have come, the last one then.
+    /// It has ended, but other processes have its output: bytes so far, and the time of the last one.
     Held(u64, Instant),
-    /// They have said nothing for so long that their output is not read any more.
+    /// These were silent for too long: their output is not read any more.
     Abandoned,
-    /// It has ended, and the peer was told. The peer's end is waited for until then.
+    /// It has ended, and the end was passed on. The peer's end is waited for until this time.
     Lingering(Instant),
     /// The peer's end is not waited for.
     Closing,
 }
 
-/// Whether the process is made to end.
+/// The ending of the process by signals.
 enum Termination {
     /// It ends by itself.
     ByItself,
-    /// It is to be sent SIGTERM, and to be given so much time.
+    /// SIGTERM must be sent, and SIGKILL after this time.
     Due(Duration),
-    /// It was sent SIGTERM, and will be sent SIGKILL then.
-    Termed(Instant),
-    /// It was sent SIGKILL.
+    /// SIGTERM was sent. SIGKILL follows at this time.
+    Terminated(Instant),
+    /// SIGKILL was sent.
     Killed,
 }
 
@@ -130,7 +129,7 @@ impl Exec {
         Ok(exec)
     }
 
-    /// Starts the program for a connection. The caller tells how many bytes were sent and received.
+    /// Starts the program for a connection. The caller reports the number of bytes.
     pub(crate) fn start(
         (program, rules): (&Program, ExecRules),
         (peer, name, local): (Limited<Box<dyn Stream>>, &PeerName, &PeerName),
@@ -157,7 +156,7 @@ impl Exec {
         })
     }
 
-    /// Starts the program with the connection as its stdin and stdout: what passes is its own affair.
+    /// Starts the program with the connection as its stdin and stdout. Its bytes are not seen here.
     pub(crate) fn handed_over(
         program: &Program,
         socket: Socket,
@@ -176,8 +175,8 @@ impl Exec {
             over: None,
             process: Some(process),
             status: None,
-            phase: Phase::Running,
-            end: Termination::ByItself,
+            phase: ExecPhase::Running,
+            termination: Termination::ByItself,
             moved: (0, 0),
             failure: None,
             is_stopped: false,
@@ -196,42 +195,43 @@ impl Exec {
         if self.is_ended_with_peer() { SILENCE_LIMIT } else { GONE_LIMIT }
     }
 
-    /// Ends a process without a peer, once it has fallen silent. What it says before is sent.
-    fn follow_running(&mut self, now: Instant) -> bool {
+    /// Ends a process without a peer, once it was silent for too long. Its output before is sent. True if the relay must be
+    /// advanced once more.
+    fn limit_silence(&mut self, now: Instant) -> bool {
         let (is_ended_with_peer, limit) = (self.is_ended_with_peer(), self.silence_limit());
         let Some(relay) = self.relay.as_mut() else { return false };
         let [output, input] = relay.lanes();
         let moved = output.delivered() + output.held() as u64 + input.delivered();
         let has_sent_nothing = input.has_source_ended() && input.delivered() + input.held() as u64 == 0;
         match self.phase {
-            // From now on only the process is waited for. One that was sent something may still work on it.
-            Phase::Running
+            // From now on only the process is waited for. A process that was sent something may still work on it.
+            ExecPhase::Running
                 if is_ended_with_peer || has_sent_nothing && !output.is_finished() && relay.has_hung_up() =>
             {
-                self.phase = Phase::Alone(moved, now);
+                self.phase = ExecPhase::Alone(moved, now);
             }
-            // It speaks, or the peer is slow.
-            Phase::Alone(before, _)
+            // It sends something, or the peer is slow.
+            ExecPhase::Alone(before, _)
                 if before != moved
                     || output.held() > 0
                     || relay.is_delivering()
                     || relay.local_mut().has_output() =>
             {
-                self.phase = Phase::Alone(moved, now);
+                self.phase = ExecPhase::Alone(moved, now);
             }
-            Phase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
+            ExecPhase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
                 let limit = humantime::format_duration(limit);
                 let text =
                     format!("the peer closed the connection, and the process sent nothing for {limit}");
                 self.failure = Some(Error::new(Exit::Lost, text));
-                (self.relay, self.end) = (None, Termination::Due(GRACE));
+                (self.relay, self.termination) = (None, Termination::Due(GRACE));
                 return true;
             }
-            Phase::Alone(_, since) if now >= since + limit => {
+            ExecPhase::Alone(_, since) if now >= since + limit => {
                 self.report.detail("the client has ended, and so must the process (see --end-when)");
-                self.end = Termination::Due(GRACE);
+                self.termination = Termination::Due(GRACE);
                 self.is_stopped = true;
-                // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
+                // That may not have been all: a peer that still waits for an answer gets a reset, not an end.
                 let _ = relay.report_summary(now);
                 self.relay = None;
                 return true;
@@ -241,45 +241,45 @@ impl Exec {
         false
     }
 
-    /// What the end of the process means for the connection. True if the relay is to be advanced once more.
-    fn follow(&mut self, now: Instant) -> Result<bool, Error> {
+    /// Follows the process: passes its end on to the connection. True if the relay must be advanced once more.
+    fn follow_process(&mut self, now: Instant) -> Result<bool, Error> {
         if !self.process.as_mut().is_none_or(Process::has_ended) {
-            return Ok(self.follow_running(now));
+            return Ok(self.limit_silence(now));
         }
         let Some(relay) = self.relay.as_mut() else { return Ok(false) };
-        // What waits for room in its stdin waits no longer, and nothing else would tell the relay so.
-        let has_just_ended = matches!(self.phase, Phase::Running | Phase::Alone(..));
+        // Bytes that wait for room in its stdin are discarded: no event would come for them.
+        let has_just_ended = matches!(self.phase, ExecPhase::Running | ExecPhase::Alone(..));
         relay.local_mut().discard_input();
-        // Nor does anybody wait for an answer.
+        // No process waits for an answer.
         relay.set_half_close(HalfClose::AtOnce);
         let [output, _] = relay.lanes();
         let moved = output.delivered() + output.held() as u64;
-        let is_told = output.is_finished();
+        let has_peer_end = output.is_finished();
         match self.phase {
-            Phase::Lingering(until) if now >= until => {
+            ExecPhase::Lingering(until) if now >= until => {
                 relay.stop_receiving();
-                self.phase = Phase::Closing;
+                self.phase = ExecPhase::Closing;
                 return Ok(true);
             }
-            Phase::Lingering(_) | Phase::Closing => {}
-            _ if is_told => {
-                self.phase = Phase::Lingering(now + LINGER);
+            ExecPhase::Lingering(_) | ExecPhase::Closing => {}
+            _ if has_peer_end => {
+                self.phase = ExecPhase::Lingering(now + LINGER);
                 self.reap()?;
             }
-            Phase::Running | Phase::Alone(..) => self.phase = Phase::Held(moved, now),
+            ExecPhase::Running | ExecPhase::Alone(..) => self.phase = ExecPhase::Held(moved, now),
             // The peer is slow, not the output silent.
-            Phase::Held(before, _) if before != moved || relay.local_mut().has_output() => {
-                self.phase = Phase::Held(moved, now);
+            ExecPhase::Held(before, _) if before != moved || relay.local_mut().has_output() => {
+                self.phase = ExecPhase::Held(moved, now);
             }
-            Phase::Held(_, since) if now >= since + HELD_LIMIT => {
+            ExecPhase::Held(_, since) if now >= since + HELD_LIMIT => {
                 let text = "the process has ended, but others kept its output open: they are ended";
                 self.report.warning(text);
-                self.end = Termination::Due(GRACE);
+                self.termination = Termination::Due(GRACE);
                 relay.stop_sending();
-                self.phase = Phase::Abandoned;
+                self.phase = ExecPhase::Abandoned;
                 return Ok(true);
             }
-            Phase::Held(..) | Phase::Abandoned => {}
+            ExecPhase::Held(..) | ExecPhase::Abandoned => {}
         }
         Ok(has_just_ended)
     }
@@ -287,24 +287,24 @@ impl Exec {
     /// Ends the process, if that is due.
     fn end_process(&mut self, now: Instant) {
         let Some(process) = &self.process else { return };
-        match self.end {
+        match self.termination {
             Termination::Due(grace) => {
                 process.terminate();
-                self.end = Termination::Termed(now + grace);
+                self.termination = Termination::Terminated(now + grace);
             }
-            Termination::Termed(limit) if now >= limit => {
+            Termination::Terminated(limit) if now >= limit => {
                 process.kill();
-                self.end = Termination::Killed;
+                self.termination = Termination::Killed;
             }
             _ => {}
         }
     }
 
-    /// Reaps the process, and tells how it has ended.
+    /// Reaps the process, and reports its exit status.
     fn reap(&mut self) -> Result<(), Error> {
         let Some(process) = self.process.take() else { return Ok(()) };
-        if !matches!(self.end, Termination::ByItself) {
-            // What it has started and did not end with it.
+        if !matches!(self.termination, Termination::ByItself) {
+            // Processes that it has started, and that did not end with it.
             process.kill();
         }
         let id = process.id();
@@ -316,7 +316,7 @@ impl Exec {
         Ok(())
     }
 
-    /// What became of the stream, or else of the process.
+    /// The failure of the stream, or else that of the process.
     fn outcome(&mut self) -> Result<Status, Error> {
         match (self.failure.take(), self.status) {
             (Some(failure), _) => Err(failure),
@@ -337,7 +337,7 @@ impl Session for Exec {
             match moved {
                 Ok(Status::Done) => self.over = self.relay.take(),
                 Ok(status) => {
-                    let again = self.follow(context.now)?;
+                    let again = self.follow_process(context.now)?;
                     self.end_process(context.now);
                     return Ok(if again { Status::Again } else { status });
                 }
@@ -345,7 +345,7 @@ impl Session for Exec {
                     // Closes the connection and the pipes.
                     self.relay = None;
                     self.failure = Some(error);
-                    self.end = Termination::Due(GRACE);
+                    self.termination = Termination::Due(GRACE);
                 }
             }
         }
@@ -364,19 +364,19 @@ impl Session for Exec {
         (self.relay, self.over) = (None, None);
         self.failure = None;
         self.is_stopped = true;
-        self.end = Termination::Due(LAST_GRACE);
+        self.termination = Termination::Due(LAST_GRACE);
         Stop::Soon
     }
 
     fn deadline(&self) -> Option<Instant> {
         let phase = match self.phase {
-            Phase::Held(_, since) if self.relay.is_some() => Some(since + HELD_LIMIT),
-            Phase::Alone(_, since) if self.relay.is_some() => Some(since + self.silence_limit()),
-            Phase::Lingering(until) if self.relay.is_some() => Some(until),
+            ExecPhase::Held(_, since) if self.relay.is_some() => Some(since + HELD_LIMIT),
+            ExecPhase::Alone(_, since) if self.relay.is_some() => Some(since + self.silence_limit()),
+            ExecPhase::Lingering(until) if self.relay.is_some() => Some(until),
             _ => None,
         };
-        let end = match self.end {
-            Termination::Termed(limit) => Some(limit),
+        let end = match self.termination {
+            Termination::Terminated(limit) => Some(limit),
             _ => None,
         };
         let relay = self.relay.as_ref().and_then(Session::deadline);
@@ -390,7 +390,7 @@ impl CountedSession for Exec {
     }
 
     fn is_more_than_a_check(&self) -> bool {
-        // What a process says costs more than a greeting.
+        // The output of a process costs more than a greeting.
         self.moved.0 > 0
     }
 

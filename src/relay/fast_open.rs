@@ -1,4 +1,4 @@
-//! `--fastopen`: the first bytes of stdin go with the packet that asks for the connection (RFC 7413).
+//! `--fastopen`: the first bytes of stdin go with the SYN (RFC 7413).
 
 use std::cell::RefCell;
 use std::io;
@@ -11,10 +11,10 @@ use crate::net::dial::Dial;
 use crate::net::stdio::Stdio;
 use crate::net::stream::{Stream, Timed, Transport};
 
-/// No packet that asks for a connection has room for more.
-const FIRST_BYTES: usize = 1400;
+/// Most bytes that a SYN has room for.
+const MAX_FIRST_BYTES: usize = 1400;
 
-/// What stdin said before there was a connection. It is kept for the next try until there is one.
+/// The bytes of stdin that were read before there was a connection. They are kept for the next try.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct First {
     bytes: Vec<u8>,
@@ -46,7 +46,7 @@ impl Connect for Early {
         if !self.is_dialling {
             let mut first = self.first.borrow_mut();
             if !first.is_known() {
-                let mut buffer = [0; FIRST_BYTES];
+                let mut buffer = [0; MAX_FIRST_BYTES];
                 let mut stdio = self.stdio.borrow_mut();
                 stdio.tick(now);
                 match stdio.read(&mut buffer) {
@@ -69,7 +69,7 @@ impl Connect for Early {
     }
 }
 
-/// stdin once more from its beginning, and stdout.
+/// Stdin from its beginning, and stdout.
 pub(crate) struct FromFirst {
     stdio: Rc<RefCell<Stdio>>,
     first: First,
@@ -101,6 +101,6 @@ impl Stream for FromFirst {
     }
 }
 
-// The bytes that were read first come from here: the kernel cannot move them.
+// The first bytes come from here: the kernel cannot move them.
 crate::without!([] FromFirst; KernelEnds SocketState RelayHints);
 crate::forwarding!([] FromFirst, this => this.stdio.borrow_mut(); Timed);

@@ -1,5 +1,6 @@
 //! Raw streams: two of them joined, and what may stand at either end.
 
+pub(crate) mod admission;
 pub(crate) mod connector;
 pub mod exec;
 pub(crate) mod fast_open;

@@ -1,13 +1,13 @@
-//! `connect --probe`: which ports of some hosts take connections. Nothing is sent on them.
+//! `connect --probe`: a report for each port, open or not. Nothing is sent on the connections.
 
+mod result;
 pub(crate) mod target;
-mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use self::target::{Found, Step, Target};
-use self::verdict::{direct, proxied};
+use self::result::{poll_direct, poll_proxied};
+use self::target::{ProbeTarget, Resolved, TargetState};
 use super::proxies::Via;
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
@@ -19,54 +19,54 @@ use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::report::{Probed, Report};
 
-/// Connections that are tried at once, at most; fewer where descriptors are short.
-const MOST_AT_ONCE: u64 = 1000;
+/// Most attempts at a time; fewer where descriptors are short.
+const MAX_CONCURRENT: u64 = 1000;
 const DESCRIPTORS_RESERVED: u64 = 16;
 /// The same through a proxy, which has limits of its own.
-const MOST_THROUGH_A_PROXY: usize = 8;
+const MAX_CONCURRENT_BY_PROXY: usize = 8;
 
-/// What is to be tried, and how often.
-pub(crate) struct Plan {
-    pub(crate) targets: Vec<Target>,
-    /// For each address.
-    pub(crate) limit: Duration,
-    /// Further tries of what is not open.
+/// The targets of a probe, and its limits.
+pub(crate) struct ProbePlan {
+    pub(crate) targets: Vec<ProbeTarget>,
+    /// For each address of a host.
+    pub(crate) connect_timeout: Duration,
+    /// Further rounds, for ports that are not open.
     pub(crate) retries: u32,
-    /// From a host's last failure to the next try.
-    pub(crate) pause: Duration,
-    /// For all of it.
-    pub(crate) within: Option<Duration>,
+    /// From the last failure of a host's round to the next round.
+    pub(crate) retry_interval: Duration,
+    /// For the whole probe.
+    pub(crate) total_timeout: Option<Duration>,
 }
 
-/// Tries them, and prints a line for each, in their order.
+/// A probe: tries the ports, and prints a line for each in the order of the plan.
 pub(crate) struct Probe {
-    plan: Plan,
-    end: Option<Instant>,
+    plan: ProbePlan,
+    deadline: Option<Instant>,
     io: Io,
-    tries: Vec<Try>,
-    most_at_once: usize,
-    /// Lines that wait for those before them.
-    done: BTreeMap<usize, Line>,
-    printed: usize,
+    attempts: Vec<Attempt>,
+    max_concurrent: usize,
+    /// Reports by number, which wait for those before them.
+    ready_reports: BTreeMap<usize, PortReport>,
+    next_to_print: usize,
     closed: usize,
     last_reason: String,
-    has_told: bool,
+    has_announced_retry: bool,
     stdout: Stdio,
     lines: SendBuffer,
     report: Report,
 }
 
-struct Try {
+struct Attempt {
     target: usize,
     /// Among the target's ports.
     index: usize,
-    begun: Instant,
+    started: Instant,
     route: ProbeRoute,
 }
 
 enum ProbeRoute {
     Direct(Box<Dial>),
-    /// And what the port is called.
+    /// With the name of the port.
     Proxied(Box<Via>, PeerName),
 }
 
@@ -79,27 +79,27 @@ impl ProbeRoute {
     }
 }
 
-/// What is printed of a port.
-pub(crate) struct Line {
+/// The result of a port, as it is printed.
+pub(crate) struct PortReport {
     is_open: bool,
     text: String,
-    /// In words, with the address.
+    /// The reason why it is not open, with the address.
     reason: String,
 }
 
 impl Probe {
-    pub(crate) fn new(plan: Plan, io: Io, report: &Report, now: Instant) -> Result<Probe, Error> {
+    pub(crate) fn new(plan: ProbePlan, io: Io, report: &Report, now: Instant) -> Result<Probe, Error> {
         check_stdout()?;
         Ok(Probe {
-            end: plan.within.map(|within| now + within),
+            deadline: plan.total_timeout.map(|within| now + within),
             plan,
-            tries: Vec::new(),
-            most_at_once: MOST_AT_ONCE as usize,
-            done: BTreeMap::new(),
-            printed: 0,
+            attempts: Vec::new(),
+            max_concurrent: MAX_CONCURRENT as usize,
+            ready_reports: BTreeMap::new(),
+            next_to_print: 0,
             closed: 0,
             last_reason: String::new(),
-            has_told: false,
+            has_announced_retry: false,
             stdout: Stdio::open(&io)?,
             lines: SendBuffer::default(),
             report: report.clone(),
@@ -107,107 +107,125 @@ impl Probe {
         })
     }
 
-    fn count(&self) -> usize {
-        self.plan.targets.iter().map(Target::count).sum()
+    fn port_count(&self) -> usize {
+        self.plan.targets.iter().map(ProbeTarget::port_count).sum()
     }
 
-    /// Takes each host one step further: to its addresses, to its next try, to its end.
-    fn step(&mut self, now: Instant) -> Result<(), Error> {
-        let is_late = self.end.is_some_and(|end| now >= end);
+    /// Advances each host: to its addresses, to its next round, to its end.
+    fn advance_targets(&mut self, now: Instant) -> Result<(), Error> {
+        let is_late = self.deadline.is_some_and(|end| now >= end);
         for index in 0..self.plan.targets.len() {
-            let Plan { targets, limit, retries, pause, .. } = &mut self.plan;
+            let ProbePlan { targets, connect_timeout, retries, retry_interval, .. } = &mut self.plan;
             let target = &mut targets[index];
-            match target.resolve(*limit, &self.io, now)? {
-                Found::Addresses(count) => self.most_at_once = self.most_at_once.min(at_once(count)),
-                Found::Proxies => self.most_at_once = self.most_at_once.min(MOST_THROUGH_A_PROXY),
-                Found::Nothing(state, why) => {
+            match target.resolve(*connect_timeout, &self.io, now)? {
+                Resolved::Addresses(count) => {
+                    self.max_concurrent = self.max_concurrent.min(max_concurrent_for(count))
+                }
+                Resolved::Proxies => self.max_concurrent = self.max_concurrent.min(MAX_CONCURRENT_BY_PROXY),
+                Resolved::Nothing(state, why) => {
                     let failed: Vec<usize> = target.take_due();
                     for port in failed {
                         let name = PeerName::from_endpoint(&target.endpoint_of(port));
-                        let line =
-                            line(&self.report, target, port, (state, &name), Some(&why), Duration::ZERO);
-                        target.failed.insert(port, line);
+                        let outcome = port_report(
+                            &self.report,
+                            target,
+                            port,
+                            (state, &name),
+                            Some(&why),
+                            Duration::ZERO,
+                        );
+                        target.failed.insert(port, outcome);
                     }
                 }
-                Found::Waiting => {}
+                Resolved::Waiting => {}
             }
             if is_late {
-                self.give_up(index, now);
+                self.time_out(index, now);
                 continue;
             }
             if target.is_tried() {
                 if target.failed.is_empty() || target.round >= *retries || target.is_hopeless {
-                    self.settle(index);
+                    self.finish_target(index);
                 } else {
-                    target.step = Step::Pausing(now + *pause);
+                    target.state = TargetState::Pausing(now + *retry_interval);
                 }
             }
         }
-        self.tell_once();
+        self.announce_retry_once();
         Ok(())
     }
 
-    /// What is not open now was not open in time.
-    fn give_up(&mut self, index: usize, now: Instant) {
-        let under_way: Vec<Try> = self.tries.extract_if(.., |one| one.target == index).collect();
+    /// Reports all ports of a host that are not open yet as timed out.
+    fn time_out(&mut self, index: usize, now: Instant) {
+        let attempts: Vec<Attempt> =
+            self.attempts.extract_if(.., |attempt| attempt.target == index).collect();
         let target = &mut self.plan.targets[index];
-        let begun = under_way.iter().map(|one| (one.index, one.begun));
+        let started = attempts.iter().map(|attempt| (attempt.index, attempt.started));
         let due: Vec<(usize, Instant)> = target.take_due().into_iter().map(|port| (port, now)).collect();
-        for (port, begun) in begun.chain(due) {
+        for (port, started) in started.chain(due) {
             let name = PeerName::from_endpoint(&target.endpoint_of(port));
-            let line =
-                line(&self.report, target, port, ("timeout", &name), Some("no answer in time"), now - begun);
-            target.failed.entry(port).or_insert(line);
+            let outcome = port_report(
+                &self.report,
+                target,
+                port,
+                ("timeout", &name),
+                Some("no answer in time"),
+                now - started,
+            );
+            target.failed.entry(port).or_insert(outcome);
         }
-        self.settle(index);
+        self.finish_target(index);
     }
 
-    /// A host has no further try: what it has failed at is printed.
-    fn settle(&mut self, index: usize) {
-        let before: usize = self.plan.targets[..index].iter().map(Target::count).sum();
+    /// Ends a host's last round: the reports of its closed ports are ready.
+    fn finish_target(&mut self, index: usize) {
+        let before: usize = self.plan.targets[..index].iter().map(ProbeTarget::port_count).sum();
         let target = &mut self.plan.targets[index];
-        target.step = Step::Over;
-        self.done
-            .extend(std::mem::take(&mut target.failed).into_iter().map(|(port, line)| (before + port, line)));
+        target.state = TargetState::Over;
+        self.ready_reports.extend(
+            std::mem::take(&mut target.failed).into_iter().map(|(port, outcome)| (before + port, outcome)),
+        );
     }
 
-    /// When everything was tried once, and something is to be tried again: what is waited for.
-    fn tell_once(&mut self) {
+    /// Announces the retries, once, when all ports were tried and some will be tried again.
+    fn announce_retry_once(&mut self) {
         let targets = &self.plan.targets;
-        let is_first_round_over = targets
-            .iter()
-            .all(|target| matches!(target.step, Step::Pausing(_) | Step::Over) || target.round > 0);
-        if self.has_told || !is_first_round_over {
+        let is_first_round_over = targets.iter().all(|target| {
+            matches!(target.state, TargetState::Pausing(_) | TargetState::Over) || target.round > 0
+        });
+        if self.has_announced_retry || !is_first_round_over {
             return;
         }
-        let mut waiting =
-            targets.iter().filter(|target| target.step != Step::Over).flat_map(|target| &target.failed);
+        let mut waiting = targets
+            .iter()
+            .filter(|target| target.state != TargetState::Over)
+            .flat_map(|target| &target.failed);
         let text = match (waiting.next(), waiting.count()) {
             (None, _) => return,
-            (Some((_, line)), 0) => line.reason.clone(),
-            (Some(_), more) => format!("{} of {} ports are not open", more + 1, self.count()),
+            (Some((_, outcome)), 0) => outcome.reason.clone(),
+            (Some(_), more) => format!("{} of {} ports are not open", more + 1, self.port_count()),
         };
-        self.has_told = true;
-        let (pause, retries) = (humantime::format_duration(self.plan.pause), self.plan.retries);
-        let limit = match self.plan.within {
+        self.has_announced_retry = true;
+        let (pause, retries) = (humantime::format_duration(self.plan.retry_interval), self.plan.retries);
+        let limit = match self.plan.total_timeout {
             Some(within) => format!(", for {}", humantime::format_duration(within)),
             None => format!(", {retries} times"),
         };
         self.report.retry(format_args!("{text}; trying again every {pause}{limit}"));
     }
 
-    /// Begins as many tries as there is room for, of each host in turn.
-    fn begin(&mut self, now: Instant) -> Result<(), Error> {
+    /// Starts as many attempts as allowed, for each host in turn.
+    fn start_attempts(&mut self, now: Instant) -> Result<(), Error> {
         let mut is_any_left = true;
         while is_any_left {
             is_any_left = false;
             for (number, target) in self.plan.targets.iter_mut().enumerate() {
-                if self.tries.len() >= self.most_at_once {
+                if self.attempts.len() >= self.max_concurrent {
                     return Ok(());
                 }
                 let Some((index, addresses)) = target.next_due() else { continue };
                 is_any_left = true;
-                let (limit, connector) = (self.plan.limit, target.connector_of(index));
+                let (limit, connector) = (self.plan.connect_timeout, target.connector_of(index));
                 let route = match connector.through(limit, &self.io)? {
                     Some(via) => {
                         ProbeRoute::Proxied(Box::new(via), PeerName::from_endpoint(connector.endpoint()))
@@ -217,71 +235,74 @@ impl Probe {
                     }
                     None => ProbeRoute::Direct(Box::new(connector.dial(limit, &self.io).to(addresses))),
                 };
-                self.tries.push(Try { target: number, index, begun: now, route });
+                self.attempts.push(Attempt { target: number, index, started: now, route });
             }
         }
         Ok(())
     }
 
-    /// Takes out the tries that have ended.
-    fn look(&mut self, now: Instant) -> Result<(), Error> {
+    /// Removes the attempts that have ended, and keeps their reports.
+    fn collect_results(&mut self, now: Instant) -> Result<(), Error> {
         let mut at = 0;
-        while at < self.tries.len() {
-            let is_alone = self.tries.len() == 1;
-            let Try { target, index, begun, route } = &mut self.tries[at];
+        while at < self.attempts.len() {
+            let is_alone = self.attempts.len() == 1;
+            let Attempt { target, index, started, route } = &mut self.attempts[at];
             let (number, index) = (*target, *index);
             let target = &mut self.plan.targets[number];
             let found = match route {
-                ProbeRoute::Direct(dial) => direct(dial, target.connector.endpoint(), is_alone, now)?,
-                ProbeRoute::Proxied(via, name) => proxied(via, name, target.round < self.plan.retries, now)?,
+                ProbeRoute::Direct(dial) => poll_direct(dial, target.connector.endpoint(), is_alone, now)?,
+                ProbeRoute::Proxied(via, name) => {
+                    poll_proxied(via, name, target.round < self.plan.retries, now)?
+                }
             };
             let Some(found) = found else {
                 at += 1;
                 continue;
             };
             let Some((state, name, why)) = found else {
-                self.tries.swap_remove(at);
-                self.most_at_once = self.tries.len();
-                target.is_due_again(index);
+                self.attempts.swap_remove(at);
+                self.max_concurrent = self.attempts.len();
+                target.requeue(index);
                 continue;
             };
-            let line = line(&self.report, target, index, (state, &name), why.as_deref(), now - *begun);
-            target.has_ended();
-            self.tries.swap_remove(at);
-            if line.is_open || target.round >= self.plan.retries {
-                let before: usize = self.plan.targets[..number].iter().map(Target::count).sum();
-                self.done.insert(before + index, line);
+            let outcome =
+                port_report(&self.report, target, index, (state, &name), why.as_deref(), now - *started);
+            target.attempt_ended();
+            self.attempts.swap_remove(at);
+            if outcome.is_open || target.round >= self.plan.retries {
+                let before: usize = self.plan.targets[..number].iter().map(ProbeTarget::port_count).sum();
+                self.ready_reports.insert(before + index, outcome);
             } else {
-                target.failed.insert(index, line);
+                target.failed.insert(index, outcome);
             }
         }
         Ok(())
     }
 
-    /// Hands over the lines whose turn it is. True if all have been written.
+    /// Prints the reports whose turn it is. True if all were written.
     fn print(&mut self) -> Result<bool, Error> {
-        while let Some(line) = self.done.remove(&self.printed) {
-            self.printed += 1;
-            self.lines.push(line.text.as_bytes());
-            if !line.is_open {
+        while let Some(outcome) = self.ready_reports.remove(&self.next_to_print) {
+            self.next_to_print += 1;
+            self.lines.push(outcome.text.as_bytes());
+            if !outcome.is_open {
                 self.closed += 1;
-                self.last_reason = line.reason;
+                self.last_reason = outcome.reason;
             }
         }
         match send_all(&mut self.stdout, &mut self.lines).map_err(|error| cannot_write(&error))? {
             Sent::Blocked => Ok(false),
-            Sent::All => Ok(self.printed == self.count()),
+            Sent::All => Ok(self.next_to_print == self.port_count()),
         }
     }
 
-    /// What all of it has come to.
-    fn outcome(&self, now: Instant) -> Result<(), Error> {
-        let text = match (self.closed, self.count()) {
+    /// The outcome of the whole probe.
+    fn result(&self, now: Instant) -> Result<(), Error> {
+        let text = match (self.closed, self.port_count()) {
             (0, _) => return Ok(()),
             (_, 1) => self.last_reason.clone(),
             (closed, all) => format!("{closed} of {all} ports are not open"),
         };
-        match self.plan.within.filter(|_| self.end.is_some_and(|end| now >= end)) {
+        match self.plan.total_timeout.filter(|_| self.deadline.is_some_and(|end| now >= end)) {
             Some(within) => {
                 let within = humantime::format_duration(within);
                 Err(Error::new(Exit::TimedOut, format!("after {within}: {text} (see --within)")))
@@ -291,44 +312,44 @@ impl Probe {
     }
 }
 
-/// How many ports of a host may be tried at once: each takes as many descriptors as it has addresses.
-fn at_once(addresses: usize) -> usize {
-    let descriptors = crate::net::raised_descriptor_limit(MOST_AT_ONCE + DESCRIPTORS_RESERVED)
-        .map_or(MOST_AT_ONCE, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MOST_AT_ONCE));
+/// Most attempts at a time for a host: each takes as many descriptors as the host has addresses.
+fn max_concurrent_for(addresses: usize) -> usize {
+    let descriptors = crate::net::raised_descriptor_limit(MAX_CONCURRENT + DESCRIPTORS_RESERVED)
+        .map_or(MAX_CONCURRENT, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MAX_CONCURRENT));
     (descriptors as usize / addresses.max(1)).max(1)
 }
 
-fn line(
+fn port_report(
     report: &Report,
-    target: &Target,
+    target: &ProbeTarget,
     index: usize,
     (state, name): (&'static str, &PeerName),
     why: Option<&str>,
     time: Duration,
-) -> Line {
+) -> PortReport {
     let probed = Probed { state, address: name, port: target.ports.get(index).copied(), text: why, time };
     let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
     let reason = format!("{name} is not open: {}", why.unwrap_or_default());
-    Line { is_open: state == "open", text, reason }
+    PortReport { is_open: state == "open", text, reason }
 }
 
 impl Session for Probe {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        self.step(context.now)?;
-        self.begin(context.now)?;
-        let under_way = self.tries.len();
-        self.look(context.now)?;
-        let has_room = self.tries.len() < under_way;
+        self.advance_targets(context.now)?;
+        self.start_attempts(context.now)?;
+        let attempts = self.attempts.len();
+        self.collect_results(context.now)?;
+        let has_room = self.attempts.len() < attempts;
         if !self.print()? {
             return Ok(if has_room { Status::Again } else { Status::Waiting });
         }
-        self.outcome(context.now).map(|()| Status::Done)
+        self.result(context.now).map(|()| Status::Done)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let targets = self.plan.targets.iter().filter_map(Target::deadline);
-        let tries = self.tries.iter().filter_map(|one| one.route.deadline());
-        let is_over = self.plan.targets.iter().all(|target| target.step == Step::Over);
-        targets.chain(tries).chain(self.end.filter(|_| !is_over)).min()
+        let targets = self.plan.targets.iter().filter_map(ProbeTarget::deadline);
+        let attempts = self.attempts.iter().filter_map(|attempt| attempt.route.deadline());
+        let is_over = self.plan.targets.iter().all(|target| target.state == TargetState::Over);
+        targets.chain(attempts).chain(self.deadline.filter(|_| !is_over)).min()
     }
 }

@@ -1,4 +1,4 @@
-//! `--proxy`: the way to a server through one proxy or several.
+//! `--proxy`: a connection to a server through one proxy or several.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,13 +19,13 @@ use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
 use crate::proto::proxy::handshake::{Credentials, Handshake};
-use crate::proto::proxy::http_connect::HttpClient;
+use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::socks::client4::Socks4Client;
-use crate::proto::proxy::target::Target;
+use crate::proto::proxy::target::ProxyTarget;
 use crate::server::option_files::bytes_of;
 
-/// A proxy as it was named.
+/// A proxy, parsed from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Proxy {
     scheme: Scheme,
@@ -33,7 +33,7 @@ struct Proxy {
     user: Option<String>,
 }
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
     Socks5,
@@ -41,15 +41,15 @@ enum Scheme {
     Http,
 }
 
-/// The proxies of a connection, and what is behind the last one.
+/// The proxies of a connection, and the server after the last one.
 #[derive(Clone)]
 pub(crate) struct Route {
     proxies: Vec<(Proxy, Option<Credentials>)>,
-    target: Target,
+    target: ProxyTarget,
 }
 
 impl Route {
-    /// Where the first connection leads.
+    /// The endpoint of the first proxy.
     pub(crate) fn first(&self) -> Option<&Endpoint> {
         self.proxies.first().map(|(proxy, _)| &proxy.endpoint)
     }
@@ -59,7 +59,7 @@ impl Route {
         self.proxies.iter().any(|(proxy, _)| proxy.has_password())
     }
 
-    /// Leads to another port of the server.
+    /// Sets another port of the server.
     pub(crate) fn set_port(&mut self, port: u16) {
         self.target.port = port;
     }
@@ -74,8 +74,8 @@ impl Route {
         let usage = |hint: String| Error::new(Exit::Usage, format!("--proxy: {hint}"));
         let parsed: Result<Vec<Proxy>, String> = urls.iter().map(|url| Proxy::parse(url)).collect();
         let proxies = parsed.map_err(usage)?;
-        for behind in proxies.iter().skip(1).map(|proxy| &proxy.endpoint).chain([server]) {
-            target_of(behind).map_err(usage)?;
+        for next in proxies.iter().skip(1).map(|proxy| &proxy.endpoint).chain([server]) {
+            target_of(next).map_err(usage)?;
         }
         let target = target_of(server).map_err(usage)?;
         Ok(Some(Route { proxies: proxies.into_iter().map(|proxy| (proxy, None)).collect(), target }))
@@ -91,7 +91,7 @@ impl Route {
     }
 }
 
-/// Lines, of which an empty one is an empty password. Empty lines behind those that `count` users need are none.
+/// Reads one password per line; an empty line is an empty password. Empty lines after the first `count` are dropped.
 fn passwords(file: Option<&Path>, count: usize) -> Result<Vec<Vec<u8>>, Error> {
     let bytes = match file {
         Some(path) => Some(bytes_of(path, "--proxy-password-file")?).filter(|bytes| !bytes.is_empty()),
@@ -107,7 +107,7 @@ fn passwords(file: Option<&Path>, count: usize) -> Result<Vec<Vec<u8>>, Error> {
     Ok(lines)
 }
 
-/// Each proxy with a user gets its password: the one of its place, or the only one.
+/// Gives each proxy with a user its password: the one in the same place, or the only one.
 fn pair_up(proxies: Vec<Proxy>, secrets: &[Vec<u8>]) -> Result<Vec<(Proxy, Option<Credentials>)>, String> {
     let users = proxies.iter().filter(|proxy| proxy.has_password()).count();
     if secrets.len() > 1 && secrets.len() != users {
@@ -132,9 +132,9 @@ fn pair_up(proxies: Vec<Proxy>, secrets: &[Vec<u8>]) -> Result<Vec<(Proxy, Optio
     proxies.into_iter().map(&mut pair).collect()
 }
 
-fn target_of(endpoint: &Endpoint) -> Result<Target, String> {
+fn target_of(endpoint: &Endpoint) -> Result<ProxyTarget, String> {
     let target = match endpoint {
-        Endpoint::Tcp { host: Host::Named(host), port } => Target::new(host, *port),
+        Endpoint::Tcp { host: Host::Named(host), port } => ProxyTarget::new(host, *port),
         _ => None,
     };
     target.ok_or_else(|| format!("a proxy cannot reach '{endpoint}': type HOST:PORT"))
@@ -145,7 +145,7 @@ impl Proxy {
         let forms = "type socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT";
         let (scheme, rest) = url.split_once("://").ok_or_else(|| forms.to_string())?;
         let kind = match scheme {
-            // With all of them the proxy resolves names: there is no other way here.
+            // With each of them the proxy resolves names: names are never resolved here.
             "socks5" | "socks5h" => Scheme::Socks5,
             "socks4" | "socks4a" => Scheme::Socks4,
             "http" => Scheme::Http,
@@ -168,27 +168,27 @@ impl Proxy {
         Ok(Proxy { scheme: kind, endpoint, user })
     }
 
-    /// SOCKS4 knows users without passwords.
+    /// SOCKS4 has users without passwords.
     fn has_password(&self) -> bool {
         self.user.is_some() && self.scheme != Scheme::Socks4
     }
 
     fn machine(
         &self,
-        target: &Target,
+        target: &ProxyTarget,
         credentials: Option<Credentials>,
-    ) -> Box<dyn Handshake<Fault = ProxyFault>> {
+    ) -> Box<dyn Handshake<Error = ProxyFault>> {
         match self.scheme {
             Scheme::Socks5 => Box::new(SocksClient::new(target.clone(), credentials)),
             Scheme::Socks4 => {
                 Box::new(Socks4Client::new(target, self.user.as_deref().unwrap_or_default().as_bytes()))
             }
-            Scheme::Http => Box::new(HttpClient::new(target, credentials.as_ref())),
+            Scheme::Http => Box::new(HttpConnectClient::new(target, credentials.as_ref())),
         }
     }
 }
 
-/// `%40` is an `@` (RFC 3986, section 2.1). None for a `%` without two digits behind it, which the crate would leave as it is.
+/// Decodes `%40` as `@` (RFC 3986, section 2.1). `None` for a `%` without two digits after it, which the crate would keep.
 fn decoded(text: &str) -> Option<String> {
     let is_escape =
         |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
@@ -196,7 +196,7 @@ fn decoded(text: &str) -> Option<String> {
     is_sound.then(|| percent_decode_str(text).decode_utf8().ok()).flatten().map(Cow::into_owned)
 }
 
-/// Without the user: as it is told.
+/// The proxy without its user, as it is shown.
 impl std::fmt::Display for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = match self.scheme {
@@ -208,28 +208,28 @@ impl std::fmt::Display for Proxy {
     }
 }
 
-/// One handshake on the way.
+/// The handshake with one proxy, for the next target.
 struct Hop {
     proxy: Proxy,
     target: String,
-    driver: HandshakeDriver<Box<dyn Handshake<Fault = ProxyFault>>>,
+    driver: HandshakeDriver<Box<dyn Handshake<Error = ProxyFault>>>,
 }
 
 /// Dials the first proxy, then asks each for the next, and the last one for the server.
 pub(crate) struct Via {
-    /// Dropped when it has led somewhere: other attempts end.
+    /// Dropped once it is connected, which ends its other attempts.
     dial: Option<Dial>,
     first: Proxy,
     transport: Option<Transport>,
     hops: VecDeque<Hop>,
     limit: Duration,
     deadline: Option<Instant>,
-    /// What the last proxy said of the server, if it failed for that.
+    /// The reason that the last proxy gave, if it could not connect to the server.
     cause: Option<Cause>,
 }
 
 impl Via {
-    /// All of it may take `limit`.
+    /// A connector that takes `limit` at most, in all.
     pub(crate) fn new(route: Route, local: &LocalEnd, limit: Duration, io: Io) -> Result<Via, Error> {
         let Route { proxies, target } = route;
         let mut targets = Vec::new();
@@ -239,7 +239,7 @@ impl Via {
         targets.push(target);
         let no_proxy = || Error::new(Exit::Usage, "--proxy: no proxy is named");
         let first = proxies.first().ok_or_else(no_proxy)?.0.clone();
-        let hop = |((proxy, credentials), target): ((Proxy, Option<Credentials>), Target)| Hop {
+        let hop = |((proxy, credentials), target): ((Proxy, Option<Credentials>), ProxyTarget)| Hop {
             driver: HandshakeDriver::new(proxy.machine(&target, credentials)),
             target: target.to_string(),
             proxy,
@@ -249,7 +249,7 @@ impl Via {
         Ok(Via { dial: Some(dial), first, transport: None, hops, limit, deadline: None, cause: None })
     }
 
-    /// Once it has failed: what the last proxy said of the server, if that was why.
+    /// After a failure: the reason that the last proxy gave, if it could not connect to the server.
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause
     }
@@ -262,18 +262,18 @@ impl Via {
 }
 
 impl Hop {
-    /// What is said of the target, if that is why.
-    fn cause(broken: &HandshakeFailure<ProxyFault>) -> Option<Cause> {
-        match broken {
+    /// The reason why the target is not connected, if the proxy gives one.
+    fn cause(failure: &HandshakeFailure<ProxyFault>) -> Option<Cause> {
+        match failure {
             HandshakeFailure::Fault(ProxyFault::Unreachable(cause, _)) => Some(*cause),
             HandshakeFailure::Fault(ProxyFault::Refused(_)) => Some(Cause::Other),
             _ => None,
         }
     }
 
-    fn failure(&self, broken: &HandshakeFailure<ProxyFault>) -> Error {
+    fn failure(&self, failure: &HandshakeFailure<ProxyFault>) -> Error {
         let (proxy, target) = (&self.proxy, &self.target);
-        let error = match broken {
+        let error = match failure {
             HandshakeFailure::Lost(error) => lost(error),
             HandshakeFailure::Ended => Error::new(Exit::Lost, "it ended the connection without an answer"),
             HandshakeFailure::Fault(fault) => {
@@ -304,8 +304,8 @@ impl Connect for Via {
                 match hop.driver.advance(transport) {
                     Ok(true) => drop(self.hops.pop_front()),
                     Ok(false) => break,
-                    Err(broken) => {
-                        let (error, cause) = (hop.failure(&broken), Hop::cause(&broken));
+                    Err(failure) => {
+                        let (error, cause) = (hop.failure(&failure), Hop::cause(&failure));
                         self.cause = cause.filter(|_| self.hops.len() == 1);
                         return Err(error);
                     }
@@ -318,7 +318,7 @@ impl Connect for Via {
         if now < deadline {
             return Ok(None);
         }
-        // A proxy waits for a server that says nothing, for longer than anybody waits for the proxy.
+        // The last proxy still waits for the server.
         let asks_last = self.transport.is_some() && self.hops.len() == 1;
         self.cause = asks_last.then_some(Cause::TimedOut);
         Err(self.timed_out())

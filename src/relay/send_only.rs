@@ -1,11 +1,11 @@
-//! `--send-only`: a local side that hears nothing.
+//! `--send-only`: a local side that discards the peer's bytes.
 
 use std::io;
 
 use crate::net::stream::{KernelEnd, KernelEnds, Stream};
 use crate::report::Report;
 
-/// The local side of `--send-only`: what the peer says is thrown away.
+/// The local side of `--send-only`: the peer's bytes are discarded.
 pub(super) struct SendOnly<S> {
     input: S,
     report: Report,
@@ -13,7 +13,7 @@ pub(super) struct SendOnly<S> {
 }
 
 impl<S> SendOnly<S> {
-    /// Nothing was thrown away yet.
+    /// A local side that reads `input`.
     pub(super) fn new(input: S, report: Report) -> SendOnly<S> {
         SendOnly { input, report, has_reported: false }
     }
@@ -26,7 +26,7 @@ impl<S: Stream> Stream for SendOnly<S> {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() && !std::mem::replace(&mut self.has_reported, true) {
-            let text = "the peer said something; it was thrown away: leave --send-only out to see it";
+            let text = "the peer sent data, which was discarded: leave --send-only out to see it";
             self.report.notice(text);
         }
         Ok(bytes.len())

@@ -1,4 +1,4 @@
-//! Where a proxy server lets its clients go.
+//! The targets that a proxy server connects to.
 
 use std::rc::Rc;
 
@@ -6,8 +6,8 @@ use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::server::admission::rules;
 
-/// What nobody is let to unless it is allowed by name: this machine itself, whatever is reached without a router, the
-/// metadata services of clouds, and addresses that are no single machine's.
+/// Targets that are denied unless they are allowed by name: this machine itself, its link, the metadata services of
+/// clouds, and addresses that belong to no single machine.
 const NOT_BY_DEFAULT: [&str; 21] = [
     "0.0.0.0/8",
     "127.0.0.0/8",
@@ -25,8 +25,8 @@ const NOT_BY_DEFAULT: [&str; 21] = [
     "168.63.129.16",
     "fd00:ec2::/32",
     "fd20:ce::254",
-    // IPv4 in other spellings: compatible (which nobody uses), translated within one site, in a tunnel, and at the relays of
-    // tunnels. What 64:ff9b::/96 and 2002::/16 carry is judged by itself.
+    // IPv4 in other spellings: compatible (unused), translated within one site, in a tunnel, and at the relays of
+    // tunnels. The IPv4 addresses in 64:ff9b::/96 and 2002::/16 are checked as such.
     "::/96",
     "64:ff9b:1::/48",
     "2001::/32",
@@ -35,21 +35,21 @@ const NOT_BY_DEFAULT: [&str; 21] = [
     "100::/64",
 ];
 
-/// Where the rules for targets come from: words of access lists, some of which name files.
+/// The sources of the rules for targets: items of access lists, some of which name files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TargetSources {
-    /// Nothing but these, if there are any.
+    /// Only these, if there are any.
     pub(crate) allowed: Vec<String>,
-    /// None of these.
+    /// Not these.
     pub(crate) denied: Vec<String>,
 }
 
 impl TargetSources {
-    /// The rules. Reads files and resolves names: blocks.
+    /// Loads the rules. Blocks: it reads files and resolves names.
     pub(crate) fn load(&self) -> Result<Rc<Access>, Error> {
         let allowed = rules(&self.allowed, "--allow-target")?;
         let mut denied = rules(&self.denied, "--deny-target")?;
-        // Of two rules for one network the denial holds: one of ours must not stand against what was asked for.
+        // Of two rules for one network the denial wins: one of ours must not override one that the user allows.
         let ours = NOT_BY_DEFAULT.iter().filter_map(|network| Rule::parse(network).ok());
         denied.extend(ours.filter(|rule| !allowed.contains(rule)));
         let is_a_list = !self.allowed.is_empty();
@@ -64,8 +64,8 @@ mod tests {
     use super::*;
 
     fn admits(allowed: &[&str], denied: &[&str], address: &str) -> bool {
-        let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
-        let sources = TargetSources { allowed: words(allowed), denied: words(denied) };
+        let items = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
+        let sources = TargetSources { allowed: items(allowed), denied: items(denied) };
         sources.load().unwrap().admits(address.parse().unwrap())
     }
 

@@ -11,7 +11,7 @@ use crate::net::reactor::{Context, Status};
 use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::net::wrapper::Sink;
-use crate::proto::relay::hex_dump::Direction;
+use crate::proto::relay::lane::Direction;
 
 /// A client and the target that it was connected to. Both are reset when this is dropped before it is over.
 pub struct Tunnel<C, T = Transport> {

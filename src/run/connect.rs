@@ -17,8 +17,8 @@ use crate::relay::connector::Connector;
 use crate::relay::exec::{Exec, ExecRules};
 use crate::relay::fast_open::{Early, First, FromFirst};
 use crate::relay::options::RelayOptions;
-use crate::relay::probe::target::Target;
-use crate::relay::probe::{Plan as ProbePlan, Probe};
+use crate::relay::probe::target::ProbeTarget;
+use crate::relay::probe::{Probe, ProbePlan};
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::Report;
@@ -52,13 +52,13 @@ impl Plan {
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match self.0 {
             ConnectTask::Relay(plan) => {
-                let connector = plan.server.connector()?;
+                let connector = plan.server.connector(false, report)?;
                 let partner = plan.partner(report)?;
                 plan.retry.run(report, signals, |_| plan.relay_once(&connector, &partner, report, signals))
             }
             ConnectTask::Probe { targets, options: mut plan } => {
                 for (server, ports) in targets {
-                    plan.targets.push(Target::new(server.connector()?, ports));
+                    plan.targets.push(ProbeTarget::new(server.connector(false, report)?, ports));
                 }
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tls::ClientTlsPlan;
+use super::trust::ClientTrustPlan;
 
 use crate::error::Error;
 use crate::net::connecting::Connect;
 use crate::net::endpoint::Endpoint;
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
+use crate::proto::transfer::roster::SessionId;
 use crate::relay::connector::Connector;
 use crate::relay::proxies::Route;
+use crate::report::Report;
 use crate::transfer::Dialer;
 
 /// The validated arguments of a connection to a server.
@@ -23,13 +26,17 @@ pub(crate) struct ConnectorPlan {
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) local: LocalEnd,
     pub(crate) tls: Option<ClientTlsPlan>,
+    pub(crate) trust: Option<ClientTrustPlan>,
 }
 
 impl ConnectorPlan {
-    /// Reads the passwords of the proxies, and the files of TLS.
-    pub(crate) fn connector(&self) -> Result<Connector, Error> {
+    /// Reads the passwords of the proxies, the files of TLS, codes and keys.
+    pub(crate) fn connector(&self, is_transfer: bool, report: &Report) -> Result<Connector, Error> {
         let route = self.route.clone().map(|route| route.with_passwords(self.password_file.as_deref()));
         let connector = Connector::new(self.endpoint.clone(), route.transpose()?, self.local.clone());
+        if let Some(plan) = &self.trust {
+            return Ok(connector.with_trust(plan.load(&self.endpoint, is_transfer, report)?));
+        }
         let Some(plan) = &self.tls else { return Ok(connector) };
         let host = plan.server_name.clone().or_else(|| self.endpoint.certified_host());
         Ok(connector.with_tls(plan.load()?, host.unwrap_or_default()))
@@ -37,7 +44,7 @@ impl ConnectorPlan {
 }
 
 impl Dialer for Connector {
-    fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error> {
-        Connector::connecting(self, limit, io)
+    fn connecting(&self, limit: Duration, io: &Io, session: SessionId) -> Result<Box<dyn Connect>, Error> {
+        self.joining(limit, io, Some(session))
     }
 }

@@ -147,25 +147,28 @@ impl Plan {
     }
 
     fn list(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         check_stdout()?;
-        let (limits, wanted) = (self.limits, (self.names.clone(), self.max_entries));
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
-        reactor.add(|io| {
-            let connecting = connector.connecting(limits.handshake, &io)?;
-            Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                describe(&transport, &report);
-                let mut wire = Wire::new(transport, now);
-                wire.push(&hello);
-                Printing::session(wire, wanted, limits, (&io, report))
-            }))
-        })?;
-        reactor.run()
+        let limits = self.limits;
+        connector.admitted(|| {
+            let wanted = (self.names.clone(), self.max_entries);
+            let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+            let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
+            reactor.add(|io| {
+                let connecting = connector.connecting(limits.handshake, &io)?;
+                Ok(Connecting::new(connecting, move |transport, now: Instant| {
+                    describe(&transport, &report);
+                    let mut wire = Wire::new(transport, now);
+                    wire.push(&hello);
+                    Printing::session(wire, wanted, limits, (&io, report))
+                }))
+            })?;
+            reactor.run()
+        })
     }
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
         // Each attempt needs a new one.
@@ -181,36 +184,39 @@ impl Plan {
             })
         };
         let (limits, connections) = (self.limits, self.connections);
-        download.retry.run(report, signals, |run_state| {
-            let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-            let destination = destination()?;
-            destination.folder.remove_leftovers();
-            let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
-            reactor.add(|io| {
-                let connecting = connector.connecting(limits.handshake, &io)?;
-                let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
-                let dialer = Box::new(connector.clone());
-                Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                    let peer = dialer.server(tell(&transport, &report));
-                    let origin = ConnectionOrigin::Client { dialer, connections };
-                    let mut wire = Wire::new(transport, now).tracked(&run_state);
-                    let may_stream = is_fresh(&destination, &names);
-                    let hello = hello(Operation::Get { stream: may_stream }, &names)?;
-                    let mut hello = hello.with_rate(limits.rate);
-                    // stdout needs the bytes in order.
-                    hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
-                    hello.capabilities.totals = Progress::is_wanted(&report);
-                    let is_successor = run_state.has_begun();
-                    wire.push(&run_state.next_hello(hello));
-                    let wanted = (!names.is_empty()).then_some(names);
-                    let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
-                    let context = (io, report, peer);
-                    let receiving = Receiving::session(wire, destination, options, None, context);
-                    Ok(receiving.succeeding(is_successor).listing(digests))
-                }))
-            })?;
-            reactor.run()
-        })
+        let attempts = || {
+            download.retry.run(report, signals, |run_state| {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let destination = destination()?;
+                destination.folder.remove_leftovers();
+                let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
+                reactor.add(|io| {
+                    let connecting = connector.connecting(limits.handshake, &io)?;
+                    let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
+                    let dialer = Box::new(connector.clone());
+                    Ok(Connecting::new(connecting, move |transport, now: Instant| {
+                        let peer = dialer.server(tell(&transport, &report));
+                        let origin = ConnectionOrigin::Client { dialer, connections };
+                        let mut wire = Wire::new(transport, now).tracked(&run_state);
+                        let may_stream = is_fresh(&destination, &names);
+                        let hello = hello(Operation::Get { stream: may_stream }, &names)?;
+                        let mut hello = hello.with_rate(limits.rate);
+                        // stdout needs the bytes in order.
+                        hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
+                        hello.capabilities.totals = Progress::is_wanted(&report);
+                        let is_successor = run_state.has_begun();
+                        wire.push(&run_state.next_hello(hello));
+                        let wanted = (!names.is_empty()).then_some(names);
+                        let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
+                        let context = (io, report, peer);
+                        let receiving = Receiving::session(wire, destination, options, None, context);
+                        Ok(receiving.succeeding(is_successor).listing(digests))
+                    }))
+                })?;
+                reactor.run()
+            })
+        };
+        connector.admitted(attempts)
     }
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use super::tls::ServerTlsPlan;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
@@ -15,10 +16,11 @@ use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
-use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits, DescriptorBudget, ExplicitLimits};
+use crate::server::acceptor::{AccessLists, ClientLimits, DescriptorBudget, ExplicitLimits};
 use crate::server::admission::AccessSources;
 use crate::server::option_files::TextOrFile;
-use crate::server::setup::{listen_on_all, notify_ready};
+use crate::server::setup::{acceptor, listen_on_all, notify_ready};
+use crate::server::tls_gate::GateTerms;
 
 /// The time limit for other workers after the first one has ended. With that one's time and the log's, the end takes
 /// less than a second.
@@ -37,6 +39,7 @@ pub struct Plan {
     pub(crate) workers: Workers,
     pub(crate) count: Option<u64>,
     pub(crate) log: Option<LogForm>,
+    pub(crate) tls: Option<ServerTlsPlan>,
 }
 
 /// The number of threads that answer.
@@ -95,6 +98,7 @@ impl Plan {
         let workers = self.workers.count();
         let site = Arc::new(self.site.open()?);
         let access = self.access.load()?;
+        let tls = self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?;
         let fixed = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
         let limits = self.limits.within_descriptors(DescriptorBudget { per_client: 1, fixed }, self.explicit);
         if self.log.is_some() {
@@ -104,10 +108,15 @@ impl Plan {
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let lists = AccessLists::new(&self.access, limits.total_clients.is_some(), (&io, signals))?;
+            let lists =
+                AccessLists::new(&self.access, tls.as_ref(), limits.total_clients.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
             // Behind a proxy the address is not the one to type.
-            let invitation = if limits.proxy_header_timeout.is_some() { "" } else { "http://ADDR/" };
+            let invitation = match limits.proxy_header_timeout {
+                Some(_) => "",
+                None if tls.is_some() => "https://ADDR/",
+                None => "http://ADDR/",
+            };
             let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {
                 let acceptor = io.thread_waker();
@@ -119,7 +128,7 @@ impl Plan {
             let common = Common { site, log: lines.clone(), stats, socket: options };
             let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = notify_ready(report);
-            Acceptor::new(listeners, limits, (access, lists), (&io, report), handler)
+            acceptor((listeners, limits), (access, lists), tls.map(GateTerms::Tls), (&io, report), handler)
         })?;
         drop(alive);
         let result = reactor.run();

@@ -7,6 +7,7 @@ pub mod http_hello;
 pub mod retry;
 pub mod serve;
 pub(crate) mod tls;
+pub(crate) mod trust;
 pub mod udp_listen;
 pub mod udp_send;
 pub mod upload;

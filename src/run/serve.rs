@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use self::mode::{Mode, SocksPlan, TransferPlan};
 use super::tls::ServerTlsPlan;
+use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
@@ -41,6 +42,7 @@ use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
+use crate::server::tls_gate::GateTerms;
 use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
@@ -67,6 +69,8 @@ pub struct Plan {
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
     pub(crate) tls: Option<ServerTlsPlan>,
+    /// Clients are admitted over TLS.
+    pub(crate) trust: Option<ServerTrustPlan>,
     pub(crate) mode: Mode,
 }
 
@@ -165,6 +169,14 @@ impl Plan {
         }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
+        let passes_plain = matches!(self.mode, Mode::Transfer(_));
+        let gate = match (&self.trust, &self.tls) {
+            (Some(plan), _) => {
+                Some(GateTerms::Admission { trust: Rc::new(plan.load(report)?), passes_plain })
+            }
+            (None, Some(plan)) => Some(GateTerms::Tls(plan.terms()?)),
+            (None, None) => None,
+        };
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.client_command,
@@ -172,7 +184,7 @@ impl Plan {
             access: self.access.load()?,
             access_sources: self.access,
             terms,
-            tls: self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?,
+            gate,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -187,7 +199,8 @@ impl Plan {
                 let answer = ReplySource::read(&text)?;
                 server.each(move |client| Ok(Box::new(ReplySession::new(client, &answer)?)))
             }
-            Mode::Forward(destination) => {
+            Mode::Forward(plan) => {
+                let destination = plan.load()?;
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
             Mode::Socks(plan) => {

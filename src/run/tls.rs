@@ -1,9 +1,12 @@
 //! The validated arguments of TLS, and what their files hold.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
+use crate::net::tls::TlsOptions;
 use crate::net::tls::client::{ClientSettings, ClientTls, ServerCheck};
 use crate::net::tls::identity::{Identity, certificates_from_pem};
 use crate::net::tls::server::{ServerSettings, ServerTls};
@@ -46,15 +49,22 @@ pub(crate) struct ClientTlsPlan {
     pub(crate) identity: Option<IdentityFiles>,
     pub(crate) alpn: Vec<String>,
     pub(crate) accepts_bare_end: bool,
+    /// The options that set it.
+    pub(crate) options: &'static TlsOptions,
 }
 
 impl ClientTlsPlan {
+    /// The name that the certificate of the server at `endpoint` must have.
+    pub(super) fn host(&self, endpoint: &Endpoint) -> String {
+        self.server_name.clone().or_else(|| endpoint.certified_host()).unwrap_or_default()
+    }
+
     /// Reads the files.
     pub(crate) fn load(&self) -> Result<ClientTls, Error> {
         let check = match &self.trust {
-            TrustPlan::Authorities(file) => {
-                ServerCheck::Authorities(file.as_deref().map(|file| authorities(file, "--ca")).transpose()?)
-            }
+            TrustPlan::Authorities(file) => ServerCheck::Authorities(
+                file.as_deref().map(|file| authorities(file, self.options.ca)).transpose()?,
+            ),
             TrustPlan::Pins(pins) => ServerCheck::Pins(pins.clone()),
             TrustPlan::Anyone => ServerCheck::Anyone,
         };
@@ -63,6 +73,7 @@ impl ClientTlsPlan {
             identity: self.identity.as_ref().map(IdentityFiles::load).transpose()?,
             alpn: protocols(&self.alpn),
             accepts_bare_end: self.accepts_bare_end,
+            options: self.options,
         })
     }
 }
@@ -82,7 +93,8 @@ pub(crate) struct ServerTlsPlan {
 impl ServerTlsPlan {
     /// Reads the files.
     pub(crate) fn terms(&self) -> Result<TlsTerms, Error> {
-        Ok(TlsTerms { tls: self.load()?, limit: self.limit })
+        let plan = self.clone();
+        TlsTerms::new(Arc::new(move || plan.load()), self.limit)
     }
 
     fn load(&self) -> Result<ServerTls, Error> {

@@ -64,7 +64,7 @@ impl Plan {
             let output = Output::new(Stdio::open(&io)?, self.style);
             let responder =
                 Responder::new(answers, self.reply_limits, output.is_typed(), (&io, report), &sockets)?;
-            let lists = AccessLists::new(&self.access, self.limits.count.is_some(), (&io, signals))?;
+            let lists = AccessLists::new(&self.access, None, self.limits.count.is_some(), (&io, signals))?;
             for socket in &sockets {
                 report.listening(socket.local_address());
             }

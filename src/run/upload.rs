@@ -158,7 +158,7 @@ impl Plan {
 
 impl UploadPlan {
     fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         match &self.task {
             UploadTask::Text(paths) => {
                 let files = paths.iter().map(|path| upload_text::TextFile::open(path));
@@ -193,25 +193,28 @@ impl UploadPlan {
         };
         let digests = upload.digests.as_deref().map(replaced).transpose()?;
         let (limits, connections, replaces) = (self.limits, self.connections, upload.replaces);
-        upload.retry.run(report, signals, |run_state| {
-            let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-            let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
-            let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
-            reactor.add(|io| {
-                let connecting = connector.connecting(limits.handshake, &io)?;
-                let (report, run_state) = (report.clone(), run_state.clone());
-                let dialer = Box::new(connector.clone());
-                Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                    let peer = dialer.server(tell(&transport, &report));
-                    let origin = ConnectionOrigin::Client { dialer, connections };
-                    let mut wire = Wire::new(transport, now).tracked(&run_state);
-                    wire.push(&hello);
-                    let context = (io, report, peer);
-                    let sending = Sending::session(wire, offering, start, (limits, origin), context);
-                    Ok(sending.replacing(replaces).listing(digests))
-                }))
-            })?;
-            reactor.run()
-        })
+        let attempts = || {
+            upload.retry.run(report, signals, |run_state| {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
+                let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                reactor.add(|io| {
+                    let connecting = connector.connecting(limits.handshake, &io)?;
+                    let (report, run_state) = (report.clone(), run_state.clone());
+                    let dialer = Box::new(connector.clone());
+                    Ok(Connecting::new(connecting, move |transport, now: Instant| {
+                        let peer = dialer.server(tell(&transport, &report));
+                        let origin = ConnectionOrigin::Client { dialer, connections };
+                        let mut wire = Wire::new(transport, now).tracked(&run_state);
+                        wire.push(&hello);
+                        let context = (io, report, peer);
+                        let sending = Sending::session(wire, offering, start, (limits, origin), context);
+                        Ok(sending.replacing(replaces).listing(digests))
+                    }))
+                })?;
+                reactor.run()
+            })
+        };
+        connector.admitted(attempts)
     }
 }

@@ -9,6 +9,7 @@ pub(crate) use super::limits::{
     ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, ExplicitLimits, NO_LIMIT, OverloadPolicy,
 };
 use super::proxy_header_gate::{IdentifiedClient, ProxyHeaderGate};
+use super::trust::ClientTrust;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -32,6 +33,8 @@ pub(crate) struct AdmittedClient {
     pub(crate) socket: Socket,
     /// The address that it connected to, if a PROXY header named it.
     pub(crate) destination: Option<SocketAddr>,
+    /// Who it is.
+    pub(crate) trust: ClientTrust,
     /// Counts the client until it is dropped.
     pub(crate) permit: Permit,
 }
@@ -214,8 +217,8 @@ impl<H: Handler> Acceptor<H> {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                self.accepted +=
-                    u64::from(self.handler.accept(AdmittedClient { socket, destination, permit }, now));
+                let client = AdmittedClient { socket, destination, trust: ClientTrust::NotAsked, permit };
+                self.accepted += u64::from(self.handler.accept(client, now));
                 self.close_if_complete();
             }
             Err(why) => self.reject(socket, &name, why),

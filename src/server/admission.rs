@@ -12,6 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
+use crate::proto::secure::account::CodeUse;
 use crate::report::Report;
 
 /// The access rules as the user typed them: networks, names, and names of files.
@@ -128,7 +129,7 @@ impl Admission {
             return Err(AdmissionError::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
-        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, slot })
+        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, slot, code_use: RefCell::default() })
     }
 
     /// Clients that are connected now.
@@ -161,12 +162,20 @@ pub(crate) struct Permit {
     pub(crate) report: Report,
     /// Its slot among the clients of its source.
     pub(crate) slot: Arc<SourceSlot>,
+    /// The use of a code that the client's success uses up.
+    code_use: RefCell<Option<CodeUse>>,
 }
 
 impl Permit {
+    /// The client's success uses up this code; a failure gives its use back.
+    pub(crate) fn uses_up(&self, code_use: Option<CodeUse>) {
+        *self.code_use.borrow_mut() = code_use;
+    }
+
     /// Counts a failed session. Reports the failure, or keeps it as the command's own.
     pub(crate) fn fail(&self, error: Error) {
         let shared = &self.admission.0;
+        drop(self.code_use.take());
         shared.failed.set(shared.failed.get() + 1);
         if shared.keeps_failure {
             *shared.failure.borrow_mut() = Some(error);
@@ -190,6 +199,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        if let Some(code_use) = self.code_use.take() {
+            code_use.succeeded();
+        }
         let shared = &self.admission.0;
         shared.inside.set(shared.inside.get() - 1);
         let count = if self.slot.is_further() { &shared.further } else { &shared.ended };

@@ -11,3 +11,4 @@ pub(crate) mod places;
 pub(crate) mod proxy_header_gate;
 pub(crate) mod setup;
 pub(crate) mod tls_gate;
+pub(crate) mod trust;

@@ -4,7 +4,7 @@ use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
 use super::admission::AccessSources;
 use super::client_session::SessionLimits;
 use super::invitation::invite;
-use super::tls_gate::{TlsGate, TlsTerms};
+use super::tls_gate::{GateTerms, TlsGate};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -35,7 +35,8 @@ pub(crate) struct ServerSetup {
     pub(crate) access: Access,
     pub(crate) access_sources: AccessSources,
     pub(crate) terms: ClientOptions,
-    pub(crate) tls: Option<TlsTerms>,
+    /// What clients do before they are served.
+    pub(crate) gate: Option<GateTerms>,
 }
 
 impl ServerSetup {
@@ -54,24 +55,46 @@ impl ServerSetup {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let mut _ready = None;
         reactor.add(|io| {
-            let lists =
-                AccessLists::new(&self.access_sources, self.limits.total_clients.is_some(), (&io, signals))?;
+            let lists = AccessLists::new(
+                &self.access_sources,
+                self.gate.as_ref().and_then(GateTerms::tls),
+                self.limits.total_clients.is_some(),
+                (&io, signals),
+            )?;
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
+            if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
+                if let Some(code) = &trust.shown_code {
+                    report.info(format_args!("code: {}", code.as_str()));
+                }
+                report.info(format_args!("key: {}", trust.pin));
+                if trust.is_plain {
+                    report.warning("--plain: whoever is in between can read and change what passes");
+                }
+            }
             let handler = handler(&io, self.terms)?;
             _ready = notify_ready(report);
-            let (access, context) = ((self.access, lists), (&io, report));
-            Ok(match self.tls {
-                Some(tls) => {
-                    let handler = TlsGate::new(handler, tls, &io);
-                    Box::new(Acceptor::new(listeners, self.limits, access, context, handler)?)
-                        as Box<dyn Session>
-                }
-                None => Box::new(Acceptor::new(listeners, self.limits, access, context, handler)?),
-            })
+            acceptor((listeners, self.limits), (self.access, lists), self.gate, (&io, report), handler)
         })?;
         reactor.run()
     }
+}
+
+/// An acceptor for `handler`: with TLS, for a gate before it.
+pub(crate) fn acceptor<H: Handler + 'static>(
+    (listeners, limits): (Vec<Listener>, ClientLimits),
+    access: (Access, Option<AccessLists>),
+    gate: Option<GateTerms>,
+    context: (&Io, &Report),
+    handler: H,
+) -> Result<Box<dyn Session>, Error> {
+    Ok(match gate {
+        Some(terms) => {
+            let handler = TlsGate::new(handler, terms, context.0);
+            Box::new(Acceptor::new(listeners, limits, access, context, handler)?)
+        }
+        None => Box::new(Acceptor::new(listeners, limits, access, context, handler)?),
+    })
 }
 
 /// Binds every endpoint, then reports each listener and the command that reaches them from another machine.

@@ -1,59 +1,138 @@
-//! The gate for clients of a server with TLS: nothing is done for a client before its handshake is complete.
+//! The gate for clients of a server with TLS: nothing is done for a client before its handshake is complete and, where the
+//! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
 use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
 
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
+use super::trust::{AdmittedBy, ClientTrust, ServerTrust, SharedPolicy};
 use crate::error::{Error, Exit, lost};
+use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
-use crate::net::stream::{Socket, SocketState, Transport};
+use crate::net::stream::{Socket, SocketState, Stream, Transport};
 use crate::net::tls::negotiated;
+use crate::net::tls::peer::channel;
 use crate::net::tls::server::ServerTls;
+use crate::proto::proxy::handshake::Handshake;
+use crate::proto::secure::ALPN;
+use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus, Violation};
 
-/// A server's TLS.
+/// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
+const TLS_BYTE: u8 = 0x16;
+
+/// What a client has to do before it is served.
+pub(crate) enum GateTerms {
+    /// TLS alone.
+    Tls(TlsTerms),
+    /// TLS and admission. Clients without TLS reach the handler, which rejects them, if `passes_plain`.
+    Admission { trust: Rc<ServerTrust>, passes_plain: bool },
+}
+
+impl GateTerms {
+    /// True if sessions decide themselves when they have succeeded.
+    fn is_for_transfers(&self) -> bool {
+        matches!(self, GateTerms::Admission { passes_plain: true, .. })
+    }
+
+    fn limit(&self) -> Duration {
+        match self {
+            GateTerms::Tls(terms) => terms.limit,
+            GateTerms::Admission { trust, .. } => trust.limit,
+        }
+    }
+
+    /// TLS whose files are read again.
+    pub(super) fn tls(&self) -> Option<&TlsTerms> {
+        match self {
+            GateTerms::Tls(terms) => Some(terms),
+            GateTerms::Admission { .. } => None,
+        }
+    }
+}
+
+/// Reads the files of a server's TLS. Blocks.
+pub(crate) type TlsSource = Arc<dyn Fn() -> Result<ServerTls, Error> + Send + Sync>;
+
+/// A server's TLS. Clones share what was read last.
+#[derive(Clone)]
 pub(crate) struct TlsTerms {
     /// Makes the layer of each connection.
-    pub(crate) tls: ServerTls,
+    current: Rc<RefCell<ServerTls>>,
+    source: TlsSource,
     /// The longest time of a handshake.
-    pub(crate) limit: Duration,
+    limit: Duration,
+}
+
+impl TlsTerms {
+    /// What `source` reads, and handshakes of up to `limit`.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    pub(crate) fn new(source: TlsSource, limit: Duration) -> Result<TlsTerms, Error> {
+        Ok(TlsTerms { current: Rc::new(RefCell::new(source()?)), source, limit })
+    }
+
+    /// What reads the files.
+    pub(super) fn source(&self) -> TlsSource {
+        Arc::clone(&self.source)
+    }
+
+    /// Replaces what was read, for clients to come.
+    pub(super) fn replace(&self, tls: ServerTls) {
+        *self.current.borrow_mut() = tls;
+    }
 }
 
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
-    terms: TlsTerms,
     shared: Rc<Shared>,
     io: Io,
 }
 
 struct Shared {
-    secured: RefCell<Vec<(AdmittedClient, Instant)>>,
+    terms: GateTerms,
+    passed: RefCell<Vec<(AdmittedClient, Instant)>>,
     acceptor: Waker,
 }
 
 impl<H: Handler> TlsGate<H> {
     /// A gate before `handler`. The session of `io` is the acceptor.
-    pub(crate) fn new(handler: H, terms: TlsTerms, io: &Io) -> TlsGate<H> {
-        let shared = Rc::new(Shared { secured: RefCell::default(), acceptor: io.waker() });
-        TlsGate { handler, terms, shared, io: io.clone() }
+    pub(crate) fn new(handler: H, terms: GateTerms, io: &Io) -> TlsGate<H> {
+        let shared = Rc::new(Shared { terms, passed: RefCell::default(), acceptor: io.waker() });
+        TlsGate { handler, shared, io: io.clone() }
     }
 }
 
 impl<H: Handler> Handler for TlsGate<H> {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit } = incoming;
+        if !socket_is_tcp(&incoming) {
+            // Only this machine's users reach it, as the file's mode says.
+            return self.handler.accept(incoming, now);
+        }
+        let AdmittedClient { socket, destination, permit, .. } = incoming;
         let mut permit = Some(permit);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
-            let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+            let mut transport = socket.enroll(&io).map_err(|error| lost(&error))?;
             is_there = true;
-            let mut transport = transport.with_tls(self.terms.tls.layer()?).map_err(|error| lost(&error))?;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
-            let (deadline, limit) = (now + self.terms.limit, self.terms.limit);
-            let client = permit.take().map(|permit| (transport, permit));
-            Ok(Handshaking { client, destination, deadline, limit, shared: Rc::clone(&self.shared) })
+            let state = State::First(transport);
+            let deadline = now + self.shared.terms.limit();
+            Ok(Arriving {
+                state,
+                permit: permit.take(),
+                destination,
+                deadline,
+                shared: Rc::clone(&self.shared),
+            })
         });
         if let (Err(error), Some(permit)) = (spawned, permit) {
             permit.fail(error);
@@ -78,52 +157,188 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn advance(&mut self) -> Result<Status, Error> {
-        for (client, now) in self.shared.secured.take() {
+        for (client, now) in self.shared.passed.take() {
             self.handler.accept(client, now);
         }
         self.handler.advance()
     }
 }
 
-/// A client whose handshake is not complete.
-struct Handshaking {
-    client: Option<(Transport, Permit)>,
-    destination: Option<std::net::SocketAddr>,
+fn socket_is_tcp(client: &AdmittedClient) -> bool {
+    matches!(client.socket, Socket::Tcp(_))
+}
+
+/// A client that was not let through yet.
+struct Arriving {
+    state: State,
+    permit: Option<Permit>,
+    destination: Option<SocketAddr>,
     deadline: Instant,
-    limit: Duration,
     shared: Rc<Shared>,
 }
 
-impl Handshaking {
-    /// Advances the handshake. True once it is complete.
-    fn handshake(&mut self, now: Instant) -> Result<bool, Error> {
-        let Some((transport, _)) = &mut self.client else { return Ok(false) };
-        match transport.handshake() {
-            Ok(false) if now >= self.deadline => {
-                let limit = humantime::format_duration(self.limit);
-                Err(Error::new(Exit::TimedOut, format!("its TLS handshake did not end within {limit}")))
+enum State {
+    /// Nothing was read.
+    First(Transport),
+    Handshake(Transport),
+    Admission(Transport, Box<HandshakeDriver<Machine>>),
+    Over,
+}
+
+/// The machine as a handshake.
+struct Machine {
+    admission: ServerAdmission,
+    policy: Arc<SharedPolicy>,
+    now: Instant,
+}
+
+impl Handshake for Machine {
+    type Error = Violation;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        self.admission.take_outgoing()
+    }
+
+    fn wanted(&self) -> usize {
+        self.admission.wanted()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Violation> {
+        self.admission.receive(piece, &*self.policy, self.now).map(drop)
+    }
+}
+
+/// The outcome of one step.
+enum Step {
+    Next(State),
+    Wait(State),
+    Pass(Transport, ClientTrust),
+}
+
+impl Arriving {
+    fn first(&self, transport: Transport) -> Result<Step, Error> {
+        let (trust, passes_plain) = match &self.shared.terms {
+            GateTerms::Tls(terms) => return secured(transport, terms.current.borrow().layer()?),
+            GateTerms::Admission { trust, passes_plain } => (trust, *passes_plain),
+        };
+        match transport.peek() {
+            Ok(None) => Ok(Step::Wait(State::First(transport))),
+            Ok(Some(TLS_BYTE)) => secured(transport, trust.tls.server_layer()?),
+            Ok(Some(_)) if trust.is_plain => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            Ok(Some(_)) if passes_plain => Ok(Step::Pass(transport, ClientTrust::Plain)),
+            Ok(Some(_)) => Err(Error::new(
+                Exit::Refused,
+                "the client does not encrypt: it needs the code (connect --code)",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(Error::new(Exit::Lost, "the client left before TLS began").of_health_check())
             }
-            Ok(is_complete) => Ok(is_complete),
+            Err(error) => Err(lost(&error).of_health_check()),
+        }
+    }
+
+    fn handshake(&self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
+        match transport.handshake() {
+            Ok(false) => return Ok(Step::Wait(State::Handshake(transport))),
+            Ok(true) => {}
             Err(error) => {
                 // The client is sent the reason, not a reset.
                 let _ = transport.reset_on_close(false);
                 let has_sent_nothing = transport.tls().is_some_and(|layer| !layer.has_received());
                 let error = lost(&error);
-                Err(if has_sent_nothing { error.of_health_check() } else { error })
+                return Err(if has_sent_nothing { error.of_health_check() } else { error });
+            }
+        }
+        let text = transport.tls().map(negotiated).unwrap_or_default();
+        if let Some(permit) = &self.permit {
+            permit.report.debug(format_args!("{text}"));
+        }
+        match &self.shared.terms {
+            GateTerms::Tls(_) => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            GateTerms::Admission { trust, .. } => {
+                let machine = self.machine(&transport, trust, now)?;
+                Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
             }
         }
     }
 
-    fn hand_over(&mut self, now: Instant) -> Result<(), Error> {
-        let Some((mut transport, permit)) = self.client.take() else { return Ok(()) };
-        let text = transport.tls().map(negotiated).unwrap_or_default();
-        permit.report.debug(format_args!("{text}"));
+    fn machine(&self, transport: &Transport, trust: &ServerTrust, now: Instant) -> Result<Machine, Error> {
+        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
+        let other =
+            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
+        let channel = layer.and_then(channel).ok_or_else(other)?;
+        let mut random = Zeroizing::new([0; 64]);
+        crate::net::fill_random(&mut *random)?;
+        let address = self.permit.as_ref().and_then(|permit| permit.peer.ip()).ok_or_else(other)?;
+        let admission = ServerAdmission::new(channel, address, &random);
+        Ok(Machine { admission, policy: Arc::clone(&trust.policy), now })
+    }
+
+    fn admission(
+        &self,
+        mut transport: Transport,
+        mut driver: Box<HandshakeDriver<Machine>>,
+        now: Instant,
+    ) -> Result<Step, Error> {
+        driver.machine.now = now;
+        driver.machine.admission.advance(now);
+        let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
+            HandshakeFailure::Lost(error) => lost(&error),
+            HandshakeFailure::Ended => Error::new(Exit::Lost, "the client left during admission"),
+            HandshakeFailure::Fault(why) => Error::new(Exit::Refused, format!("the client sent {why}")),
+        })?;
+        match driver.machine.admission.status() {
+            AdmissionStatus::Refused(refusal) if is_sent => {
+                // It has its reason: the end that follows is an orderly one.
+                let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
+                Err(Error::new(Exit::Refused, format!("not admitted: {refusal}")))
+            }
+            AdmissionStatus::Admitted(_) if is_sent => {
+                let Machine { admission, policy, .. } = driver.machine;
+                let Some(admitted) = admission.into_admitted() else {
+                    return Err(Error::new(Exit::Refused, "not admitted"));
+                };
+                let mut by = Box::new(AdmittedBy::new(admitted, &policy));
+                if let (Some(permit), false) = (&self.permit, self.shared.terms.is_for_transfers()) {
+                    permit.uses_up(by.take_code_use());
+                }
+                Ok(Step::Pass(transport, ClientTrust::Admitted(by)))
+            }
+            _ => Ok(Step::Wait(State::Admission(transport, driver))),
+        }
+    }
+
+    /// Advances until the client waits or is through. True if it is through.
+    fn step(&mut self, now: Instant) -> Result<bool, Error> {
+        loop {
+            let step = match std::mem::replace(&mut self.state, State::Over) {
+                State::First(transport) => self.first(transport),
+                State::Handshake(transport) => self.handshake(transport, now),
+                State::Admission(transport, driver) => self.admission(transport, driver, now),
+                State::Over => return Ok(true),
+            };
+            match step? {
+                Step::Next(state) => self.state = state,
+                Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
+                Step::Wait(_) if now >= self.deadline => {
+                    let limit = humantime::format_duration(self.shared.terms.limit());
+                    return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
+                }
+                Step::Wait(state) => {
+                    self.state = state;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
+        let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
-        let socket = transport.reset_on_close(false).and_then(|()| transport.into_socket());
-        match socket {
+        match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = AdmittedClient { socket, destination: self.destination, permit };
-                self.shared.secured.borrow_mut().push((client, now));
+                let client = AdmittedClient { socket, destination: self.destination, trust, permit };
+                self.shared.passed.borrow_mut().push((client, now));
                 self.shared.acceptor.wake();
             }
             Err(error) => permit.fail(lost(&error)),
@@ -132,13 +347,17 @@ impl Handshaking {
     }
 }
 
-impl Session for Handshaking {
+fn secured(transport: Transport, layer: crate::net::tls::layer::Layer) -> Result<Step, Error> {
+    Ok(Step::Next(State::Handshake(transport.with_tls(layer).map_err(|error| lost(&error))?)))
+}
+
+impl Session for Arriving {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        match self.handshake(context.now) {
+        match self.step(context.now) {
             Ok(false) => return Ok(Status::Waiting),
-            Ok(true) => self.hand_over(context.now)?,
+            Ok(true) => {}
             Err(error) => {
-                if let Some((_, permit)) = self.client.take() {
+                if let Some(permit) = self.permit.take() {
                     permit.fail(error);
                 }
             }
@@ -147,6 +366,10 @@ impl Session for Handshaking {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
+        let answer = match &self.state {
+            State::Admission(_, driver) => driver.machine.admission.deadline(),
+            _ => None,
+        };
+        Some(answer.map_or(self.deadline, |answer| answer.min(self.deadline)))
     }
 }

@@ -8,6 +8,9 @@
 //! folder. [`StagingFolder::commit`] does everything that must precede an acknowledgement: it syncs the content, gives
 //! the names, then syncs the folders.
 //!
+//! Keys and lists of keys are files of this user alone: [`read_or_create`], [`read_list`], [`append_line`]. [`StatePlaces`]
+//! knows where they are.
+//!
 //! Files to send are found by a [`Walk`], opened by a [`Tree`], and read from a [`SourceFile`].
 
 mod commit;
@@ -16,6 +19,7 @@ mod error;
 mod filter;
 mod folder;
 mod hash;
+mod key_list;
 mod leftover;
 mod lines;
 mod listing;
@@ -23,9 +27,12 @@ mod made;
 mod meta;
 mod named;
 mod part;
+mod private;
 mod publish;
+mod secret;
 mod source;
 mod staging;
+mod state;
 mod temporary;
 #[cfg(test)]
 mod tests;
@@ -38,10 +45,14 @@ pub use self::error::{StoreError, StoreErrorKind};
 pub use self::filter::Filter;
 pub use self::folder::Folder;
 pub use self::hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
+pub use self::key_list::{KeyList, ListStamp, append_line, read_list};
 pub use self::lines::{TextPlace, empty, nameless, record, sink};
 pub use self::meta::Meta;
 pub use self::part::Part;
+pub use self::private::PrivateError;
+pub use self::secret::{Kept, Secret, read_or_create};
 pub use self::source::{Change, LARGEST_WHOLE_BYTES, SourceFile, read_whole};
 pub use self::staging::{Published, StagedFile, StagingFolder};
+pub use self::state::{KeyPlace, StatePlaces};
 pub use self::tree::Tree;
 pub use self::walk::{SkipReason, SymlinkPolicy, Walk, WalkEntry, WalkEntryKind};

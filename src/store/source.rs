@@ -43,7 +43,7 @@ pub enum Change {
 
 /// Metadata that changes whenever a file's bytes change. Times in seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
+pub(super) struct FileStamp {
     size_bytes: u64,
     mtime: (i64, i64),
     ctime: (i64, i64),
@@ -170,7 +170,7 @@ impl SourceFile {
     }
 }
 
-fn stamp(now: &Metadata) -> FileStamp {
+pub(super) fn stamp(now: &Metadata) -> FileStamp {
     FileStamp {
         size_bytes: now.size(),
         mtime: (now.mtime(), now.mtime_nsec()),

@@ -156,14 +156,14 @@ mod tests {
     use crate::store::Folder;
 
     #[test]
-    fn what_a_peer_is_told_has_the_systems_words_and_no_number() {
+    fn the_text_for_a_peer_has_the_systems_words_and_no_number() {
         let fault = Folder::open(Path::new(&"x".repeat(300))).expect_err("a name that is too long");
         let (_, text) = reason_of(&fault, Role::Sender);
         assert!(text.ends_with(": File name too long"), "{text}");
     }
 
     #[test]
-    fn a_line_says_each_thing_once_and_where_it_was() {
+    fn a_line_has_each_fact_once_and_the_location() {
         use Role::{Receiver, Sender};
         for (reason, text, role, line) in [
             (Reason::NoSpace, "", Sender, "f: no space left there"),

@@ -29,7 +29,7 @@ fn in_bash(words: &[&str]) -> Option<Vec<String>> {
 }
 
 #[test]
-fn bash_leaves_arguments_to_files_and_offers_options_behind_a_dash() {
+fn bash_leaves_arguments_to_files_and_offers_options_after_a_dash() {
     for words in [
         &["sendall", "upload", ""][..],
         &["sendall", "upload", "f", ""],
@@ -50,7 +50,7 @@ fn bash_leaves_arguments_to_files_and_offers_options_behind_a_dash() {
 }
 
 #[test]
-fn fish_offers_commands_behind_help_and_no_files() {
+fn fish_offers_commands_after_help_and_no_files() {
     let script = "source completions/sendall.fish; complete -C 'sendall help '";
     let Some(offered) = offered("fish", script) else { return };
     assert!(offered.iter().any(|word| word == "serve"), "{offered:?}");

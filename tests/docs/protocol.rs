@@ -88,7 +88,7 @@ fn ended(stream: &mut TcpStream) {
 }
 
 #[test]
-fn the_server_answers_the_example_as_it_says() {
+fn the_server_answers_as_the_example_does() {
     let turns = example();
     let folder = tempfile::tempdir().unwrap();
     let mut server = sendall(&["serve", "127.0.0.1:0", "--once", "--store", folder.path().to_str().unwrap()]);
@@ -107,7 +107,7 @@ fn the_server_answers_the_example_as_it_says() {
 }
 
 #[test]
-fn the_client_says_what_the_example_says() {
+fn the_client_sends_what_the_example_sends() {
     let turns = example();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.txt");

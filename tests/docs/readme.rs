@@ -42,7 +42,7 @@ struct Machine {
 type Ports = Vec<(String, String)>;
 
 #[test]
-fn the_examples_do_what_they_say() {
+fn the_examples_do_what_is_written() {
     let readme = read("README.md");
     let setup_of_readme = setup(&readme).expect("README.md has a setup");
     let mut examples = Vec::new();

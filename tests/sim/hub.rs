@@ -22,13 +22,13 @@ const MAX_EVENTS: usize = 400_000;
 /// The number of stdin and stdout among the sessions; clients follow.
 const STDIO: usize = 0;
 
-/// One of those who hear or speak.
+/// A client, or the standard streams.
 struct Party {
     stream: Shared,
     session: Option<Box<dyn Session>>,
     has_joined: bool,
     result: Option<Result<(), Error>>,
-    /// Of each other one, what it had said by the time when this one joined, in bytes.
+    /// Bytes that each other party had sent by the time when this one joined.
     joined_at: Vec<usize>,
     /// The same when its direction was ended.
     ended_at: Option<Vec<usize>>,
@@ -44,8 +44,8 @@ struct World {
     slow: Slow,
     options: SubscriberOptions,
     directions: Option<StdioDirections>,
-    /// Stdin has an end that clients are told.
-    tells_end: bool,
+    /// The end of stdin is passed on to the clients.
+    passes_end: bool,
     hub: Hub,
     closing: Option<CloseOnDrop>,
     wake_list: WakeList,
@@ -60,11 +60,11 @@ struct World {
     now: Instant,
 }
 
-/// What number `speaker` says: its bytes, or its lines, can be told from those of others.
-fn script(random: &mut Random, labelling: Labelling, speaker: usize, longest: usize) -> Vec<u8> {
+/// The script of number `sender`. Its bytes, or its lines, can be distinguished from those of others.
+fn script(random: &mut Random, labelling: Labelling, sender: usize, longest: usize) -> Vec<u8> {
     let length = random.below(longest + 1);
     if labelling == Labelling::Raw {
-        let mark = (speaker << 4) as u8;
+        let mark = (sender << 4) as u8;
         let bytes = (0..length.div_ceil(8)).flat_map(|_| random.next().to_le_bytes());
         return bytes.take(length).map(|byte| mark | byte & 15).collect();
     }
@@ -118,7 +118,7 @@ impl World {
             slow,
             options: SubscriberOptions { audience, labelling, closes_at_eof: is_broker },
             directions,
-            tells_end: false,
+            passes_end: false,
             hub: Hub::new(slow),
             closing: None,
             wake_list: WakeList::default(),
@@ -142,11 +142,11 @@ impl World {
         if kind == FdKind::Null || !directions.reads {
             party.stream.get().script.clear();
         }
-        // A terminal may have nothing more to say, and no end.
+        // A terminal may send nothing more, and have no end.
         party.stream.get().ends = kind == FdKind::Pipe;
         let hub = (&self.hub, self.wake_list.waker(STDIO));
         let stdio = StdioClient::of(party.stream.clone(), kind, hub, self.options, directions);
-        self.tells_end = stdio.input_can_end() && self.options.audience != Audience::All;
+        self.passes_end = stdio.input_can_end() && self.options.audience != Audience::All;
         self.options.closes_at_eof |= !stdio.input_can_end();
         party.session = Some(Box::new(stdio));
         party.has_joined = true;
@@ -160,13 +160,13 @@ impl World {
             self.closing.take()?;
             return Some(STDIO);
         };
-        let said = (0..self.parties.len()).map(|speaker| self.said(speaker).len()).collect();
+        let sent = (0..self.parties.len()).map(|sender| self.sent(sender).len()).collect();
         let party = &mut self.parties[number];
         let peer = Limited::new(party.stream.clone(), self.now);
         let (waker, name) = (self.wake_list.waker(number), format!("c{number}"));
         let subscriber = Subscriber::join(peer, waker, name, &self.hub, self.options);
         party.session = Some(Box::new(subscriber));
-        (party.has_joined, party.joined_at) = (true, said);
+        (party.has_joined, party.joined_at) = (true, sent);
         Some(number)
     }
 
@@ -224,7 +224,7 @@ impl World {
             };
             if happened {
                 self.now += Duration::from_micros(self.random.below(3000) as u64);
-                // Readiness tells of bytes, and of room that was missed; not of an acknowledgement.
+                // Readiness comes with bytes, and with room that was missed; not with an acknowledgement.
                 let is_told = event % 2 == 0 || std::mem::take(&mut end.awaits_room);
                 return Some(if is_told { event / 2 } else { usize::MAX });
             }

@@ -1,4 +1,4 @@
-//! What moves bytes, in seeded worlds without sockets or clocks: here a relay. `SEED=n` replays one.
+//! Sessions that move bytes, in seeded worlds without sockets or clocks: here a relay. `SEED=n` replays one.
 
 mod hub;
 mod tools;
@@ -33,8 +33,8 @@ struct World {
     fault: Option<Fate>,
     idle_timeout: Option<Duration>,
     now: Instant,
-    /// When something last came from the peer.
-    talked_at: Instant,
+    /// Time of the last bytes from the peer.
+    received_at: Instant,
     /// The reader of stdout takes nothing until then.
     pauses_until: Instant,
 }
@@ -67,9 +67,9 @@ impl World {
         let linger = random.chance(20).then(|| Duration::from_millis(1 + random.below(3000) as u64));
         let ends_early = end_when == EndWhen::Input || linger.is_some() && local.ends;
         peer.ends = !(ends_early && random.chance(50));
-        // Some have more to say when they are told the end, and end only then.
-        let can_be_told = input == InputKind::Real && half_close != HalfClose::Never && local.ends;
-        if can_be_told && peer.ends && random.chance(40) {
+        // Some send more after the end of the input, and end only then.
+        let gets_half_close = input == InputKind::Real && half_close != HalfClose::Never && local.ends;
+        if gets_half_close && peer.ends && random.chance(40) {
             peer.answers_from = Some(random.below(peer.script.len() + 1));
         }
         peer.round_trip = random.chance(50).then(|| Duration::from_millis(random.below(60) as u64));
@@ -81,13 +81,13 @@ impl World {
             fault: match random.below(10) {
                 0..=2 => Some(Fate::Reset),
                 // One that never ends would be waited for.
-                3 | 4 if peer.ends => Some(Fate::Deaf),
+                3 | 4 if peer.ends => Some(Fate::Unwritable),
                 _ => None,
             },
             idle_timeout: random.chance(20).then(|| Duration::from_secs(60)),
             // The one look at the real clock: a base for offsets, since an Instant cannot be made up.
             now,
-            talked_at: now,
+            received_at: now,
             pauses_until: now,
             local,
             peer,
@@ -168,7 +168,7 @@ fn run(mut world: World) {
         Err(error) => {
             assert!(outcome.had_fault, "seed {seed}: {error}: {rules:?}\n{local:?}\n{peer:?}");
             assert_eq!(error.exit(), Exit::Lost, "seed {seed}: {error}");
-            if fault == Some(Fate::Deaf) {
+            if fault == Some(Fate::Unwritable) {
                 assert_eq!(local.written, peer.script, "seed {seed}: what the peer still sent");
             }
         }
@@ -183,7 +183,7 @@ fn check_success(world: &World, local: &End, peer: &End) {
     assert_eq!(peer.written, local.script[..local.read], "seed {seed}: what was read was not all sent");
     assert_eq!(peer.half_closes, 1, "seed {seed}: half-closes to the peer");
     assert!(peer.acknowledged, "seed {seed}: over before the peer's system had everything");
-    let silence = world.now - world.talked_at;
+    let silence = world.now - world.received_at;
     if !peer.end_read && rules.end_when != EndWhen::Input {
         assert!(rules.linger.is_some_and(|limit| silence >= limit), "seed {seed}: over before the peer");
         assert_eq!(local.written, peer.script[..peer.arrived], "seed {seed}: what the peer had sent");
@@ -256,7 +256,7 @@ fn happen(world: &mut World, relay: &Relay<Shared, Shared>, local: &Shared, peer
         };
         if happened {
             if event == 1 {
-                world.talked_at = world.now;
+                world.received_at = world.now;
             }
             world.now += Duration::from_micros(world.random.below(5000) as u64);
             return;
@@ -284,9 +284,9 @@ fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
         assert_eq!(peer.written.len(), local.read, "seed {seed}: a half-close before the last byte");
         let quiet = rules.input == InputKind::Nothing || rules.half_close == HalfClose::Never;
         let goes_on = !peer.end_read && rules.end_when != EndWhen::Input && rules.linger.is_none();
-        assert!(!quiet || !goes_on, "seed {seed}: a half-close where nothing was to be said");
+        assert!(!quiet || !goes_on, "seed {seed}: a half-close that must not be sent");
         if rules.half_close == HalfClose::Politely && goes_on && !had_end {
-            check_manners(world, local, peer);
+            check_pause(world, local, peer);
         }
     }
     if local.half_closes > 0 {
@@ -295,9 +295,9 @@ fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
     }
 }
 
-/// Nobody is told the end in the midst of talk, or before it has everything.
-fn check_manners(world: &World, local: &End, peer: &End) {
-    let (seed, silence) = (world.seed, world.now - world.talked_at);
+/// Checks that the end is not passed on while the peer sends, or before it has everything.
+fn check_pause(world: &World, local: &End, peer: &End) {
+    let (seed, silence) = (world.seed, world.now - world.received_at);
     let round_trips = 4 * peer.round_trip.unwrap_or_default();
     let pause = if peer.read > 0 { PAUSE_AFTER_DATA + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
     assert!(
@@ -305,11 +305,11 @@ fn check_manners(world: &World, local: &End, peer: &End) {
         "seed {seed}: a half-close after a silence of {silence:?}, and due was {pause:?}"
     );
     assert_eq!(local.written.len(), peer.arrived, "seed {seed}: a half-close while something waits here");
-    let is_told = peer.round_trip.is_none() || peer.waiting_for_reader() == 0;
-    assert!(is_told, "seed {seed}: a half-close while something waits at the peer");
+    let has_everything = peer.round_trip.is_none() || peer.waiting_for_reader() == 0;
+    assert!(has_everything, "seed {seed}: a half-close while something waits at the peer");
 }
 
-/// Who waits must have nothing to do.
+/// Checks that a relay that waits has nothing to do.
 fn check_no_stall(world: &World, local: &End, peer: &End) {
     let (seed, rules) = (world.seed, world.rules);
     let missed = peer.fate == Fate::Reset && peer.end_read;
@@ -328,10 +328,10 @@ fn check_no_stall(world: &World, local: &End, peer: &End) {
     }
     assert!(held_in == 0 || !local.has_room(), "seed {seed}: bytes for stdout, and room: nothing moved");
     let idle_peer = held_in == 0 && peer.is_readable() && !peer.end_read;
-    assert!(!idle_peer || !local.has_room(), "seed {seed}: the peer spoke, and room: nothing moved");
+    assert!(!idle_peer || !local.has_room(), "seed {seed}: the peer has sent, and room: nothing moved");
 }
 
-/// A deadline that was reached must move on: else the reactor spins.
+/// Checks that a deadline that was reached moves on: else the reactor spins.
 fn check_deadline(world: &World, relay: &Relay<Shared, Shared>) {
     if let Some(deadline) = relay.deadline() {
         assert!(deadline > world.now, "seed {}: waits for a time that is over", world.seed);

@@ -91,10 +91,10 @@ impl World {
             linger: None,
         };
         let without: &[u8] = if tool == Tool::Frame(Framing::Nul) { &[0] } else { &[] };
-        let said = if input == InputKind::Real { lines(&mut random, 600, without) } else { Vec::new() };
-        let said = if tool == Tool::Delay { said[..said.len().min(7)].to_vec() } else { said };
-        local.script = text(&said);
-        let heard = lines(&mut random, 600, without);
+        let sent = if input == InputKind::Real { lines(&mut random, 600, without) } else { Vec::new() };
+        let sent = if tool == Tool::Delay { sent[..sent.len().min(7)].to_vec() } else { sent };
+        local.script = text(&sent);
+        let peer_lines = lines(&mut random, 600, without);
         let mut world = World {
             seed,
             tool,
@@ -108,28 +108,28 @@ impl World {
             now: Instant::now(),
             random,
         };
-        world.play_peer(&mut peer, &heard);
+        world.play_peer(&mut peer, &peer_lines);
         match tool {
             Tool::Crlf => {
                 let with_cr =
                     |line: &[u8]| if line.ends_with(b"\r") { b"\n".as_slice() } else { b"\r\n" }.to_vec();
-                world.sent = said.iter().flat_map(|line| [line.clone(), with_cr(line)].concat()).collect();
+                world.sent = sent.iter().flat_map(|line| [line.clone(), with_cr(line)].concat()).collect();
             }
-            Tool::Frame(framing) => world.sent = framed(framing, &said),
+            Tool::Frame(framing) => world.sent = framed(framing, &sent),
             Tool::Delay | Tool::Telnet => {}
         }
         (world, local, peer)
     }
 
-    /// What the peer says, and what is to become of it.
-    fn play_peer(&mut self, peer: &mut End, heard: &[Vec<u8>]) {
+    /// Sets the peer's script, and the bytes expected from it.
+    fn play_peer(&mut self, peer: &mut End, peer_lines: &[Vec<u8>]) {
         match self.tool {
             Tool::Crlf | Tool::Delay => {
-                peer.script = text(heard);
+                peer.script = text(peer_lines);
                 self.received = peer.script.clone();
             }
             Tool::Telnet => {
-                for part in heard {
+                for part in peer_lines {
                     for byte in part {
                         peer.script.extend_from_slice(if *byte == 255 {
                             &[255, 255]
@@ -139,15 +139,15 @@ impl World {
                     }
                     self.received.extend_from_slice(part);
                     let option = self.random.next() as u8;
-                    let said: &[u8] = match self.random.below(5) {
+                    let sent: &[u8] = match self.random.below(5) {
                         0 => &[255, 253, option],
                         1 => &[255, 251, option],
                         2 => &[255, 254, option],
                         3 => &[255, 250, 24, 1, 255, 255, 0, 255, 240],
                         _ => &[255, 241],
                     };
-                    peer.script.extend_from_slice(said);
-                    let refusal = match said[1] {
+                    peer.script.extend_from_slice(sent);
+                    let refusal = match sent[1] {
                         253 => 252,
                         251 => 254,
                         _ => continue,
@@ -157,8 +157,8 @@ impl World {
                 }
             }
             Tool::Frame(framing) => {
-                peer.script = framed(framing, heard);
-                self.received = text(heard);
+                peer.script = framed(framing, peer_lines);
+                self.received = text(peer_lines);
                 if self.random.chance(20) {
                     // The stream is cut in the last message, or that one is too long.
                     let is_long = self.random.chance(50);

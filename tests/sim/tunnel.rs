@@ -22,7 +22,7 @@ struct World {
     random: Random,
     client: Shared,
     target: Shared,
-    /// What each is told before the other's bytes.
+    /// Bytes for each side before those of the other.
     to_client: Vec<u8>,
     to_target: Vec<u8>,
     rate: Option<u64>,
@@ -38,7 +38,7 @@ impl World {
         let mut random = Random::new(seed);
         let longest = [0, 1, 100, 20_000, 600_000][random.below(5)];
         let (mut client, mut target) = (End::new(&mut random, longest), End::new(&mut random, longest));
-        // Some answer only when they have heard the end.
+        // Some answer only after the other's end.
         if random.chance(30) {
             target.answers_from = Some(random.below(target.script.len() + 1));
         } else if random.chance(30) {
@@ -51,7 +51,7 @@ impl World {
         }
         let words = |random: &mut Random| vec![b'!'; [0, 0, 1, 5000][random.below(4)]];
         let (to_client, to_target) = (words(&mut random), words(&mut random));
-        let fault = [None, None, Some(Fate::Reset), Some(Fate::Deaf)][random.below(4)];
+        let fault = [None, None, Some(Fate::Reset), Some(Fate::Unwritable)][random.below(4)];
         let rate = (longest <= 20_000 && random.chance(20)).then(|| 1024 << random.below(6));
         let now = Instant::now();
         let (client, target) = (Shared::new(client), Shared::new(target));
@@ -71,20 +71,24 @@ impl World {
         let seed = self.seed;
         for (source, preface, sink) in self.directions() {
             let (source, sink) = (source.see(), sink.see());
-            let told = sink.written.len().min(preface.len());
-            assert_eq!(sink.written[..told], preface[..told], "seed {seed}: what stands before the bytes");
-            let passed = sink.written.len() - told;
-            assert_eq!(sink.written[told..], source.script[..passed], "seed {seed}: other bytes");
+            let preface_bytes = sink.written.len().min(preface.len());
+            assert_eq!(sink.written[..preface_bytes], preface[..preface_bytes], "seed {seed}: the preface");
+            let passed = sink.written.len() - preface_bytes;
+            assert_eq!(sink.written[preface_bytes..], source.script[..passed], "seed {seed}: other bytes");
             assert!(source.read - passed <= MAX_HELD_BYTES || !self.is_well(), "seed {seed}: too much held");
             if sink.half_closes > 0 {
-                assert!(source.end_arrived, "seed {seed}: a half-close that nobody has made");
+                assert!(source.end_arrived, "seed {seed}: a half-close that the other side has not made");
                 assert_eq!(passed, source.script.len(), "seed {seed}: a half-close before the last byte");
             }
             assert!(sink.resets_on_close || sink.acknowledged, "seed {seed}: an end that was none");
         }
         let (client, moved) = (self.client.see(), tunnel.moved());
-        let told = client.written.len().min(self.to_client.len());
-        assert_eq!(moved.0, (client.written.len() - told) as u64, "seed {seed}: the count to the client");
+        let preface_bytes = client.written.len().min(self.to_client.len());
+        assert_eq!(
+            moved.0,
+            (client.written.len() - preface_bytes) as u64,
+            "seed {seed}: the count to the client"
+        );
         assert!(moved.1 <= client.read as u64, "seed {seed}: the count from the client");
         if self.is_well() {
             assert_eq!(moved.1, client.read as u64, "seed {seed}: the count from the client");
@@ -96,7 +100,7 @@ impl World {
         }
     }
 
-    /// Who waits must have nothing to do.
+    /// Checks that a tunnel that waits has nothing to do.
     fn check_no_stall(&self) {
         if !self.is_well() || self.rate.is_some() {
             return;
@@ -120,7 +124,7 @@ impl World {
             assert_eq!(sink.written.len(), preface.len() + source.script.len(), "seed {seed}: not all");
             assert!(sink.half_closes == 1 && sink.acknowledged, "seed {seed}: over before it was over");
             assert!(!sink.resets_on_close, "seed {seed}: a success that ends with a reset");
-            assert!(!matches!(sink.fate, Fate::Reset | Fate::Told), "seed {seed}: success after a reset");
+            assert!(!matches!(sink.fate, Fate::Reset | Fate::Reported), "seed {seed}: success after a reset");
         }
     }
 
@@ -134,7 +138,7 @@ impl World {
         };
         let (failed, other) = (failed.see(), other.see());
         assert!(failed.fate != Fate::Well, "seed {seed}: {error}, but it is the other one");
-        if failed.fate == Fate::Deaf {
+        if failed.fate == Fate::Unwritable {
             let all = before.len() + failed.script.len();
             assert_eq!(other.written.len(), all, "seed {seed}: the rest of what it has sent");
         }
@@ -147,8 +151,8 @@ impl World {
             && self.random.chance(1)
         {
             let side = if self.random.chance(50) { self.client.clone() } else { self.target.clone() };
-            // Who has heard the end has taken all.
-            let is_late = fault == Fate::Deaf && side.see().half_closes > 0;
+            // A side that has received the end has taken all.
+            let is_late = fault == Fate::Unwritable && side.see().half_closes > 0;
             if !is_late {
                 side.get().fate = fault;
             }

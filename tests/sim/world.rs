@@ -44,16 +44,16 @@ pub(crate) fn in_every_world(test: &str, seeds: u64, run: impl Fn(u64) + std::pa
     }
 }
 
-/// What has become of a connection.
+/// The fate of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Well,
-    /// A reset came that nobody was told of.
+    /// A reset came, and no call has reported it yet.
     Reset,
     /// A reset came, and a call has reported it: from now on reads end and writes fail.
-    Told,
-    /// It takes nothing more, and still has something to say.
-    Deaf,
+    Reported,
+    /// It takes nothing more, and still sends.
+    Unwritable,
 }
 
 /// One stream of the relay: a pipe in each direction, as the kernel would keep them.
@@ -68,7 +68,7 @@ pub(crate) struct End {
     pub(crate) ends: bool,
     pub(crate) end_arrived: bool,
     pub(crate) end_read: bool,
-    /// What the relay has written, and how much of it was taken away by the reader behind.
+    /// The bytes that the relay has written, and how many of them the reader has taken.
     pub(crate) written: Vec<u8>,
     pub(crate) taken: usize,
     /// How much may wait in the kernel.
@@ -78,7 +78,7 @@ pub(crate) struct End {
     pub(crate) fate: Fate,
     /// What of the script comes only when the relay has passed its end on.
     pub(crate) answers_from: Option<usize>,
-    /// The system tells how far the bytes have come, and how long they take.
+    /// The system reports acknowledgements and the round trip.
     pub(crate) round_trip: Option<Duration>,
     /// A write has met a full pipe: there will be an event when it has room again.
     pub(crate) awaits_room: bool,
@@ -117,12 +117,12 @@ impl End {
 
     /// Some bytes, or the end, arrive from outside. True if anything did.
     pub(crate) fn deliver(&mut self) -> bool {
-        // Who takes nothing will not hear an end.
-        let is_asked = self.half_closes > 0 || self.fate == Fate::Deaf;
+        // A stream that takes nothing will not get an end.
+        let is_asked = self.half_closes > 0 || self.fate == Fate::Unwritable;
         let due = self.answers_from.filter(|_| !is_asked).unwrap_or(self.script.len());
         let rest = due.saturating_sub(self.arrived);
         let room = self.capacity - (self.arrived - self.read).min(self.capacity);
-        if matches!(self.fate, Fate::Reset | Fate::Told) {
+        if matches!(self.fate, Fate::Reset | Fate::Reported) {
             false
         } else if rest > 0 && room > 0 {
             self.arrived += 1 + self.random.below(rest.min(room));
@@ -135,7 +135,7 @@ impl End {
         }
     }
 
-    /// The reader behind takes some bytes. True if there were any.
+    /// The reader takes some bytes. True if there were any.
     pub(crate) fn consume(&mut self) -> bool {
         let waiting = self.waiting_for_reader();
         if waiting > 0 {
@@ -158,7 +158,7 @@ impl End {
 
     fn fail(&mut self) -> io::Result<()> {
         if self.fate == Fate::Reset {
-            self.fate = Fate::Told;
+            self.fate = Fate::Reported;
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())
@@ -175,7 +175,7 @@ impl Stream for End {
             return Ok(count);
         }
         self.fail()?;
-        if self.end_arrived || self.fate == Fate::Told {
+        if self.end_arrived || self.fate == Fate::Reported {
             self.end_read = true;
             return Ok(0);
         }
@@ -186,7 +186,7 @@ impl Stream for End {
         assert_eq!(self.half_closes, 0, "written after the half-close");
         assert!(!bytes.is_empty(), "an empty write");
         self.fail()?;
-        if matches!(self.fate, Fate::Told | Fate::Deaf) {
+        if matches!(self.fate, Fate::Reported | Fate::Unwritable) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let room = self.capacity - self.waiting_for_reader();
@@ -202,7 +202,7 @@ impl Stream for End {
     fn finish_writing(&mut self) -> io::Result<()> {
         self.half_closes += 1;
         assert_eq!(self.half_closes, 1, "a second half-close");
-        if self.fate == Fate::Told { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
+        if self.fate == Fate::Reported { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
     }
 }
 

@@ -8,10 +8,12 @@ use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, EndpointUse};
+use crate::proto::secure::Rights;
 use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::run::serve::mode::{Mode, TransferPlan};
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
+use crate::run::trust::ServerTrustPlan;
 use crate::server::client_session::SessionLimits;
 use crate::transfer::{Limits, WireProtocol};
 
@@ -114,13 +116,14 @@ impl ServeArgs {
         if tls.is_some() {
             self.check_tls(&endpoints, &mode)?;
         }
+        let trust = self.trust_plan(&endpoints, &mode)?;
         let mut limits = match mode.serves_many() {
             true => self.limits.for_many_clients(mode.is_costly()),
             false => self.limits.for_single_client()?,
         };
         if self.limits.accept_proxy_protocol {
             limits.proxy_header_timeout = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
-        } else if !mode.has_handshake() && tls.is_none() {
+        } else if !mode.has_handshake() && tls.is_none() && trust.is_none() {
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
                 return Err(Error::new(Exit::Usage, text));
@@ -148,8 +151,40 @@ impl ServeArgs {
             socket,
             records: relay.records,
             tls,
+            trust,
             mode,
         })
+    }
+
+    /// The admission of clients, if it was requested.
+    fn trust_plan(&self, endpoints: &[Endpoint], mode: &Mode) -> Result<Option<ServerTrustPlan>, Error> {
+        let usage = |text: &str| Error::new(Exit::Usage, text);
+        let rights = match mode {
+            Mode::Transfer(plan) => {
+                let store = if plan.store.is_some() { Rights::STORE } else { Rights::NONE };
+                store.and(if plan.share.is_some() { Rights::SHARE } else { Rights::NONE })
+            }
+            _ => Rights::STREAM,
+        };
+        let is_text = matches!(mode, Mode::Transfer(plan) if plan.wire == WireProtocol::Text);
+        // Files that others can fetch or replace are not for everybody on the network.
+        let is_for_others = endpoints.iter().any(|endpoint| !endpoint.is_local());
+        let wants_code = is_for_others && !is_text && matches!(mode, Mode::Transfer(_));
+        let terms = (self.transfer.once, wants_code);
+        let plan = self.trust.plan(self.handshake_timeout(), rights, terms).map_err(usage)?;
+        let Some(plan) = plan else { return Ok(None) };
+        let is_socket = matches!(mode, Mode::Exec(program, _) if program.stdio == ChildStdio::Socket);
+        if !endpoints.iter().all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_)))
+        {
+            return Err(usage("--code and --open are for TCP: leave them out with Unix sockets"));
+        }
+        match (is_text, is_socket) {
+            (true, _) => Err(usage("--wire text knows no codes: leave --code and --open out")),
+            (_, true) => {
+                Err(usage("--exec-socket gives the process the socket itself: type --exec with --code"))
+            }
+            _ => Ok(Some(plan)),
+        }
     }
 
     /// Fails where there is no TLS.
@@ -180,6 +215,7 @@ impl ServeArgs {
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
+            _ if self.trust.has_code() => "sendall connect --code ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
             Mode::Single(_)
             | Mode::Echo

@@ -126,7 +126,7 @@ fn every_option_is_used_or_refused_in_every_mode() {
 }
 
 #[test]
-fn transfers_listen_here_unless_told_otherwise() {
+fn transfers_have_a_default_port() {
     let endpoints = |words: &[&str]| {
         let line = Line::try_parse_from([&["serve"], words].concat()).expect("words");
         let plan = line.serve.plan().map_err(|error| error.to_string())?;

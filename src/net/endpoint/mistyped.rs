@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_says_what_to_type() {
+    fn each_line_names_what_to_type() {
         use EndpointUse::{Connect, Listen};
         for (word, role, advice) in [
             ("user@host:/tmp", Connect, "type host:PORT"),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_to_type() {
+    fn errors_name_what_to_type() {
         for (word, role, hint) in [
             ("::1:8080", EndpointUse::Connect, "type [::1]:8080"),
             ("8080", EndpointUse::Connect, "localhost:8080"),

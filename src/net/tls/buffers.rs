@@ -53,6 +53,11 @@ impl Outgoing {
         self.start == self.end
     }
 
+    /// Bytes that wait.
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
     /// Appends what `encode` writes.
     ///
     /// # Errors

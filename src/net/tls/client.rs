@@ -19,7 +19,7 @@ use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
 use super::records::Role;
-use super::{VERSIONS, provider};
+use super::{TlsOptions, VERSIONS, provider};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
 
@@ -43,6 +43,8 @@ pub struct ClientSettings {
     pub alpn: Vec<Vec<u8>>,
     /// A server that ends without `close_notify` has ended in order.
     pub accepts_bare_end: bool,
+    /// The options that error lines name.
+    pub options: &'static TlsOptions,
 }
 
 /// Makes the TLS layer of each connection of a client.
@@ -50,6 +52,7 @@ pub struct ClientSettings {
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     accepts_bare_end: bool,
+    options: &'static TlsOptions,
 }
 
 impl ClientTls {
@@ -59,12 +62,13 @@ impl ClientTls {
     /// The system has no authorities, or the key does not belong to the certificate.
     pub fn new(settings: ClientSettings) -> Result<ClientTls, Error> {
         let provider = provider();
+        let options = settings.options;
         let algorithms = provider.signature_verification_algorithms;
         let builder = builder(provider, VERSIONS)?;
         let builder = match settings.check {
-            ServerCheck::Authorities(only) => builder.with_root_certificates(authorities(only)?),
-            ServerCheck::Pins(pins) => pinned(builder, pins, algorithms),
-            ServerCheck::Anyone => pinned(builder, Vec::new(), algorithms),
+            ServerCheck::Authorities(only) => builder.with_root_certificates(authorities(only, options)?),
+            ServerCheck::Pins(pins) => pinned(builder, pins, (algorithms, options)),
+            ServerCheck::Anyone => pinned(builder, Vec::new(), (algorithms, options)),
         };
         let mut config = match settings.identity {
             Some(Identity { chain, key }) => {
@@ -75,7 +79,7 @@ impl ClientTls {
         config.alpn_protocols = settings.alpn;
         // Nothing that links two connections is kept.
         config.resumption = Resumption::disabled();
-        Ok(ClientTls { config: Arc::new(config), accepts_bare_end: settings.accepts_bare_end })
+        Ok(ClientTls { config: Arc::new(config), accepts_bare_end: settings.accepts_bare_end, options })
     }
 
     /// The layer of a connection to `host`: the name that the certificate must have, and that the server is asked for.
@@ -83,11 +87,13 @@ impl ClientTls {
     /// # Errors
     /// No certificate can be for such a name.
     pub(crate) fn layer(&self, host: &str) -> Result<Layer, Error> {
-        let name = certificate_name(host)
-            .map_err(|text| Error::new(Exit::Usage, format!("TLS: {text}: type --server-name NAME")))?;
+        let name = certificate_name(host).map_err(|text| {
+            let option = self.options.name;
+            Error::new(Exit::Usage, format!("TLS: {text}: type {option} NAME"))
+        })?;
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
-        Ok(Layer::new(Role::Client(connection), self.accepts_bare_end))
+        Ok(Layer::new(Role::Client(connection), self.accepts_bare_end).with_options(self.options))
     }
 }
 
@@ -114,18 +120,24 @@ fn builder(
 fn pinned(
     builder: Builder<rustls::WantsVerifier>,
     pins: Vec<Pin>,
-    algorithms: WebPkiSupportedAlgorithms,
+    (algorithms, options): (WebPkiSupportedAlgorithms, &'static TlsOptions),
 ) -> Builder<rustls::client::WantsClientCert> {
-    builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms }))
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms, options }))
 }
 
 /// The given authorities, or the system's.
-fn authorities(only: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore, Error> {
+fn authorities(
+    only: Option<Vec<CertificateDer<'static>>>,
+    options: &TlsOptions,
+) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     let certificates = only.unwrap_or_else(|| rustls_native_certs::load_native_certs().certs);
     store.add_parsable_certificates(certificates);
     if store.is_empty() {
-        let text = "TLS: there are no certificates of authorities: type --ca FILE, or --pin sha256:... for a server that you know";
+        let TlsOptions { ca, pin, .. } = options;
+        let text = format!(
+            "TLS: there are no certificates of authorities: type {ca} FILE, or {pin} sha256:... for a server that you know"
+        );
         return Err(Error::new(Exit::Usage, text));
     }
     Ok(store)
@@ -136,15 +148,16 @@ fn authorities(only: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertSto
 struct PinnedServer {
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
+    options: &'static TlsOptions,
 }
 
 /// The server's key is not a pinned one.
 #[derive(Debug)]
-struct OtherKey(Pin);
+struct OtherKey(Pin, &'static TlsOptions);
 
 impl Display for OtherKey {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "its key is {}, and not one of --pin", self.0)
+        write!(f, "its key is {}, and not one of {}", self.0, self.1.pin)
     }
 }
 
@@ -162,7 +175,7 @@ impl ServerCertVerifier for PinnedServer {
         let key = pin_of(certificate).ok_or(CertificateError::BadEncoding)?;
         match self.pins.is_empty() || self.pins.contains(&key) {
             true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::Other(OtherError(Arc::new(OtherKey(key)))).into()),
+            false => Err(CertificateError::Other(OtherError(Arc::new(OtherKey(key, self.options)))).into()),
         }
     }
 

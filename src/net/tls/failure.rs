@@ -4,6 +4,44 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::error::Exit;
 
+/// The options that a failure's line names.
+#[derive(Debug)]
+pub struct TlsOptions {
+    /// Names a file of authorities.
+    pub ca: &'static str,
+    /// Names a key. Empty: there is no such option.
+    pub pin: &'static str,
+    /// The peer's name in its certificate. Empty: there is no such option.
+    pub name: &'static str,
+    /// What to do about a peer that wants a certificate.
+    identity: &'static str,
+}
+
+/// The options of `connect`.
+pub const CLIENT_OPTIONS: TlsOptions = TlsOptions {
+    ca: "--ca",
+    pin: "--pin",
+    name: "--server-name",
+    identity: "connect --cert FILE --cert-key FILE",
+};
+/// Those about the target of `serve --forward`.
+pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
+    ca: "--target-ca",
+    pin: "--target-pin",
+    name: "--target-name",
+    identity: "--forward shows none",
+};
+/// Those of a server.
+pub(super) const SERVER_OPTIONS: TlsOptions =
+    TlsOptions { ca: "--client-ca", pin: "", name: "", identity: "a server shows that of --cert" };
+
+impl TlsOptions {
+    fn see(&self, options: &[&str]) -> String {
+        let options: Vec<&str> = options.iter().copied().filter(|option| !option.is_empty()).collect();
+        if options.is_empty() { String::new() } else { format!(" (see {})", options.join(" and ")) }
+    }
+}
+
 /// The socket's end came without `close_notify`.
 pub(super) const BARE_END: &str = "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
 /// The socket's end came too early.
@@ -11,18 +49,20 @@ pub(super) const END_IN_HANDSHAKE: &str =
     "the peer ended the connection during the TLS handshake: does it expect TLS on this port?";
 
 /// The exit code and the line of a failure.
-pub(super) fn failure_of(error: &Error) -> (Exit, String) {
+pub(super) fn failure_of(error: &Error, options: &TlsOptions) -> (Exit, String) {
     let text = match error {
-        Error::InvalidCertificate(error) => certificate(error),
+        Error::InvalidCertificate(error) => certificate(error, options),
         Error::NoCertificatesPresented => {
             "the peer shows no certificate: it needs one (connect --cert FILE --cert-key FILE)".to_owned()
         }
-        Error::AlertReceived(alert) => return (exit_of(*alert), received(*alert)),
+        Error::AlertReceived(alert) => return (exit_of(*alert), received(*alert, options)),
         Error::InvalidMessage(_) => "what the peer sends is not TLS".to_owned(),
         Error::DecryptError => "a TLS record is not authentic: it was changed on its way".to_owned(),
         Error::PeerIncompatible(why) => format!("the peer and this program have no TLS in common: {why:?}"),
         Error::PeerMisbehaved(why) => format!("the peer breaks the rules of TLS: {why:?}"),
-        Error::NoApplicationProtocol => "the peer speaks none of the protocols that --alpn names".to_owned(),
+        Error::NoApplicationProtocol => {
+            "the peer speaks none of the protocols that are spoken here (ALPN)".to_owned()
+        }
         Error::General(text) => format!("TLS failed: {text}"),
         other => format!("TLS failed: {other}"),
     };
@@ -41,25 +81,26 @@ pub(super) fn settings_error(error: &Error) -> crate::error::Error {
 }
 
 /// A certificate that is refused here.
-fn certificate(error: &CertificateError) -> String {
+fn certificate(error: &CertificateError, options: &TlsOptions) -> String {
+    let TlsOptions { ca, pin, name, .. } = options;
     let why = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".to_owned(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "is not valid yet: is this machine's clock right?".to_owned()
         }
-        CertificateError::NotValidForName => "is for another name (see --server-name)".to_owned(),
+        CertificateError::NotValidForName => format!("is for another name{}", options.see(&[name])),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
             match presented.is_empty() {
-                true => format!("names nobody, {expected} was asked for (see --pin and --server-name)"),
+                true => format!("names nobody, {expected} was asked for{}", options.see(&[pin, name])),
                 false => {
                     let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-                    format!("is for {}, not for {expected} (see --server-name)", names.join(", "))
+                    format!("is for {}, not for {expected}{}", names.join(", "), options.see(&[name]))
                 }
             }
         }
         CertificateError::UnknownIssuer => {
-            "comes from an issuer that is not trusted here (see --ca and --pin)".to_owned()
+            format!("comes from an issuer that is not trusted here{}", options.see(&[ca, pin]))
         }
         CertificateError::Revoked => "was revoked".to_owned(),
         CertificateError::BadSignature => {
@@ -76,7 +117,8 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::ApplicationVerificationFailure => "has another key than the pinned one".to_owned(),
         CertificateError::Other(other) => match other.to_string() {
             text if text.contains("CaUsedAsEndEntity") => {
-                "is that of a certificate authority, as self-signed ones are (see --pin and --ca)".to_owned()
+                let see = options.see(&[pin, ca]);
+                format!("is that of a certificate authority, as self-signed ones are{see}")
             }
             text => format!("is refused: {text}"),
         },
@@ -92,10 +134,10 @@ fn plain_name(text: &str) -> &str {
 }
 
 /// The peer's reason to end the connection.
-fn received(alert: AlertDescription) -> String {
+fn received(alert: AlertDescription, options: &TlsOptions) -> String {
     let why = match alert {
         AlertDescription::CertificateRequired => {
-            "it wants a certificate (connect --cert FILE --cert-key FILE)"
+            return format!("the peer refused TLS: it wants a certificate ({})", options.identity);
         }
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
@@ -108,7 +150,12 @@ fn received(alert: AlertDescription) -> String {
             "it has no cipher or key exchange in common with this side"
         }
         AlertDescription::ProtocolVersion => "it speaks another version of TLS only",
-        AlertDescription::UnrecognisedName => "it does not serve this name (see --server-name)",
+        AlertDescription::UnrecognisedName => {
+            return format!(
+                "the peer refused TLS: it does not serve this name{}",
+                options.see(&[options.name])
+            );
+        }
         AlertDescription::NoApplicationProtocol => "it speaks none of the protocols of --alpn",
         other => return format!("the peer ended TLS: {other:?}"),
     };

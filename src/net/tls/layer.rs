@@ -5,9 +5,12 @@ use std::io;
 use rustls::{CommonState, ProtocolVersion};
 
 use super::buffers::{Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
-use super::failure::{BARE_END, END_IN_HANDSHAKE, failure_of};
+use super::certificate::pin_of;
+use super::exporter::Exporter;
+use super::failure::{BARE_END, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
+use crate::proto::secure::pin::Pin;
 
 /// The socket below: non-blocking reads and writes of ciphertext, as those of [`Stream`](crate::net::stream::Stream).
 pub(crate) trait Below {
@@ -40,11 +43,17 @@ pub(crate) struct Layer {
     has_ended: bool,
     has_received: bool,
     failure: Option<(Exit, String)>,
+    exporter: Option<Exporter>,
+    options: &'static TlsOptions,
 }
 
 impl Layer {
     /// The layer of a connection whose handshake is still to come.
     pub(crate) fn new(role: Role, accepts_bare_end: bool) -> Layer {
+        let options = match &role {
+            Role::Client(_) => &CLIENT_OPTIONS,
+            Role::Server(_) => &SERVER_OPTIONS,
+        };
         Layer {
             records: Records::new(role),
             incoming: Vec::new(),
@@ -54,7 +63,33 @@ impl Layer {
             has_ended: false,
             has_received: false,
             failure: None,
+            exporter: None,
+            options,
         }
+    }
+
+    /// The same, whose failures name these options.
+    #[must_use]
+    pub(super) fn with_options(self, options: &'static TlsOptions) -> Layer {
+        Layer { options, ..self }
+    }
+
+    /// The same with an exporter, which is its connection's key log.
+    #[must_use]
+    pub(super) fn with_exporter(self, exporter: Exporter) -> Layer {
+        Layer { exporter: Some(exporter), ..self }
+    }
+
+    /// Fills `output` with keying material that only the two ends have. None: there is no exporter, or the handshake is
+    /// not complete.
+    pub(crate) fn export(&self, label: &[u8], output: &mut [u8]) -> Option<()> {
+        let suite = self.state().negotiated_cipher_suite()?;
+        self.exporter.as_ref()?.export(suite, label, output)
+    }
+
+    /// The pin of the key that the peer has shown. None: it has shown none.
+    pub(crate) fn peer_pin(&self) -> Option<Pin> {
+        self.state().peer_certificates()?.first().and_then(pin_of)
     }
 
     /// What was negotiated.
@@ -85,6 +120,11 @@ impl Layer {
     /// True once the socket has everything that was written, our end included if there is one.
     pub(crate) fn is_flushed(&self) -> bool {
         self.outgoing.is_empty() && self.our_end != OurEnd::Queued
+    }
+
+    /// Bytes of ciphertext that the socket has not taken yet.
+    pub(crate) fn unflushed_bytes(&self) -> usize {
+        self.outgoing.len()
     }
 
     /// Advances the handshake. True once it is complete, and our part of it sent.
@@ -223,7 +263,7 @@ impl Layer {
         let Err(error) = result else { return Ok(()) };
         // The alert that names the reason goes out, if the socket has room.
         let _ = self.outgoing.flush(below);
-        let (exit, text) = failure_of(&error);
+        let (exit, text) = failure_of(&error, self.options);
         Err(self.fail(exit, &text))
     }
 

@@ -4,10 +4,12 @@ mod buffers;
 pub mod certificate;
 pub mod client;
 pub(crate) mod connecting;
+mod exporter;
 mod failure;
 pub mod identity;
 pub mod key;
 pub(crate) mod layer;
+pub mod peer;
 mod records;
 pub mod server;
 pub(crate) mod socket;
@@ -15,7 +17,7 @@ pub(crate) mod socket;
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 
-use self::certificate::pin_of;
+pub use self::failure::{CLIENT_OPTIONS, TARGET_OPTIONS, TlsOptions};
 use self::layer::Layer;
 
 /// The versions that are spoken.
@@ -43,7 +45,7 @@ pub(crate) fn negotiated(layer: &Layer) -> String {
     if let Some(protocol) = protocol {
         text += &format!(", protocol {}", protocol.escape_debug());
     }
-    match state.peer_certificates().and_then(|chain| chain.first()).and_then(pin_of) {
+    match layer.peer_pin() {
         Some(key) => text + &format!(", the peer's key {key}"),
         None => text,
     }

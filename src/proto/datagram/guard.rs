@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_says_other_things_or_takes_its_time_is_no_loop() {
+    fn a_client_that_sends_other_datagrams_or_pauses_is_no_loop() {
         let (mut guard, start) = (Guard::new(RULES), Instant::now());
         for round in 0..1000_u64 {
             let now = at(start, 2 * round);

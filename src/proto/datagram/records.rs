@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_told_from_other_bytes() {
+    fn text_is_distinguished_from_other_bytes() {
         for piece in 1..6 {
             assert!(is_text("größe\n\u{10ffff}\n\t\x1b€".as_bytes(), piece));
             for other in

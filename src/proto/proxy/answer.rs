@@ -92,7 +92,7 @@ impl fmt::Display for Misuse {
 
 impl std::error::Error for Misuse {}
 
-/// Why a target is not connected, as reported to the client.
+/// Reasons for which a target is not connected, as reported to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The access lists do not allow it.

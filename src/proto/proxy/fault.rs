@@ -15,7 +15,7 @@ pub enum ProxyFault {
     Protocol(&'static str),
 }
 
-/// Why a target cannot be reached, as far as the proxy's protocol says.
+/// Reasons for which a target cannot be reached, as far as the proxy's protocol has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// It refused.

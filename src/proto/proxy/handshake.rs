@@ -2,8 +2,8 @@
 
 /// One side of a handshake, fed in pieces of any size. It takes none of the bytes after it, which belong to the stream.
 pub trait Handshake {
-    /// Why it failed.
-    type Fault;
+    /// The reason of a failure.
+    type Error;
 
     /// Returns the bytes to send now; empty if there are none.
     fn take_outgoing(&mut self) -> Vec<u8>;
@@ -15,14 +15,14 @@ pub trait Handshake {
     /// Takes a piece of at most [`Handshake::wanted`] bytes.
     ///
     /// # Errors
-    /// What ends it. Once that was said, nothing more may be given to it.
-    fn take(&mut self, piece: &[u8]) -> Result<(), Self::Fault>;
+    /// The reason that ends the handshake. Call nothing of it afterwards.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Self::Error>;
 
     /// Takes the bytes that belong to the handshake, and returns their number.
     ///
     /// # Errors
     /// As [`Handshake::take`].
-    fn receive(&mut self, bytes: &[u8]) -> Result<usize, Self::Fault> {
+    fn receive(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
         let mut used = 0;
         while used < bytes.len() && self.wanted() > 0 {
             let piece = self.wanted().min(bytes.len() - used);
@@ -34,7 +34,7 @@ pub trait Handshake {
 }
 
 impl<H: Handshake + ?Sized> Handshake for Box<H> {
-    type Fault = H::Fault;
+    type Error = H::Error;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         (**self).take_outgoing()
@@ -44,7 +44,7 @@ impl<H: Handshake + ?Sized> Handshake for Box<H> {
         (**self).wanted()
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), H::Fault> {
+    fn take(&mut self, piece: &[u8]) -> Result<(), H::Error> {
         (**self).take(piece)
     }
 }

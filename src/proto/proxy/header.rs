@@ -35,14 +35,14 @@ pub struct ProxyHeader {
     pub addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// Why bytes cannot become a header. The texts continue the sentence "the PROXY header ...".
+/// Reasons for which bytes cannot become a header. The texts continue the sentence "the PROXY header ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFault {
     /// The bytes are not a header.
     Missing,
     /// The bytes begin as a header.
     Malformed,
-    /// Over 107 bytes in version 1; a header of version 2 says how long it is, up to 64 KiB.
+    /// Over 107 bytes in version 1; a header of version 2 has its own length, up to 64 KiB.
     TooLong,
     /// A version 2 with another number than 2.
     Version,
@@ -64,7 +64,7 @@ impl std::error::Error for HeaderFault {}
 /// Parses the header at the beginning of `bytes`. While it is incomplete, `needed` reaches no further than its end.
 ///
 /// # Errors
-/// What cannot become a header.
+/// The reason for which the bytes cannot become a header.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<ProxyHeader>, HeaderFault> {
     let begins_as = |form: &[u8]| bytes.iter().zip(form).all(|(byte, expected)| byte == expected);
     if bytes.is_empty() {
@@ -197,7 +197,7 @@ impl HeaderReader {
 }
 
 impl Handshake for HeaderReader {
-    type Fault = HeaderFault;
+    type Error = HeaderFault;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         Vec::new()

@@ -5,32 +5,32 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fault::{Cause, ProxyFault};
 use super::handshake::{Credentials, Handshake};
-use super::http_head::{Head, HeadFault};
-use super::target::Target;
+use super::http_head::{HeadFault, HeadReader};
+use super::target::ProxyTarget;
 
 /// The most interim answers (1xx) before the answer.
 pub(crate) const MAX_INTERIM: u32 = 100;
 
 /// The client's machine, for a tunnel to one target.
-pub struct HttpClient {
-    head: Head,
+pub struct HttpConnectClient {
+    head: HeadReader,
     outgoing: Vec<u8>,
     has_credentials: bool,
     interim: u32,
     over: bool,
 }
 
-impl HttpClient {
+impl HttpConnectClient {
     /// Creates a machine. Credentials are sent at once (RFC 7617): a proxy that needs none ignores them.
-    pub fn new(target: &Target, credentials: Option<&Credentials>) -> HttpClient {
+    pub fn new(target: &ProxyTarget, credentials: Option<&Credentials>) -> HttpConnectClient {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if let Some(credentials) = credentials {
             let pair = [credentials.user(), b":", credentials.password()].concat();
             request += &format!("Proxy-Authorization: Basic {}\r\n", BASE64.encode(pair));
         }
         request += "\r\n";
-        HttpClient {
-            head: Head::default(),
+        HttpConnectClient {
+            head: HeadReader::default(),
             outgoing: request.into_bytes(),
             has_credentials: credentials.is_some(),
             interim: 0,
@@ -38,14 +38,14 @@ impl HttpClient {
         }
     }
 
-    fn answered(&mut self) -> Result<(), ProxyFault> {
+    fn parse_answer(&mut self) -> Result<(), ProxyFault> {
         let (line, _) = self.head.parse().map_err(head_fault)?;
         let (status, reason) = parse_status(line).ok_or(NO_PROXY)?;
         match status {
             100..=199 if self.interim == MAX_INTERIM => return Err(ENDLESS),
-            100..=199 => (self.head, self.interim) = (Head::default(), self.interim + 1),
+            100..=199 => (self.head, self.interim) = (HeadReader::default(), self.interim + 1),
             200..=299 => self.over = true,
-            // Some proxies say it as an ordinary server would.
+            // Some proxies answer 401, as an ordinary server would.
             401 | 407 if self.has_credentials => {
                 let text = format!("does not accept the user and the password ({status})");
                 return Err(ProxyFault::Untrusted(text));
@@ -79,8 +79,8 @@ pub(crate) fn parse_status(line: &[u8]) -> Option<(u16, String)> {
     Some((status, String::from_utf8_lossy(rest).trim_end().to_owned()))
 }
 
-impl Handshake for HttpClient {
-    type Fault = ProxyFault;
+impl Handshake for HttpConnectClient {
+    type Error = ProxyFault;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.outgoing)
@@ -92,9 +92,9 @@ impl Handshake for HttpClient {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
         self.head.take(piece).map_err(head_fault)?;
-        if self.head.is_no_answer() {
+        if self.head.cannot_be_answer() {
             return Err(NO_PROXY);
         }
-        if self.head.wanted() == 0 { self.answered() } else { Ok(()) }
+        if self.head.wanted() == 0 { self.parse_answer() } else { Ok(()) }
     }
 }

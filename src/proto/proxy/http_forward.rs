@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::handshake::Handshake;
 use super::http_connect::{MAX_INTERIM, parse_status};
-use super::http_head::Head;
+use super::http_head::HeadReader;
 use crate::proto::http::{Exchange, RequestHead, number};
 
 /// The most bytes of an answer's head: some servers send long ones.
@@ -101,7 +101,7 @@ fn pass_on<'a>(
     }
 }
 
-/// Why an answer is not passed on. Continues the sentence "the server ...".
+/// The reason for which an answer is not forwarded. Continues the sentence "the server ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAnswer(pub &'static str);
 
@@ -115,7 +115,7 @@ const NO_ANSWER: BadAnswer = BadAnswer("does not answer as a server of HTTP/1 do
 
 /// The heads of a server's answer: the interim ones (1xx), and the last.
 pub struct AnswerHead {
-    head: Head,
+    head: HeadReader,
     /// The client's version.
     minor: u8,
     for_client: Vec<u8>,
@@ -127,7 +127,7 @@ pub struct AnswerHead {
 impl AnswerHead {
     /// Creates a parser for a client of HTTP/1.`minor`.
     pub fn new(minor: u8) -> AnswerHead {
-        let head = Head::of_at_most(MAX_ANSWER_HEAD_BYTES);
+        let head = HeadReader::with_limit(MAX_ANSWER_HEAD_BYTES);
         AnswerHead { head, minor, for_client: Vec::new(), interim: 0, is_over: false, body_bytes: None }
     }
 
@@ -141,8 +141,8 @@ impl AnswerHead {
         self.body_bytes
     }
 
-    fn answered(&mut self) -> Result<(), BadAnswer> {
-        let head = std::mem::replace(&mut self.head, Head::of_at_most(MAX_ANSWER_HEAD_BYTES));
+    fn parse_answer(&mut self) -> Result<(), BadAnswer> {
+        let head = std::mem::replace(&mut self.head, HeadReader::with_limit(MAX_ANSWER_HEAD_BYTES));
         let (line, fields) = head.parse().map_err(|_| NO_ANSWER)?;
         let (status, _) = parse_status(line).ok_or(NO_ANSWER)?;
         let fields = || fields.iter().copied();
@@ -198,7 +198,7 @@ impl AnswerHead {
 
 /// Its outgoing bytes are for the client.
 impl Handshake for AnswerHead {
-    type Fault = BadAnswer;
+    type Error = BadAnswer;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.for_client)
@@ -210,9 +210,9 @@ impl Handshake for AnswerHead {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), BadAnswer> {
         self.head.take(piece).map_err(|_| NO_ANSWER)?;
-        if self.head.is_no_answer() {
+        if self.head.cannot_be_answer() {
             return Err(NO_ANSWER);
         }
-        if self.head.wanted() == 0 { self.answered() } else { Ok(()) }
+        if self.head.wanted() == 0 { self.parse_answer() } else { Ok(()) }
     }
 }

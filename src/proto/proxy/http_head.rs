@@ -8,7 +8,7 @@ const END: &[u8] = b"\r\n\r\n";
 /// The shortest head, in bytes: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
 const SHORTEST: usize = 16;
 
-/// Why bytes cannot become a head.
+/// Reasons for which bytes cannot become a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadFault {
     /// Over the limit in bytes, or over 100 fields.
@@ -21,22 +21,22 @@ pub enum HeadFault {
 type Field<'a> = (&'a [u8], &'a [u8]);
 
 /// A head that is being received.
-pub struct Head {
+pub struct HeadReader {
     bytes: Vec<u8>,
     max_bytes: usize,
 }
 
 /// With [`MAX_HEAD_BYTES`].
-impl Default for Head {
-    fn default() -> Head {
-        Head::of_at_most(MAX_HEAD_BYTES)
+impl Default for HeadReader {
+    fn default() -> HeadReader {
+        HeadReader::with_limit(MAX_HEAD_BYTES)
     }
 }
 
-impl Head {
+impl HeadReader {
     /// Creates a head of up to `max_bytes`, its end included.
-    pub fn of_at_most(max_bytes: usize) -> Head {
-        Head { bytes: Vec::new(), max_bytes }
+    pub fn with_limit(max_bytes: usize) -> HeadReader {
+        HeadReader { bytes: Vec::new(), max_bytes }
     }
 
     /// Returns how many more bytes surely belong to it: the rest of its end mark.
@@ -71,7 +71,7 @@ impl Head {
     }
 
     /// Returns whether the bytes cannot become an answer of HTTP/1: then its end is not waited for.
-    pub(crate) fn is_no_answer(&self) -> bool {
+    pub(crate) fn cannot_be_answer(&self) -> bool {
         const VERSION: &[u8] = b"HTTP/1.";
         let known = self.bytes().len().min(VERSION.len());
         self.bytes()[..known] != VERSION[..known]
@@ -105,13 +105,13 @@ fn is_token(byte: &u8) -> bool {
 mod tests {
     use super::*;
 
-    fn head(text: &[u8]) -> Result<Head, HeadFault> {
-        let mut head = Head::default();
+    fn head(text: &[u8]) -> Result<HeadReader, HeadFault> {
+        let mut head = HeadReader::default();
         head.take(text).map(|()| head)
     }
 
     #[test]
-    fn nothing_behind_the_end_is_wanted() {
+    fn bytes_after_the_head_are_not_used() {
         for (text, wanted) in [("", 16), ("HTTP/1.0 200\r\n", 2), ("HTTP/1.0 200 fine and well", 4)] {
             assert_eq!(head(text.as_bytes()).unwrap().wanted(), wanted, "{text}");
         }

@@ -9,43 +9,43 @@ use super::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use super::handshake::{Handshake, Users};
 use super::http_forward;
 use super::http_forward::Request;
-use super::http_head::{Head, HeadFault};
-use super::target::{MAX_NAME_BYTES, Target};
+use super::http_head::{HeadFault, HeadReader};
+use super::target::{MAX_NAME_BYTES, ProxyTarget};
 use crate::proto::http::{ErrorStatus, Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, ParseEvent, no_fields};
 
 /// The most bytes of a client's head: a method, the longest target, and the fields.
 const MAX_HEAD_BYTES: usize = MAX_TARGET_BYTES + MAX_FIELDS_BYTES + 64;
 
 /// The server's machine.
-pub struct HttpServer {
+pub struct HttpProxyServer {
     users: Option<Rc<Users>>,
-    head: Head,
-    asked: Option<Asked>,
+    head: HeadReader,
+    request: Option<ProxyRequest>,
 }
 
 /// The client's request.
-enum Asked {
-    Tunnel(Target),
-    Request(Target, Option<Box<Request>>),
+enum ProxyRequest {
+    Tunnel(ProxyTarget),
+    Request(ProxyTarget, Option<Box<Request>>),
 }
 
-impl HttpServer {
+impl HttpProxyServer {
     /// Creates a machine. With `users`, clients must authenticate.
-    pub fn new(users: Option<Rc<Users>>) -> HttpServer {
-        HttpServer { users, head: Head::of_at_most(MAX_HEAD_BYTES), asked: None }
+    pub fn new(users: Option<Rc<Users>>) -> HttpProxyServer {
+        HttpProxyServer { users, head: HeadReader::with_limit(MAX_HEAD_BYTES), request: None }
     }
 
     /// Returns the client's target, once it is known.
-    pub fn target(&self) -> Option<&Target> {
-        match self.asked.as_ref()? {
-            Asked::Tunnel(target) | Asked::Request(target, _) => Some(target),
+    pub fn target(&self) -> Option<&ProxyTarget> {
+        match self.request.as_ref()? {
+            ProxyRequest::Tunnel(target) | ProxyRequest::Request(target, _) => Some(target),
         }
     }
 
     /// Returns the request to forward, once; `None` if the client wants a tunnel.
     pub fn take_request(&mut self) -> Option<Box<Request>> {
-        match &mut self.asked {
-            Some(Asked::Request(_, request)) => request.take(),
+        match &mut self.request {
+            Some(ProxyRequest::Request(_, request)) => request.take(),
             _ => None,
         }
     }
@@ -89,9 +89,9 @@ impl HttpServer {
         self.misuse(status, text)
     }
 
-    fn asked(&mut self) -> Result<(), Misuse> {
+    fn parse_request(&mut self) -> Result<(), Misuse> {
         let is_connect = self.head.bytes().starts_with(b"CONNECT ");
-        let asked = if is_connect { self.connect()? } else { self.forward()? };
+        let request = if is_connect { self.connect()? } else { self.forward()? };
         if let Some(users) = &self.users {
             let (_, fields) = self.head.parse().map_err(|fault| self.head_fault(fault))?;
             if !values(&fields, "proxy-authorization").any(|value| is_known(users, value)) {
@@ -101,15 +101,15 @@ impl HttpServer {
                 return Err(Misuse { kind: MisuseKind::Credentials, text, answer });
             }
         }
-        self.asked = Some(asked);
+        self.request = Some(request);
         Ok(())
     }
 
-    fn connect(&self) -> Result<Asked, Misuse> {
+    fn connect(&self) -> Result<ProxyRequest, Misuse> {
         let (line, fields) = self.head.parse().map_err(|fault| self.head_fault(fault))?;
-        let mut words = line.split(|byte| *byte == b' ').skip(1);
-        let (authority, version) = (words.next(), words.next());
-        let is_newer = match (version, words.next()) {
+        let mut parts = line.split(|byte| *byte == b' ').skip(1);
+        let (authority, version) = (parts.next(), parts.next());
+        let is_newer = match (version, parts.next()) {
             (Some(b"HTTP/1.0"), None) => false,
             // RFC 9110, 2.5: a higher minor version is taken for the highest that is known.
             (Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']), None) => true,
@@ -125,16 +125,16 @@ impl HttpServer {
             return Err(self.refused(ErrorStatus(400)));
         }
         let authority = authority.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-        self.target_of(authority).map(Asked::Tunnel)
+        self.target_of(authority).map(ProxyRequest::Tunnel)
     }
 
-    fn target_of(&self, authority: &str) -> Result<Target, Misuse> {
+    fn target_of(&self, authority: &str) -> Result<ProxyTarget, Misuse> {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
         let status = if host.len() > MAX_NAME_BYTES { 414 } else { 400 };
-        Target::parse(authority).ok_or_else(|| self.refused(ErrorStatus(status)))
+        ProxyTarget::parse(authority).ok_or_else(|| self.refused(ErrorStatus(status)))
     }
 
-    fn forward(&self) -> Result<Asked, Misuse> {
+    fn forward(&self) -> Result<ProxyRequest, Misuse> {
         let mut body = Exchange::new(u64::MAX);
         let anew = match Exchange::new(u64::MAX).next_event(self.head.bytes(), &mut no_fields()).1 {
             ParseEvent::Rewritten(anew) => Some(anew.bytes),
@@ -161,7 +161,7 @@ impl HttpServer {
         let Some(head) = http_forward::request_head(&head, authority, path) else {
             return Err(self.misuse(501, "asks the proxy itself: this one has nothing to say"));
         };
-        Ok(Asked::Request(target, Some(Box::new(Request { head, body, minor }))))
+        Ok(ProxyRequest::Request(target, Some(Box::new(Request { head, body, minor }))))
     }
 }
 
@@ -178,8 +178,8 @@ fn is_known(users: &Users, value: &[u8]) -> bool {
         && colon.is_some_and(|colon| users.know(&pair[..colon], &pair[colon + 1..]))
 }
 
-impl Handshake for HttpServer {
-    type Fault = Misuse;
+impl Handshake for HttpProxyServer {
+    type Error = Misuse;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         Vec::new()
@@ -192,13 +192,13 @@ impl Handshake for HttpServer {
     fn take(&mut self, piece: &[u8]) -> Result<(), Misuse> {
         let had_line = self.head.bytes().contains(&b'\n');
         self.head.take(piece).map_err(|fault| self.head_fault(fault))?;
-        // Who says something else than a request waits for an answer, and not for the end of a head.
+        // A client whose first line is not a request waits for an answer at once.
         let line = self.head.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_request =
             line.split(|byte| *byte == b' ').nth(2).is_some_and(|word| word.starts_with(b"HTTP/"));
         if !had_line && !is_request && line.len() < self.head.bytes().len() {
             return Err(self.refused(ErrorStatus(400)));
         }
-        if self.head.wanted() == 0 { self.asked() } else { Ok(()) }
+        if self.head.wanted() == 0 { self.parse_request() } else { Ok(()) }
     }
 }

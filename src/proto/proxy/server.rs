@@ -6,91 +6,93 @@ use std::rc::Rc;
 use super::answer::{Denial, Misuse, ProxyAnswer};
 use super::handshake::{Handshake, Users};
 use super::http_forward::Request;
-use super::http_proxy::HttpServer;
+use super::http_proxy::HttpProxyServer;
 use super::socks::VERSION;
 use super::socks::server::SocksServer;
-use super::target::Target;
+use super::target::ProxyTarget;
 use crate::proto::http::ErrorStatus;
 
 /// The server's machine. The client's first byte decides the protocol.
 pub struct ProxyServer {
     users: Option<Rc<Users>>,
-    speaks: Option<Spoken>,
+    protocol: Option<Protocol>,
 }
 
-enum Spoken {
+enum Protocol {
     Socks(SocksServer),
-    Http(HttpServer),
+    Http(HttpProxyServer),
 }
 
 impl ProxyServer {
     /// Creates a machine. With `users`, clients must authenticate.
     pub fn new(users: Option<Rc<Users>>) -> ProxyServer {
-        ProxyServer { users, speaks: None }
+        ProxyServer { users, protocol: None }
     }
 
     /// Returns the client's target, once it is known.
-    pub fn target(&self) -> Option<&Target> {
-        match self.speaks.as_ref()? {
-            Spoken::Socks(socks) => socks.target(),
-            Spoken::Http(http) => http.target(),
+    pub fn target(&self) -> Option<&ProxyTarget> {
+        match self.protocol.as_ref()? {
+            Protocol::Socks(socks) => socks.target(),
+            Protocol::Http(http) => http.target(),
         }
     }
 
     /// Returns the answer to the client: the target is connected, from an address where it is known; or the reason of
     /// its denial.
     pub fn answer(&self, outcome: Result<Option<SocketAddr>, Denial>) -> ProxyAnswer {
-        match &self.speaks {
-            Some(Spoken::Socks(socks)) => ProxyAnswer::Bytes(socks.answer(outcome)),
-            Some(Spoken::Http(http)) => http.answer(outcome.map(|_| ())),
+        match &self.protocol {
+            Some(Protocol::Socks(socks)) => ProxyAnswer::Bytes(socks.answer(outcome)),
+            Some(Protocol::Http(http)) => http.answer(outcome.map(|_| ())),
             None => ProxyAnswer::Bytes(Vec::new()),
         }
     }
 
     /// Returns the answer to an HTTP client whose body is refused.
     pub fn refuse(&self, refusal: ErrorStatus) -> ProxyAnswer {
-        match &self.speaks {
-            Some(Spoken::Http(http)) => http.refused(refusal).answer,
+        match &self.protocol {
+            Some(Protocol::Http(http)) => http.refused(refusal).answer,
             _ => ProxyAnswer::Bytes(Vec::new()),
         }
     }
 
     /// Returns the request to forward, once; `None` if the client wants a stream.
     pub fn take_request(&mut self) -> Option<Box<Request>> {
-        match &mut self.speaks {
-            Some(Spoken::Http(http)) => http.take_request(),
+        match &mut self.protocol {
+            Some(Protocol::Http(http)) => http.take_request(),
             _ => None,
         }
     }
 }
 
 impl Handshake for ProxyServer {
-    type Fault = Misuse;
+    type Error = Misuse;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
-        match &mut self.speaks {
-            Some(Spoken::Socks(socks)) => socks.take_outgoing(),
-            Some(Spoken::Http(http)) => http.take_outgoing(),
+        match &mut self.protocol {
+            Some(Protocol::Socks(socks)) => socks.take_outgoing(),
+            Some(Protocol::Http(http)) => http.take_outgoing(),
             None => Vec::new(),
         }
     }
 
     fn wanted(&self) -> usize {
-        match &self.speaks {
-            Some(Spoken::Socks(socks)) => socks.wanted(),
-            Some(Spoken::Http(http)) => http.wanted(),
+        match &self.protocol {
+            Some(Protocol::Socks(socks)) => socks.wanted(),
+            Some(Protocol::Http(http)) => http.wanted(),
             None => 1,
         }
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Misuse> {
-        let speaks = match (&mut self.speaks, piece.first()) {
-            (Some(speaks), _) => speaks,
+        let protocol = match (&mut self.protocol, piece.first()) {
+            (Some(protocol), _) => protocol,
             (None, None) => return Ok(()),
-            (None, Some(&VERSION)) => self.speaks.insert(Spoken::Socks(SocksServer::new(self.users.clone()))),
+            (None, Some(&VERSION)) => {
+                self.protocol.insert(Protocol::Socks(SocksServer::new(self.users.clone())))
+            }
             // Text: its author expects an answer in text.
             (None, Some(first)) if first.is_ascii_graphic() || b"\r\n \t".contains(first) => {
-                self.speaks.insert(Spoken::Http(HttpServer::new(self.users.clone())))
+                self.protocol.insert(Protocol::Http(HttpProxyServer::new(self.users.clone())))
             }
             (None, Some(4)) => {
                 // Its reply "request rejected or failed".
@@ -101,9 +103,9 @@ impl Handshake for ProxyServer {
                 return Err(Misuse::of_request("speaks neither SOCKS5 nor HTTP", Vec::new()));
             }
         };
-        match speaks {
-            Spoken::Socks(socks) => socks.take(piece),
-            Spoken::Http(http) => http.take(piece),
+        match protocol {
+            Protocol::Socks(socks) => socks.take(piece),
+            Protocol::Http(http) => http.take(piece),
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum EndWhen {
     Input,
 }
 
-/// How the end of the input is passed on while the peer has not ended.
+/// Ways to pass the end of the input on, while the peer has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfClose {
     /// Not at all.
@@ -45,7 +45,7 @@ pub struct Ending {
     pub input: InputKind,
     /// Which end ends the command.
     pub end_when: EndWhen,
-    /// How the end of the input is passed on before the session is over.
+    /// The way to pass the end of the input on, before the session is over.
     pub half_close: HalfClose,
     /// The session is over when the input has ended and the peer has been silent for this long.
     pub linger: Option<Duration>,

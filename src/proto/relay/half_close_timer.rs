@@ -259,7 +259,7 @@ mod tests {
         timer.observe(free, 5, false, nobody);
         assert!(!timer.is_time_to_pass(free, 9, nobody));
         assert_eq!(timer.deadline(), Some(free + PAUSE_AFTER_DATA));
-        // Who both say much may each wait for the other's end.
+        // Two sides that both send much may each wait for the other's end.
         timer.observe(free, 5, true, nobody);
         let bulk = BULK_BYTES + 1;
         assert!(!timer.is_time_to_pass(start + PAUSE_AFTER_DATA - MS, bulk, nobody));

@@ -3,16 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-const BYTES_PER_LINE: usize = 16;
+use super::lane::Direction;
 
-/// The direction of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From here to the peer.
-    Sent,
-    /// From the peer.
-    Received,
-}
+const BYTES_PER_LINE: usize = 16;
 
 /// Dumps both directions of one connection.
 #[derive(Debug, Default)]

@@ -3,6 +3,15 @@
 //! The lane never sees bytes. The code that moves them (through a buffer, or inside the kernel) passes their number, so
 //! that one rule of back-pressure and one rule of ending hold for every way.
 
+/// The direction of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From here to the peer.
+    Sent,
+    /// From the peer.
+    Received,
+}
+
 /// Bytes on their way from one source to one sink. All counts are bytes.
 #[derive(Debug)]
 pub struct Lane {

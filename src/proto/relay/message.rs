@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use self::encoder::{Encoder, Split, Unfit};
 
-/// How messages are delimited.
+/// The delimiters of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// A length of one byte, then the message.
@@ -96,7 +96,7 @@ impl Framing {
     }
 }
 
-/// Why the input is not an acceptable message.
+/// Reasons to reject input that should be a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breach {
     /// The announced length is over the limit.
@@ -287,7 +287,7 @@ impl Decoder {
             self.is_complete = true;
             return match input[0] {
                 b',' => Ok(1),
-                _ => Err(Breach::Malformed("no comma stands behind it")),
+                _ => Err(Breach::Malformed("no comma follows it")),
             };
         }
         let count = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());

@@ -37,7 +37,7 @@ pub struct Known {
     pub line: usize,
 }
 
-/// Looks for a host, in the whole list. Case does not matter, nor a dot at the end of a name, nor the spelling of an
+/// Looks for a host, in the whole list. Case does not matter, nor dots at the end of a name, nor the spelling of an
 /// address. `host` is a name or an address without brackets.
 ///
 /// # Errors
@@ -80,14 +80,14 @@ impl std::error::Error for BadHost {}
 /// # Errors
 /// [`BadHost`].
 pub fn line(host: &str, port: u16, pin: Pin, time: &str, how: How) -> Result<String, BadHost> {
-    let host = Host::new(host);
-    let line = match host.name.contains(':') {
-        true => format!("[{}]:{port} {pin} {time} {how}\n", host.name),
-        false => format!("{}:{port} {pin} {time} {how}\n", host.name),
+    let name = Host::new(host).name;
+    let line = match name.contains(':') {
+        true => format!("[{name}]:{port} {pin} {time} {how}\n"),
+        false => format!("{name}:{port} {pin} {time} {how}\n"),
     };
-    // It must be found again.
-    match lookup(line.as_bytes(), &host.name, port) {
-        Ok(Some(_)) => Ok(line),
+    // It must be found again, and be one line.
+    match lookup(line.as_bytes(), host, port) {
+        Ok(Some(_)) if line.lines().count() == 1 => Ok(line),
         _ => Err(BadHost),
     }
 }
@@ -118,7 +118,7 @@ impl Host {
 }
 
 fn bare(name: &str) -> &str {
-    name.strip_suffix('.').unwrap_or(name)
+    name.trim_end_matches('.')
 }
 
 /// Host (without brackets), port and key of a line.
@@ -223,7 +223,11 @@ mod tests {
         for host in ["", "a b", "a\nb", "#a", "a\0", ".", "[a"] {
             assert_eq!(line(host, 1, Pin::of(b""), "now", How::Pin), Err(BadHost), "{host:?}");
         }
-        assert_eq!(line("a", 1, Pin::of(b""), "to day", How::Pin), Err(BadHost));
+        let written = line("a..", 1, Pin::of(b""), "now", How::Pin).unwrap();
+        assert_eq!(lookup(written.as_bytes(), "A..", 1), known(1));
+        for time in ["to day", &format!("now x\nb:1 {OTHER}")] {
+            assert_eq!(line("a", 1, Pin::of(b""), time, How::Pin), Err(BadHost), "{time}");
+        }
     }
 
     proptest! {
@@ -233,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn any_host_is_written_and_found_or_refused(host in "\\PC{0,20}", port: u16, pin: [u8; 32]) {
+        fn any_host_is_written_and_found_or_refused(host in "\\PC{0,20}|[aA.:#\\[\\]%1]{0,8}", port: u16, pin: [u8; 32]) {
             if let Ok(line) = line(&host, port, Pin(pin), "now", How::Code) {
                 let more = format!("{line}z:1 {PIN}\n{line}");
                 prop_assert_eq!(lookup(more.as_bytes(), &host, port), Ok(Some(Known { pin: Pin(pin), line: 1 })));

@@ -1,11 +1,68 @@
-//! Trust in transit: who is at the other end, and what that one may do.
+//! Admission: which client may use a server, and is that the server which the client means. It takes place inside TLS,
+//! before `HELLO` and before the first byte of a raw stream ("Admission" in `PROTOCOL.md`).
 //!
-//! [`pin`] names a key. [`known`] and [`clients`] are lists of keys, kept in files: those of servers and those of clients.
+//! - [`client`] and [`server`] are the two machines; [`message`] has their messages, [`refusal`] the
+//!   reasons.
+//! - [`code`]: the code that one person reads to another. [`cpace`] proves on both sides that they have the same one.
+//! - [`guesses`] and [`account`]: how often a code may be guessed, and used.
+//! - [`session`] and [`sessions`]: what lets further connections in, and how long.
+//! - [`pin`]: a key's digest; [`known`] and [`clients`]: lists of keys in files, parsed with [`list`].
+//!
+//! Everything is bound to the connection by [`Channel`]: bytes that somebody in between passes on, or has recorded, are
+//! wrong on every other connection.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+pub mod account;
+pub mod client;
 pub mod clients;
+pub mod code;
+pub mod cpace;
+pub mod guesses;
 pub mod known;
 pub mod list;
+mod mac;
+pub mod message;
 pub mod pin;
+pub mod refusal;
+pub mod server;
+pub mod session;
+pub mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+/// Label of TLS's exporter (RFC 8446, section 7.5) for [`Channel::auth`]; the context is empty.
+pub const AUTH_EXPORTER: &[u8] = b"EXPORTER-sendall-auth";
+/// Label of TLS's exporter for [`Channel::session`]; the context is empty.
+pub const SESSION_EXPORTER: &[u8] = b"EXPORTER-sendall-session";
+/// The name of the protocol in TLS's ALPN. CPace is run with the same text as its channel identifier.
+pub const ALPN: &[u8] = b"sendall/1";
+
+/// SHA-256 of the SubjectPublicKeyInfo of a certificate.
+pub type SpkiHash = [u8; 32];
+
+/// The session id of `ACCEPT`.
+pub type SessionId = [u8; 16];
+
+/// The facts about a TLS connection that its two ends share, and nobody else.
+pub struct Channel {
+    /// Exporter for [`AUTH_EXPORTER`].
+    pub auth: [u8; 32],
+    /// Exporter for [`SESSION_EXPORTER`].
+    pub session: Zeroizing<[u8; 64]>,
+    /// Key of the certificate that the other end has shown. A server always has one.
+    pub peer: Option<SpkiHash>,
+}
+
+/// Shows no exporter.
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
 
 /// The things that a client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

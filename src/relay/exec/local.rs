@@ -1,15 +1,15 @@
-//! A process's side of its connection.
+//! The local side of a relay with a process.
 
 use crate::net::child::ChildStream;
 use crate::net::stream::Stream;
 use crate::relay::tools::{Filtered, ToCrlf};
 
-/// A process's stdin and stdout, and what is done to its bytes.
+/// A process's stdin and stdout, perhaps with changed line ends.
 pub(super) trait Local: Stream {
     /// True if there may be output that was not read yet.
     fn has_output(&self) -> bool;
 
-    /// Nobody reads its stdin any more.
+    /// Discards further bytes for its stdin, which is not read any more.
     fn discard_input(&mut self);
 }
 

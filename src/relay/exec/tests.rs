@@ -25,7 +25,7 @@ impl Jumping {
 impl Session for Jumping {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         let result = self.exec.advance(Context { now: context.now + self.lead(), ..context });
-        self.is_alone.set(self.is_alone.get() || matches!(self.exec.phase, Phase::Alone(..)));
+        self.is_alone.set(self.is_alone.get() || matches!(self.exec.phase, ExecPhase::Alone(..)));
         result
     }
 

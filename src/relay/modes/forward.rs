@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::per_client::RelayClient;
 use crate::error::Error;
 use crate::error::lost;
+use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::Endpoint;
 use crate::net::local_end::LocalEnd;
@@ -12,6 +13,9 @@ use crate::net::options::{Family, SocketOptions};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::{SocketState, Stream};
+use crate::net::tls::client::ClientTls;
+use crate::net::tls::connecting::TlsConnecting;
+use crate::net::tls::negotiated;
 use crate::proto::proxy::header::{HeaderVersion, ProxyHeader};
 use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
@@ -27,6 +31,8 @@ pub(crate) struct ForwardTarget {
     pub(crate) family: Option<Family>,
     /// The PROXY header that it gets before the client's bytes.
     pub(crate) header: Option<HeaderVersion>,
+    /// TLS with it, and the name that its certificate must have.
+    pub(crate) tls: Option<(ClientTls, String)>,
 }
 
 /// A client, while its target is dialled and then in a tunnel to it.
@@ -40,7 +46,7 @@ enum State {
 struct Dialling {
     /// `None` once it is joined to its target. Until then its bytes wait in the kernel.
     client: Option<Limited<Box<dyn Stream>>>,
-    dial: Dial,
+    dial: Box<dyn Connect>,
     header: Vec<u8>,
     report: Report,
 }
@@ -55,6 +61,12 @@ impl Forward {
         let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io)
             .from(&LocalEnd { options, ..LocalEnd::default() })
             .asked_by(name.ip());
+        let dial: Box<dyn Connect> = match &destination.tls {
+            Some((tls, host)) => {
+                Box::new(TlsConnecting::new(Box::new(dial), (tls, host), destination.timeout))
+            }
+            None => Box::new(dial),
+        };
         Forward(State::Dialling(Box::new(Dialling { client: Some(peer), dial, header, report })))
     }
 }
@@ -72,6 +84,9 @@ impl Session for Forward {
                 return Ok(Status::Waiting);
             };
             report.detail(format_args!("joined to {}", target.peer_name()));
+            if let Some(layer) = target.tls() {
+                report.debug(format_args!("{}", negotiated(layer)));
+            }
             if let Some(client) = client.take() {
                 let mut tunnel = Tunnel::new(client, target)?;
                 tunnel.send_first_to_target(header);

@@ -120,7 +120,7 @@ impl Forwarded {
                 .acknowledgement
                 .is_acknowledged(&mut self.client, context.now)
                 .map_err(Unanswered::Lost)?;
-            // A client may take its time to read what the system holds for it, if the system tells how far it is.
+            // A client may read slowly, if the system reports how much of the answer it has acknowledged.
             let is_watched = self.client.delivery().is_some();
             if is_watched || self.is_delivered {
                 *goodbye = LingeringClose::new(context.now);

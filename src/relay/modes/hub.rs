@@ -19,7 +19,7 @@ const SLOW_CLIENT_LIMIT: Duration = Duration::from_secs(1);
 /// Treatment of a client that reads too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
-    /// It misses what does not fit into its queue; how much, is told at its end
+    /// It misses what does not fit into its queue; the number of bytes is logged at its end
     Drop,
     /// All wait for the slowest
     Wait,

@@ -16,7 +16,7 @@ use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::client_session::{ClientSession, CountedSession, begin};
 use crate::server::setup::ClientOptions;
 
-/// A client whose session is to be made.
+/// A client that needs a session.
 pub(crate) struct RelayClient {
     /// The connection. A drop resets it, unless it was ended in order before.
     pub(crate) peer: Limited<Box<dyn Stream>>,
@@ -56,7 +56,7 @@ impl<F: Make> PerClient<F> {
 
 impl<F: Make> Handler for PerClient<F> {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit } = incoming;
+        let AdmittedClient { socket, destination, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;

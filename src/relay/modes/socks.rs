@@ -21,7 +21,7 @@ use crate::net::wall::http_date_now;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use crate::proto::proxy::handshake::Users;
 use crate::proto::proxy::server::ProxyServer;
-use crate::proto::proxy::target::{Target, TargetHost};
+use crate::proto::proxy::target::{ProxyTarget, TargetHost};
 use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
@@ -211,7 +211,7 @@ impl Socks {
     }
 }
 
-fn endpoint_of(target: &Target) -> Endpoint {
+fn endpoint_of(target: &ProxyTarget) -> Endpoint {
     let host = match &target.host {
         TargetHost::Ip(ip) => ip.to_string(),
         TargetHost::Name(name) => name.clone(),

@@ -1,107 +1,107 @@
-//! A host, or a Unix socket, whose ports are probed: its addresses, and what is still to be tried.
+//! A target of a probe: a host with its addresses and the ports that remain, or a Unix socket.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::Line;
+use super::PortReport;
 use crate::error::{Error, Exit, Retry};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
 use crate::net::resolve::Resolution;
 use crate::relay::connector::Connector;
 
-/// One endpoint, with all of its ports.
-pub(crate) struct Target {
-    /// The way to the host, with the first port; or to a Unix socket.
+/// A host with the ports to probe, or a Unix socket.
+pub(crate) struct ProbeTarget {
+    /// The connector for the first port, or for the Unix socket.
     pub(crate) connector: Connector,
-    /// In order; of a Unix socket none.
+    /// The ports in order; none for a Unix socket.
     pub(crate) ports: Vec<u16>,
-    pub(crate) step: Step,
-    /// How often all that was not open was tried again.
+    pub(crate) state: TargetState,
+    /// Number of rounds before this one.
     pub(crate) round: u32,
-    /// What was not open in this round.
-    pub(crate) failed: BTreeMap<usize, Line>,
-    /// Ports that were not tried in this round, by their places.
+    /// Reports of ports that were not open in this round, by index.
+    pub(crate) failed: BTreeMap<usize, PortReport>,
+    /// Indices of ports that were not tried yet in this round.
     due: VecDeque<usize>,
-    /// How many are being tried.
-    under_way: usize,
+    /// Number of attempts that have not ended.
+    attempts: usize,
     resolution: Option<Resolution>,
-    /// What was asked of this end does not fit it; no try mends that.
+    /// No retry can help: an option does not fit its addresses.
     pub(crate) is_hopeless: bool,
-    /// Of the host; of a Unix socket none.
+    /// The addresses of the host; none for a Unix socket.
     addresses: VecDeque<SocketAddr>,
 }
 
-/// How far it has come.
+/// The state of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Its addresses are not known, or not asked for again.
+pub(crate) enum TargetState {
+    /// Its addresses are being resolved.
     Start,
     Trying,
-    /// Until it is tried again.
+    /// Until this time, when the next round begins.
     Pausing(Instant),
     Over,
 }
 
-/// What was found out about its addresses.
-pub(crate) enum Found {
+/// The result of resolving a target.
+pub(crate) enum Resolved {
     Waiting,
-    /// So many, just now.
+    /// It was resolved now, to this many addresses.
     Addresses(usize),
-    /// None, because proxies look for them.
+    /// No addresses: the last proxy resolves the name.
     Proxies,
-    /// None: the state of all its ports, and why.
+    /// No addresses: the state of all its ports, and the reason.
     Nothing(&'static str, String),
 }
 
-impl Target {
-    pub(crate) fn new(connector: Connector, ports: Vec<u16>) -> Target {
-        Target {
+impl ProbeTarget {
+    pub(crate) fn new(connector: Connector, ports: Vec<u16>) -> ProbeTarget {
+        ProbeTarget {
             due: (0..ports.len().max(1)).collect(),
             connector,
             ports,
-            step: Step::Start,
+            state: TargetState::Start,
             round: 0,
             failed: BTreeMap::new(),
-            under_way: 0,
+            attempts: 0,
             resolution: None,
             is_hopeless: false,
             addresses: VecDeque::new(),
         }
     }
 
-    /// How many lines it has.
-    pub(crate) fn count(&self) -> usize {
+    /// Number of its reports: at least one.
+    pub(crate) fn port_count(&self) -> usize {
         self.ports.len().max(1)
     }
 
-    /// With one of its ports.
+    /// The endpoint of a port, by index.
     pub(crate) fn endpoint_of(&self, index: usize) -> Endpoint {
         self.connector_of(index).endpoint().clone()
     }
 
-    /// The way to one of its ports.
+    /// The connector for a port, by index.
     pub(crate) fn connector_of(&self, index: usize) -> Connector {
         self.ports.get(index).map_or_else(|| self.connector.clone(), |port| self.connector.to_port(*port))
     }
 
-    /// Finds the host's addresses, anew in each round: a name may come to have one.
+    /// Resolves the host, in each round anew: a name may get an address later.
     ///
     /// # Errors
-    /// There is no thread for it.
-    pub(crate) fn resolve(&mut self, limit: Duration, io: &Io, now: Instant) -> Result<Found, Error> {
-        match self.step {
-            Step::Pausing(until) if now >= until => {
+    /// No thread can be started.
+    pub(crate) fn resolve(&mut self, limit: Duration, io: &Io, now: Instant) -> Result<Resolved, Error> {
+        match self.state {
+            TargetState::Pausing(until) if now >= until => {
                 self.due.extend(std::mem::take(&mut self.failed).into_keys());
-                (self.step, self.round) = (Step::Start, self.round + 1);
+                (self.state, self.round) = (TargetState::Start, self.round + 1);
             }
-            Step::Start => {}
-            _ => return Ok(Found::Waiting),
+            TargetState::Start => {}
+            _ => return Ok(Resolved::Waiting),
         }
         if !self.connector.is_direct() {
-            self.step = Step::Trying;
-            return Ok(Found::Proxies);
+            self.state = TargetState::Trying;
+            return Ok(Resolved::Proxies);
         }
         let endpoint = self.connector.endpoint();
         if let (None, Endpoint::Tcp { host, port }) = (&self.resolution, endpoint) {
@@ -110,27 +110,27 @@ impl Target {
         let found =
             self.resolution.as_mut().map(|resolution| resolution.advance(self.connector.local(), now));
         self.addresses = match found {
-            Some(Ok(None)) => return Ok(Found::Waiting),
+            Some(Ok(None)) => return Ok(Resolved::Waiting),
             Some(Err(error)) => {
-                (self.step, self.resolution) = (Step::Trying, None);
+                (self.state, self.resolution) = (TargetState::Trying, None);
                 self.is_hopeless = error.retry() == Retry::Never;
                 let state = if error.exit() == Exit::TimedOut { "timeout" } else { "unreachable" };
                 let text = error.to_string();
                 let before = format!("cannot connect to {}: ", self.connector.endpoint());
-                return Ok(Found::Nothing(state, text.strip_prefix(&before).unwrap_or(&text).to_owned()));
+                return Ok(Resolved::Nothing(state, text.strip_prefix(&before).unwrap_or(&text).to_owned()));
             }
             Some(Ok(Some(addresses))) => addresses,
             None => VecDeque::new(),
         };
-        (self.step, self.resolution) = (Step::Trying, None);
-        Ok(Found::Addresses(self.addresses.len()))
+        (self.state, self.resolution) = (TargetState::Trying, None);
+        Ok(Resolved::Addresses(self.addresses.len()))
     }
 
-    /// The next port that is to be tried, by its place, with where it is.
+    /// Takes the index of the next port to try, and its addresses.
     pub(crate) fn next_due(&mut self) -> Option<(usize, VecDeque<SocketAddr>)> {
-        let index = self.due.front().copied().filter(|_| self.step == Step::Trying)?;
+        let index = self.due.front().copied().filter(|_| self.state == TargetState::Trying)?;
         self.due.pop_front();
-        self.under_way += 1;
+        self.attempts += 1;
         let mut addresses = self.addresses.clone();
         if let Some(port) = self.ports.get(index) {
             addresses.iter_mut().for_each(|address| address.set_port(*port));
@@ -138,33 +138,33 @@ impl Target {
         Some((index, addresses))
     }
 
-    /// A try has ended.
-    pub(crate) fn has_ended(&mut self) {
-        self.under_way -= 1;
+    /// Records that an attempt has ended.
+    pub(crate) fn attempt_ended(&mut self) {
+        self.attempts -= 1;
     }
 
-    /// A try has ended, and said nothing of the port.
-    pub(crate) fn is_due_again(&mut self, index: usize) {
-        self.under_way -= 1;
+    /// Puts a port back whose attempt has ended without a result.
+    pub(crate) fn requeue(&mut self, index: usize) {
+        self.attempts -= 1;
         self.due.push_front(index);
     }
 
-    /// All that is not tried.
+    /// Takes the indices of all ports that were not tried.
     pub(crate) fn take_due(&mut self) -> Vec<usize> {
         self.due.drain(..).collect()
     }
 
-    /// True when all of this round was tried.
+    /// True when all ports of this round were tried.
     pub(crate) fn is_tried(&self) -> bool {
-        self.step == Step::Trying && self.due.is_empty() && self.under_way == 0
+        self.state == TargetState::Trying && self.due.is_empty() && self.attempts == 0
     }
 
-    /// When to look at it again if nothing happens before.
+    /// When to advance it if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.step {
-            Step::Start => self.resolution.as_ref().map(Resolution::deadline),
-            Step::Pausing(until) => Some(until),
-            Step::Trying | Step::Over => None,
+        match self.state {
+            TargetState::Start => self.resolution.as_ref().map(Resolution::deadline),
+            TargetState::Pausing(until) => Some(until),
+            TargetState::Trying | TargetState::Over => None,
         }
     }
 }

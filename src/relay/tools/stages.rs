@@ -70,7 +70,7 @@ impl Encoding {
         }
     }
 
-    /// Warns once if a line has bytes that no text has: nobody has asked for lines.
+    /// Warns once if a line has bytes that no text has. For lines by default, without `--each`.
     pub(super) fn warn_of_binary(&mut self, report: &Report) {
         self.binary_warning = Some(report.clone());
     }
@@ -113,7 +113,7 @@ impl Encoding {
         Error::new(Exit::Failed, text)
     }
 
-    /// The error for input that is not as `--each` says.
+    /// The error for input that does not have the framing of `--each`.
     fn split_error(&self, breach: Breach) -> Error {
         let name = self.message_name();
         let text = match breach {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::net::child::Program;
 use crate::proto::relay::conversation::Script;
 use crate::relay::exec::ExecRules;
@@ -13,6 +14,7 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
+use crate::run::tls::ClientTlsPlan;
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
@@ -26,7 +28,7 @@ pub(crate) enum Mode {
     Discard,
     /// A text with escapes, or `@FILE`.
     Reply(String),
-    Forward(ForwardTarget),
+    Forward(ForwardPlan),
     Socks(SocksPlan),
     Script(Rc<Script>),
     Broker {
@@ -58,6 +60,22 @@ pub(crate) struct TransferPlan {
     pub(crate) once: bool,
     pub(crate) limits: Limits,
     pub(crate) wire: WireProtocol,
+}
+
+/// The arguments of `--forward`.
+pub(crate) struct ForwardPlan {
+    pub(crate) target: ForwardTarget,
+    /// TLS with the target.
+    pub(crate) tls: Option<ClientTlsPlan>,
+}
+
+impl ForwardPlan {
+    /// Reads the files of TLS.
+    pub(super) fn load(self) -> Result<ForwardTarget, Error> {
+        let Some(plan) = self.tls else { return Ok(self.target) };
+        let host = plan.host(&self.target.endpoint);
+        Ok(ForwardTarget { tls: Some((plan.load()?, host)), ..self.target })
+    }
 }
 
 /// The arguments of `--socks`.

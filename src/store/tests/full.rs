@@ -76,7 +76,7 @@ fn a_folder_without_permission_is_not_allowed() {
 }
 
 #[test]
-fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
+fn below_a_mount_a_part_arrives_and_a_staged_file_fails_with_the_reason() {
     let scene = scene();
     fs::create_dir(scene.inside("mount")).unwrap();
     let at = scene.inside("mount");

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod full;
+mod keys;
 mod order;
 mod part;
 mod planted;

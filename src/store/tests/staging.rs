@@ -244,7 +244,7 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
 }
 
 #[test]
-fn a_stage_may_be_committed_while_another_thread_goes_on() {
+fn a_stage_may_be_committed_while_another_thread_continues() {
     let scene = scene();
     let staging = StagingFolder::new(&scene.folder).unwrap();
     std::thread::scope(|scope| {

@@ -33,7 +33,7 @@ fn planted() -> Scene {
 }
 
 #[test]
-fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
+fn a_folder_follows_its_contents_and_names_are_in_byte_order() {
     let scene = planted();
     let part = Part::create(&scene.folder, b"b/sub/part").unwrap();
     let staged = StagingFolder::new(&scene.folder).unwrap().create(0o644).unwrap();

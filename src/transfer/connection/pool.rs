@@ -39,8 +39,9 @@ pub(crate) struct Advanced {
 
 /// Opens further connections to the server of a client's session.
 pub(crate) trait Dialer {
-    /// Starts a connection. `limit` is the time limit for each address or, with proxies, for the whole way.
-    fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error>;
+    /// Starts a connection that will join `session`. `limit` is the time limit for each address or, with proxies, for the
+    /// whole way.
+    fn connecting(&self, limit: Duration, io: &Io, session: SessionId) -> Result<Box<dyn Connect>, Error>;
 }
 
 /// The source of a session's further connections.
@@ -116,7 +117,7 @@ impl<L: Default> ConnectionPool<L> {
         let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
-            match dialer.connecting(self.limits.handshake, &self.io) {
+            match dialer.connecting(self.limits.handshake, &self.io, session) {
                 Ok(connecting) => {
                     let state = State::Dialing(connecting);
                     let id = self.next_id;

@@ -20,6 +20,7 @@ use crate::server::admission::{AdmissionError, Permit};
 use crate::server::client_session::Within;
 use crate::server::places::SourceSlot;
 use crate::server::setup::ClientOptions;
+use crate::server::trust::ClientTrust;
 use crate::transfer::{
     Claim, ClientId, Limits, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving, WireProtocol,
 };
@@ -144,7 +145,7 @@ impl Clients {
 
     fn serve(
         &self,
-        socket: Socket,
+        (socket, trust): (Socket, ClientTrust),
         (name, report): (PeerName, Report),
         (place, claim): (Option<Arc<SourceSlot>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
@@ -168,7 +169,10 @@ impl Clients {
                         Box::new(TextReceiving::new(transport, now, destination, limits, terms, context))
                             as Box<dyn Session>
                     }
-                    None => Box::new(Serving::new(transport, now, offer, limits, (place, claim), context)),
+                    None => {
+                        let terms = (place, claim, trust);
+                        Box::new(Serving::new(transport, now, offer, limits, terms, context))
+                    }
                 };
                 Ok(Within::new(session, session_limits.session, now))
             })?;
@@ -186,7 +190,7 @@ impl Handler for Clients {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.slot);
-        match self.serve(incoming.socket, named, (Some(place), claim.clone())) {
+        match self.serve((incoming.socket, incoming.trust), named, (Some(place), claim.clone())) {
             Ok(session) => self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => incoming.permit.fail(error),
@@ -215,7 +219,8 @@ impl Handler for Clients {
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
-            let session = self.serve(socket, (name, report), (None, claim.clone())).ok();
+            let client = (socket, ClientTrust::NotAsked);
+            let session = self.serve(client, (name, report), (None, claim.clone())).ok();
             self.clients.extend(session.map(|session| RunningClient { permit: None, claim, session }));
         }
     }

@@ -15,6 +15,8 @@ use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
 use crate::proto::Parsed;
+use crate::proto::secure::Rights;
+use crate::proto::secure::account::CodeUse;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -22,6 +24,7 @@ use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Supersede
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
+use crate::server::trust::{ClientTrust, KeptSession};
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -71,6 +74,11 @@ pub(crate) struct Serving {
     offer: Arc<Offer>,
     limits: Limits,
     claim: Claim,
+    trust: ClientTrust,
+    /// What the success of the session uses up.
+    code_use: Option<CodeUse>,
+    /// Further connections are admitted for as long as the session lasts.
+    kept: Option<KeptSession>,
     context: (Io, Report, PeerName),
 }
 
@@ -94,7 +102,7 @@ impl Serving {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim): (Option<Arc<SourceSlot>>, Claim),
+        (place, claim, trust): (Option<Arc<SourceSlot>>, Claim, ClientTrust),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
@@ -105,7 +113,8 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        Serving { state, hello_by, place, place_by, offer, limits, claim, context }
+        let (code_use, kept) = (None, None);
+        Serving { state, hello_by, place, place_by, offer, limits, claim, trust, code_use, kept, context }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -154,8 +163,39 @@ impl Serving {
         self.place.as_ref().is_some_and(|place| place.is_acquired())
     }
 
+    /// Fails if the client was not admitted to what it asks for.
+    fn check_trust(&self, operation: &Operation) -> Result<(), Failure> {
+        let text = match &self.trust {
+            ClientTrust::NotAsked => return Ok(()),
+            ClientTrust::Plain => "this server encrypts: type --code, and the code that it has printed",
+            ClientTrust::Admitted(by) => {
+                let may = match operation {
+                    Operation::Put { .. } => by.may(Rights::STORE),
+                    Operation::Get { .. } | Operation::List => by.may(Rights::SHARE),
+                    Operation::Join(session) => by.may_join(session),
+                };
+                if may || self.lacks(operation) {
+                    return Ok(());
+                }
+                "this client was not admitted to that"
+            }
+        };
+        let error = Error::new(Exit::Refused, text);
+        Err(Failure { error, to_peer: Some((Reason::NotAllowed, text.to_owned())) })
+    }
+
+    /// Returns whether the server does not have what is asked for, whoever asks.
+    fn lacks(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Put { .. } => self.offer.store.is_none(),
+            Operation::Get { .. } | Operation::List => self.offer.share.is_none(),
+            Operation::Join(_) => false,
+        }
+    }
+
     /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
+        self.check_trust(&hello.operation)?;
         match (hello.operation, &self.offer.store, &self.offer.share) {
             (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(ReceiveFolder {
                 folder: folder.clone(),
@@ -183,7 +223,7 @@ impl Serving {
 
     /// Starts the session that a client asks for, or waits for its predecessor to end.
     fn enter(
-        &self,
+        &mut self,
         wire: Wire<Transport>,
         hello: Hello,
         succession: Option<Succession>,
@@ -224,7 +264,13 @@ impl Serving {
         }
     }
 
-    fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted, is_successor: bool) -> State {
+    fn begin(
+        &mut self,
+        mut wire: Wire<Transport>,
+        hello: &Hello,
+        granted: Granted,
+        is_successor: bool,
+    ) -> State {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
@@ -243,6 +289,10 @@ impl Serving {
             });
         let Ok(registration) = registration else { return reject(wire, superseded()) };
         wire.push(&accept.encode());
+        if let ClientTrust::Admitted(by) = &mut self.trust {
+            self.kept = Some(by.keep(id));
+            self.code_use = by.take_code_use().filter(|_| granted.moves_files());
+        }
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
@@ -360,7 +410,15 @@ impl Session for Serving {
                 session.stop();
                 Err(superseded().error)
             }
-            State::Session(session, _) => session.advance(context),
+            State::Session(session, _) => {
+                let status = session.advance(context)?;
+                if let (Status::Done, Some(code_use)) =
+                    (status, self.code_use.take_if(|_| status == Status::Done))
+                {
+                    code_use.succeeded();
+                }
+                Ok(status)
+            }
             State::Closing(closing) => closing.advance(context),
             State::AwaitingHello(_) | State::AwaitingPlace(..) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),

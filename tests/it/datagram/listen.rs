@@ -126,7 +126,7 @@ fn what_is_not_wanted_is_left_out_and_counted() {
 }
 
 #[test]
-fn who_is_heard_may_change_while_it_runs() {
+fn the_access_list_may_change_while_it_runs() {
     let dir = tempfile::tempdir().expect("a folder");
     let list = dir.path().join("list");
     std::fs::write(&list, "127.0.0.1 # for now\n").expect("a list");
@@ -153,7 +153,7 @@ fn who_is_heard_may_change_while_it_runs() {
 }
 
 #[test]
-fn peers_are_told_once_to_those_who_ask() {
+fn each_peer_is_reported_once_on_request() {
     for (options, shows) in [(&["--json"][..], 1), (&["-vv"], 1), (&["-v"], 0)] {
         let (listener, address) = listen(&[options, &["--count", "4"]].concat(), Out::Collect);
         let (one, other) = (client(&address), client(&address));
@@ -242,7 +242,7 @@ fn datagrams_come_over_unix_sockets_and_too_large_ones_are_noticed() {
 }
 
 #[test]
-fn groups_are_heard_where_they_were_joined() {
+fn groups_are_received_where_they_were_joined() {
     let options = ["udp-listen", ":0", "--join", "239.83.1.2%lo", "--count", "1"];
     let listener = sendall(&options, In::Null, Out::Collect);
     let port = listener.port().to_string();
@@ -277,7 +277,7 @@ wait $!
 "#;
 
 #[test]
-fn groups_of_ipv6_are_heard_and_filtered_by_their_source() {
+fn ipv6_groups_are_received_and_filtered_by_source() {
     let binary = env!("CARGO_BIN_EXE_sendall");
     if !may_have_a_network("-n") {
         return;
@@ -296,7 +296,7 @@ fn groups_of_ipv6_are_heard_and_filtered_by_their_source() {
 }
 
 #[test]
-fn a_source_filter_hears_one_sender_only() {
+fn a_source_filter_admits_one_sender_only() {
     let options =
         ["udp-listen", ":0", "--join", "239.83.1.4%lo", "--source-filter", "127.0.0.3", "--count", "1"];
     let listener = sendall(&options, In::Null, Out::Collect);

@@ -33,7 +33,7 @@ fn each_peer_has_a_process_of_its_own() {
 }
 
 #[test]
-fn a_process_reads_and_says_records() {
+fn a_process_reads_and_writes_records() {
     for (options, sent) in [
         (&["--frame", "u16be"][..], &[&b"a\nb"[..], b"", b"c"][..]),
         (&["--each", "raw"], &[b"a\nb\n"]),
@@ -74,7 +74,7 @@ fn a_process_relays_any_bytes_both_ways() {
 }
 
 #[test]
-fn what_a_process_says_is_cut_as_asked() {
+fn the_output_of_a_process_is_split_as_requested() {
     for (cut, script, answers) in [
         ("all", "read -r line; printf 'a\\n'; printf 'b\\0\\n'", &[&b"a\nb\0\n"[..]][..]),
         ("2", "read -r line; printf abcde", &[b"ab", b"cd", b"e"]),
@@ -105,7 +105,7 @@ fn what_a_process_says_is_cut_as_asked() {
 }
 
 #[test]
-fn a_line_feed_within_a_datagram_is_told_where_lines_are_read() {
+fn a_line_feed_within_a_datagram_is_reported_where_lines_are_read() {
     for (options, is_told, code) in [
         (&[][..], true, 9),
         (&["--each", "line"], true, 0),
@@ -189,7 +189,7 @@ fn a_process_ends_with_its_peer_and_another_one_is_started() {
 }
 
 #[test]
-fn a_process_that_cannot_be_started_is_told() {
+fn a_process_that_cannot_be_started_is_reported() {
     let (listener, address) = listen(&["--json", "--exec", "--", "/nonexistent/program"], Out::Collect);
     client(&address).send(b"x").expect("sent");
     let is_told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("no such program");
@@ -229,7 +229,7 @@ fn the_end_does_not_wait_for_a_process_that_waits_for_it() {
 }
 
 #[test]
-fn a_process_that_has_not_finished_ten_seconds_after_the_end_is_told() {
+fn a_process_that_runs_ten_seconds_after_the_end_is_reported() {
     let (listener, address) = run("exec sleep 60", &["--count", "1"]);
     client(&address).send(b"x").expect("sent");
     let finished = listener.finish().expect(4);
@@ -245,7 +245,7 @@ fn options_about_processes_need_one() {
 }
 
 #[test]
-fn a_process_that_says_nothing_is_given_everything() {
+fn a_silent_process_is_given_everything() {
     // Its output is elsewhere: so it has ended before anything was read.
     let place = Place::new();
     let script = format!("exec >'{}'; sleep 0.2; exec cat", place.at("log"));
@@ -283,7 +283,7 @@ fn heard_from(count: usize, address: &str) -> Vec<UdpSocket> {
 }
 
 #[test]
-fn a_process_that_fails_is_exit_code_9_and_told_once_whoever_its_peer_is() {
+fn a_process_that_fails_is_exit_code_9_and_reported_once_for_all_peers() {
     for (script, frame) in [("read line; exit 3", None), ("printf '\\000\\005ab'", Some("u16be"))] {
         let frame = frame.map_or(vec![], |frame| vec!["--frame", frame]);
         let (listener, address) = run(script, &[&["--count", "20"][..], &frame].concat());
@@ -296,7 +296,7 @@ fn a_process_that_fails_is_exit_code_9_and_told_once_whoever_its_peer_is() {
 }
 
 #[test]
-fn the_same_reason_is_told_once_of_all_peers() {
+fn the_same_reason_is_reported_once_for_all_peers() {
     let (listener, address) = run("cat >/dev/null", &["--count", "100", "--max-peers", "1"]);
     let _peers = heard_from(100, &address);
     let finished = listener.finish();

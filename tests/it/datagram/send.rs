@@ -155,7 +155,7 @@ fn a_closed_port_is_exit_code_3() {
 }
 
 #[test]
-fn a_name_leads_to_the_address_where_somebody_listens() {
+fn a_name_is_resolved_to_the_address_with_a_listener() {
     let (socket, address) = server();
     let to = address.replace("127.0.0.1", "localhost");
     sendall(&["udp-send", &to, "a", "b"], In::Null, Out::Collect).finish().expect(0);
@@ -242,7 +242,7 @@ fn the_line_that_ends_it_is_not_followed_by_the_wait() {
 }
 
 #[test]
-fn mistakes_are_told_what_to_type() {
+fn mistakes_are_answered_with_what_to_type() {
     for (args, hint) in [
         (["udp-send", "239.1.2.3%lo:5077", "--repeat", "1", "x"], "--source"),
         (["udp-send", "127.0.0.1:9", "--interval", "0s", "x"], "leave the option out"),

@@ -14,7 +14,7 @@ fn start(options: &[&str], input: In) -> (Running, String) {
 }
 
 #[test]
-fn lines_that_are_typed_go_to_the_peer_heard_last() {
+fn typed_lines_go_to_the_peer_that_sent_last() {
     let (mut listener, address) = start(&[], In::Open);
     listener.say(b"early\n");
     let is_noted = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("no peer yet");
@@ -56,7 +56,7 @@ fn lines_wait_for_the_rate() {
 }
 
 #[test]
-fn the_last_line_ends_it_before_anybody_was_heard() {
+fn the_last_line_ends_it_before_any_datagram() {
     let (mut listener, _) = start(&[], In::Open);
     listener.say(b"exit\n");
     listener.finish().expect(0);
@@ -100,7 +100,7 @@ fn lines_to_a_peer_that_was_named_reach_it_or_fail() {
 }
 
 #[test]
-fn a_named_peer_of_another_family_than_the_one_that_is_heard_alone_is_an_error() {
+fn a_named_peer_of_another_family_than_the_only_socket_is_an_error() {
     let options = ["udp-listen", "0", "--interactive", "--connected", "--to", "[::1]:9999"];
     let listener = sendall(&options, In::Open, Out::Collect);
     let addresses = listener.listening(2);

@@ -179,7 +179,7 @@ fn serve(options: &[&str]) -> Running {
 }
 
 #[test]
-fn a_relay_tells_its_listener_its_peer_and_its_sums() {
+fn a_relay_reports_its_listener_its_peer_and_its_sums() {
     let server = sendall(&["--json", "serve", "127.0.0.1:0"], In::Bytes(b"12345".to_vec()), Out::Collect);
     let to = address(&server);
     let client = sendall(&["connect", &to, "--json"], In::Bytes(b"123".to_vec()), Out::Collect);
@@ -252,7 +252,7 @@ fn quiet_leaves_errors_and_verbose_adds_details() {
 }
 
 #[test]
-fn files_are_told_on_both_sides() {
+fn files_are_reported_on_both_sides() {
     let (here, there) = (Place::new(), Place::new());
     let bytes = payload(3_000_000);
     let (one, two, old) =
@@ -331,7 +331,7 @@ fn progress_names_its_phase_and_counts() {
 }
 
 #[test]
-fn what_a_peer_says_is_escaped_and_stays_in_its_line() {
+fn text_from_a_peer_is_escaped_and_stays_in_its_line() {
     let (here, there) = (Place::new(), Place::new());
     let name = std::ffi::OsString::from("a\"\\\n{\x1b[2J}\u{202e}");
     std::fs::write(here.path(&name), b"content").expect("written");

@@ -248,7 +248,7 @@ fn a_path_that_is_too_long_for_a_unix_socket_is_wrong_usage() {
 }
 
 #[test]
-fn without_arguments_one_line_says_what_to_type() {
+fn without_arguments_one_line_names_what_to_type() {
     let finished = sendall(&[], In::Null, Out::Collect).finish();
     assert_eq!(finished.code, 2);
     assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);

@@ -131,7 +131,7 @@ fn blocks_come_in_any_order_over_any_connection() {
 }
 
 #[test]
-fn a_connection_that_joins_no_session_or_talks_nonsense_harms_nobody() {
+fn a_connection_that_joins_no_session_or_sends_garbage_is_harmless() {
     let session = Session::new(2 * BLOCK, &[], WANT);
     let mut stranger = Peer::connect(&address(&session.server));
     stranger.say(&hello_tree(4, &[9; 16]));
@@ -354,7 +354,7 @@ fn flood(peer: &mut Peer) {
 }
 
 #[test]
-fn answers_that_nobody_reads_cost_no_memory() {
+fn unread_answers_cost_no_memory() {
     let session = Session::new(5, &[], WANT);
     let mut second = session.join();
     let before = status_kib(session.server.id(), "VmHWM");

@@ -221,7 +221,7 @@ fn a_listing_answers_what_was_asked_for() {
 }
 
 #[test]
-fn a_listing_tells_what_is_left_out_within_bounds_and_if_it_was_agreed() {
+fn a_listing_reports_skipped_entries_within_bounds_and_if_it_was_agreed() {
     let skipped = frame(12, 0, 0, 0, &[1, 0, 0, 1, b'x']);
     let mut agreed = accept();
     agreed[15] = 2;

@@ -57,7 +57,7 @@ fn an_echo_is_not_a_server() {
 }
 
 #[test]
-fn http_ssh_and_tls_servers_are_told_apart_from_ours() {
+fn http_ssh_and_tls_servers_are_distinguished_from_ours() {
     let greetings: [&[u8]; 4] = [
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.9\r\n",
@@ -72,7 +72,7 @@ fn http_ssh_and_tls_servers_are_told_apart_from_ours() {
 }
 
 #[test]
-fn a_server_that_says_nothing_costs_the_time_limit() {
+fn a_silent_server_costs_the_time_limit() {
     let silent = || FakeServer::new(|peer| drop(peer.hear_all()));
     let start = now();
     both(silent, 4, "--timeout");

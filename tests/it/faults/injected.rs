@@ -234,7 +234,7 @@ fn about<'a>(calls: &'a [Call], names: &'a [&str], folder: &'a str) -> Vec<&'a C
 }
 
 #[test]
-fn the_sender_hears_why_nothing_can_be_written_there() {
+fn the_sender_gets_the_reason_why_nothing_can_be_written_there() {
     if !trace::is_there() {
         return;
     }
@@ -267,7 +267,7 @@ fn the_sender_hears_why_nothing_can_be_written_there() {
 }
 
 #[test]
-fn the_receiver_hears_that_the_source_cannot_be_read() {
+fn the_receiver_is_notified_that_the_source_cannot_be_read() {
     if !trace::is_there() {
         return;
     }
@@ -309,7 +309,7 @@ fn interrupted_calls_of_a_transfer_are_repeated() {
 }
 
 #[test]
-fn a_sender_that_compares_blocks_for_long_says_so() {
+fn a_sender_that_compares_blocks_for_long_sends_pings() {
     const BLOCK: usize = 4 << 20;
     if !trace::is_there() {
         return;

@@ -39,7 +39,7 @@ fn a_part_that_is_there_needs_no_room_twice() {
 }
 
 #[test]
-fn a_file_system_that_tells_no_sizes_takes_files() {
+fn a_file_system_that_reports_no_sizes_accepts_files() {
     let (source, there) = (Place::new(), Place::new());
     let Some(server) = stores("mount -t ramfs none .", &there) else { return };
     let path = source.write("f", &payload(2_000_000));

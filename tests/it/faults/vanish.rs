@@ -228,7 +228,7 @@ fn in_vain(net: &Net, command: &str, to: &str) -> (Finished, Duration) {
 }
 
 #[test]
-fn nobody_answers_or_no_way_leads_there() {
+fn a_silent_or_unreachable_host_is_reported() {
     let Some(net) = Net::new() else { return };
     in_parallel(&["connect", "upload", "download"], |command| {
         let (finished, time) = in_vain(&net, command, LOST);

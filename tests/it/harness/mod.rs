@@ -1,5 +1,6 @@
 //! Starts the real binary, feeds it and watches it. Every wait has a deadline; nothing sleeps.
 
+pub(crate) mod identity;
 pub(crate) mod link;
 pub(crate) mod others;
 pub(crate) mod skips;

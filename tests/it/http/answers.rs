@@ -28,7 +28,7 @@ fn the_greeting_is_whole() {
 }
 
 #[test]
-fn http_1_0_is_told_what_becomes_of_the_connection() {
+fn answers_to_http_1_0_have_a_connection_field() {
     let (_running, port) = server(&[]);
     let kept = ask(port, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert!(kept.contains("\r\nConnection: keep-alive\r\n"), "{kept}");
@@ -156,7 +156,7 @@ fn without_an_endpoint_it_is_this_machine_on_port_8080() {
 }
 
 #[test]
-fn wrong_usage_says_what_to_type() {
+fn usage_errors_name_what_to_type() {
     for (options, hint) in [
         (&["--status", "99"][..], "from 200 to 599"),
         (&["--status", "204", "--body", "x"], "leave --body out"),
@@ -202,7 +202,7 @@ fn a_refused_head_has_no_body() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_told_how_large_it_may_be() {
+fn the_answer_to_a_too_large_body_has_the_limit() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     file.as_file().set_len(30_000_000).expect("a size");
     let option = format!("@{}", file.path().display());

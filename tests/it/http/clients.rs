@@ -76,7 +76,7 @@ print('ok')
 }
 
 #[test]
-fn uploads_that_are_too_large_hear_it() {
+fn clients_of_too_large_uploads_get_the_answer() {
     let (_running, port) = server(&[]);
     let python = "
 import http.client, sys

@@ -26,7 +26,7 @@ fn an_answer_survives_the_close() {
 }
 
 #[test]
-fn a_client_that_writes_first_hears_why_it_is_refused() {
+fn a_client_that_writes_first_gets_the_reason_of_its_refusal() {
     let (_running, port) = server(&[]);
     let large = vec![b'x'; 5_000_000];
     for (head, status) in [

@@ -109,7 +109,7 @@ fn more_clients_wait_and_more_of_one_address_are_refused() {
 }
 
 #[test]
-fn nobody_who_is_not_listed_is_admitted() {
+fn only_listed_clients_are_admitted() {
     let (_running, port) = server(&["--deny", "127.0.0.0/8"]);
     let mut client = Client::new(port);
     assert!(!matches!(std::io::Read::read(&mut client.stream, &mut [0; 1]), Ok(1..)));

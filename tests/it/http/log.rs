@@ -57,7 +57,7 @@ fn a_line_can_be_an_object() {
 }
 
 #[test]
-fn a_blocked_stdout_blocks_nobody() {
+fn a_blocked_stdout_blocks_no_client() {
     let args = ["http-hello", "127.0.0.1:0", "--log", "common", "--count", "24001"];
     let mut running = sendall(&args, In::Null, Out::Held);
     let port = running.port();

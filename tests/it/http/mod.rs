@@ -7,6 +7,7 @@ mod limits;
 mod log;
 mod raw;
 mod smuggled;
+mod tls;
 
 #[path = "../../../src/proto/http/tests/corpus.rs"]
 mod corpus;

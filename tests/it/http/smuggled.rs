@@ -298,7 +298,7 @@ fn a_server_alone_reads_requests_in_one_way() {
 }
 
 #[test]
-fn nginx_and_the_server_behind_it_see_the_same_requests() {
+fn nginx_and_its_upstream_server_see_the_same_requests() {
     if !is_slow_wanted("hostile requests to a server behind nginx") {
         return;
     }
@@ -336,7 +336,7 @@ fn nginx_and_the_server_behind_it_see_the_same_requests() {
 }
 
 #[test]
-fn a_proxy_passes_on_one_request_and_nothing_that_stands_behind_it() {
+fn a_proxy_forwards_one_request_and_nothing_after_it() {
     if !is_slow_wanted("hostile requests to a proxy") {
         return;
     }

@@ -264,7 +264,7 @@ fn health_checks_are_not_errors() {
         (&["--store", place.arg(), "--max-per-source", "99"], b""),
         (&["--store", place.arg(), "--max-per-source", "99", "--wire", "text"], b""),
         (&["--echo", "--accept-proxy-protocol"], b""),
-        (&["--sh", "echo hi", "--accept-proxy-protocol"], LOCAL),
+        (&["--sh", "echo hi", "--max-per-source", "99", "--accept-proxy-protocol"], LOCAL),
     ];
     in_parallel(&cases, |(options, sent)| {
         let server = serve(options);

@@ -31,7 +31,7 @@ fn a_killed_sender_does_not_look_like_one_that_has_finished() {
 }
 
 #[test]
-fn a_sender_hears_that_the_receiver_could_not_write() {
+fn a_sender_fails_if_the_receiver_could_not_write() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let server = sendall(&["serve", "127.0.0.1:0"], In::Null, Out::Fd(full.into()));
     let to = format!("127.0.0.1:{}", server.port());
@@ -66,7 +66,7 @@ fn urgent_data_does_not_end_a_stream() {
 }
 
 #[test]
-fn a_source_that_is_longer_than_it_says_is_sent_whole() {
+fn a_source_that_is_longer_than_its_size_is_sent_whole() {
     let there = Place::new();
     let (client, server) = upload_once(&["--store", there.arg()], &["/proc/version"]);
     client.ended(0);

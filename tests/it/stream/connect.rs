@@ -39,7 +39,7 @@ fn the_time_limit_is_for_each_address_and_is_exit_code_4() {
 }
 
 #[test]
-fn verbose_tells_addresses_counts_and_duration() {
+fn verbose_prints_addresses_counts_and_duration() {
     let (running, mut link) = TCP.open(&["-v"], In::Bytes(b"12345".to_vec()), Out::Collect);
     link.expect_all(b"12345");
     link.send(b"123");
@@ -55,7 +55,7 @@ fn verbose_tells_addresses_counts_and_duration() {
 }
 
 #[test]
-fn without_verbose_a_success_says_nothing() {
+fn without_verbose_a_success_prints_nothing() {
     for options in [&[][..], &["-q"], &["--quiet"]] {
         let (running, mut link) = TCP.open(options, In::Bytes(b"x".to_vec()), Out::Collect);
         link.expect_all(b"x");

@@ -24,14 +24,14 @@ macro_rules! contract_for {
     ($side:expr) => {
         $crate::stream::contract::contract_for!($side =>
             rule_1_the_end_of_input_is_a_half_close_after_the_last_byte
-            rule_1_a_peer_that_talks_is_not_told_the_end
+            rule_1_a_peer_that_sends_does_not_get_the_end
             rule_1_what_waits_for_stdout_is_talk
             rule_2_the_peers_end_ends_that_direction_only
             rule_2_what_the_input_still_holds_is_still_sent
             rule_3_the_command_ends_when_both_have_ended_and_all_is_written
             rule_4_a_reset_is_a_failure
             rule_4_a_reset_after_the_end_of_input_is_a_failure
-            rule_5_no_input_is_nothing_to_say
+            rule_5_no_input_sends_nothing
             rule_5_an_empty_pipe_or_file_is_a_real_input
             rule_6_a_terminal_ends_with_the_peer
             rule_6_a_terminal_speaks_and_ends_like_any_input
@@ -79,7 +79,7 @@ pub(crate) fn rule_1_the_end_of_input_is_a_half_close_after_the_last_byte(way: W
 }
 
 /// Many servers take a half-close for a hang-up, and drop the rest of their answer.
-pub(crate) fn rule_1_a_peer_that_talks_is_not_told_the_end(way: Way) {
+pub(crate) fn rule_1_a_peer_that_sends_does_not_get_the_end(way: Way) {
     let piece = Duration::from_millis(40);
     let (running, mut link) = way.open(&[], In::Bytes(b"question".to_vec()), Out::Collect);
     link.expect(b"question");
@@ -186,7 +186,7 @@ pub(crate) fn rule_4_a_reset_after_the_end_of_input_is_a_failure(way: Way) {
     assert_eq!(finished.stdout, b"half an ans");
 }
 
-pub(crate) fn rule_5_no_input_is_nothing_to_say(way: Way) {
+pub(crate) fn rule_5_no_input_sends_nothing(way: Way) {
     let bytes = payload(1 << 20);
     for input in [In::Null, In::Closed] {
         let (running, mut link) = way.open(&[], input, Out::Collect);

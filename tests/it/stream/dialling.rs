@@ -162,7 +162,7 @@ fn what_cannot_be_had_is_tried_so_often_and_no_more() {
 }
 
 #[test]
-fn quiet_it_says_nothing_but_the_last_failure() {
+fn quiet_it_prints_the_last_failure_only() {
     let (_held, address) = reserved();
     let args = ["connect", "-q", "--retry", "2", "--retry-delay", "10ms", &address];
     let finished = sendall(&args, In::Null, Out::Collect).finish().expect(3);

@@ -240,7 +240,7 @@ fn our_two_ends_understand_each_other() {
 }
 
 #[test]
-fn a_socket_of_another_kind_is_told_with_what_it_is_for() {
+fn a_socket_of_another_type_is_reported_with_its_use() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = |name: &str| format!("unix:{}", dir.path().join(name).display());
     let _datagrams = std::os::unix::net::UnixDatagram::bind(dir.path().join("datagrams")).expect("a socket");

@@ -95,7 +95,7 @@ fn the_peers_end_is_the_end_of_stdin_and_the_answer_still_comes() {
 }
 
 #[test]
-fn the_end_of_stdout_is_a_half_close_and_the_process_still_hears() {
+fn the_end_of_stdout_is_a_half_close_and_the_process_still_reads() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("heard");
     let line = format!("exec >'{}'; cat", path.display());
@@ -207,7 +207,7 @@ fn a_unix_peer_has_no_port() {
 }
 
 #[test]
-fn a_program_that_is_missing_is_told_and_the_peer_hears_a_reset() {
+fn a_missing_program_is_reported_and_the_peer_is_reset() {
     for (name, words) in [("no-such-program-at-all", "no such program"), ("/etc", "not a program")] {
         let (running, mut link) = CONNECT.open(&["--exec", "--", name], In::Null, Out::Collect);
         let failed = link.read_to_end(&mut Vec::new());
@@ -230,7 +230,7 @@ fn its_stderr_is_ours_and_its_output_is_not() {
 }
 
 #[test]
-fn wrong_usage_says_what_to_type() {
+fn usage_errors_name_what_to_type() {
     for (args, hint) in [
         (&["connect", "localhost:1", "--exec"][..], "--exec -- CMD"),
         (&["connect", "localhost:1", "--exec", "cat"], "--exec -- CMD"),
@@ -250,7 +250,7 @@ fn wrong_usage_says_what_to_type() {
 }
 
 #[test]
-fn a_server_goes_on_after_a_program_that_is_missing() {
+fn a_server_continues_after_a_missing_program() {
     let options = ["serve", "127.0.0.1:0", "--exec", "--", "./appears-later"];
     let dir = tempfile::tempdir().expect("a folder");
     let script = "cd \"$1\" && shift && exec \"$0\" \"$@\"";
@@ -270,7 +270,7 @@ fn a_server_goes_on_after_a_program_that_is_missing() {
 }
 
 #[test]
-fn a_status_is_told_with_verbose_and_as_an_event() {
+fn a_status_is_reported_with_verbose_and_as_an_event() {
     let line = "read code; exit $code";
     for options in [&["-v"][..], &["--json"]] {
         let dir = tempfile::tempdir().expect("a folder");

@@ -37,7 +37,7 @@ fn a_reset_is_seen_while_all_is_stuck() {
 }
 
 #[test]
-fn sigterm_comes_first_and_sigkill_to_those_who_do_not_care() {
+fn sigterm_comes_first_and_sigkill_if_it_is_ignored() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("termed");
     let line =
@@ -63,7 +63,7 @@ fn sigterm_comes_first_and_sigkill_to_those_who_do_not_care() {
 }
 
 #[test]
-fn a_signal_leaves_no_process_behind() {
+fn a_signal_leaves_no_process_running() {
     for ignore in ["", "trap '' TERM; "] {
         let line = format!("{ignore}sleep 1000 & echo $!; echo $$; wait");
         with(&["--sh", &line], |way, running, mut link| {

@@ -93,7 +93,7 @@ fn a_session_limit_and_a_signal_end_the_process() {
 }
 
 #[test]
-fn rsync_serves_and_sees_who_asks() {
+fn rsync_serves_and_sees_its_client() {
     if installed("rsync").is_none() {
         return;
     }
@@ -203,7 +203,7 @@ fn clients_that_connect_and_close_do_not_fill_a_server() {
 }
 
 #[test]
-fn what_a_process_says_after_the_peers_end_is_sent() {
+fn output_of_a_process_after_the_peers_end_is_sent() {
     if !is_slow_wanted("a process that goes on after its peer's end") {
         return;
     }
@@ -217,7 +217,7 @@ fn what_a_process_says_after_the_peers_end_is_sent() {
 }
 
 #[test]
-fn a_client_that_reads_late_gets_all_that_a_process_has_said() {
+fn a_client_that_reads_late_gets_all_output_of_a_process() {
     if !is_slow_wanted("a client that reads after 4 s") {
         return;
     }

@@ -199,7 +199,7 @@ fn a_target_that_has_gone_is_no_burden_while_its_answer_waits() {
 }
 
 #[test]
-fn one_client_whose_target_does_not_read_keeps_nobody_else() {
+fn one_client_whose_target_does_not_read_delays_no_other() {
     let listener = TestListener::bind(Net::Tcp, Place::new().path("unused"));
     let server = serve(&["--forward", &listener.name]);
     let mut stuck = Link::connect(server.port());
@@ -235,7 +235,7 @@ fn time_limits_and_rates_hold_between_peers_too() {
 }
 
 #[test]
-fn the_target_is_told_whose_connection_it_is() {
+fn the_target_gets_the_address_of_the_client() {
     for (version, net) in [("v1", Net::Tcp), ("v2", Net::Tcp), ("v1", Net::Unix), ("v2", Net::Unix)] {
         let (server, client, mut target) = open(net, Net::Tcp, &["--proxy-protocol", version]);
         let header = match (&client, version) {

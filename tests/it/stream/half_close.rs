@@ -53,7 +53,7 @@ fn little_is_ended_after_a_pause_and_soon() {
 }
 
 #[test]
-fn an_end_that_follows_ours_in_mid_answer_is_told() {
+fn an_end_that_follows_ours_in_mid_answer_is_reported() {
     let summary = |finished: &Finished| {
         let lines = finished.stderr.lines();
         let mut events = lines.map(|line| serde_json::from_str(line).expect("an event"));
@@ -202,7 +202,7 @@ fn many_answers_of_many_servers_are_whole() {
 
 /// A server that looks for a hang-up before each piece of its answer, and drops the rest then, as many do.
 #[test]
-fn a_server_that_thinks_for_a_moment_is_heard_in_full() {
+fn the_answer_of_a_server_that_pauses_is_complete() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let serving = std::thread::spawn(move || {
@@ -221,7 +221,7 @@ fn a_server_that_thinks_for_a_moment_is_heard_in_full() {
 }
 
 #[test]
-fn who_answers_the_end_only_is_heard() {
+fn a_peer_that_answers_only_after_the_end_is_received() {
     let running = sendall(&["serve", "0", "--sh", "sort"], In::Null, Out::Collect);
     running.listening(2);
     let address = format!("127.0.0.1:{}", running.port());
@@ -230,7 +230,7 @@ fn who_answers_the_end_only_is_heard() {
 }
 
 #[test]
-fn a_process_that_goes_on_listening_is_polite_too() {
+fn a_process_that_continues_to_read_is_polite_too() {
     let line = "echo question; exec >&-; sleep 0.01; cat >&2";
     let (running, mut link) = TCP.open(&["--sh", line], In::Null, Out::Collect);
     link.expect(b"question\n");

@@ -38,7 +38,7 @@ impl Shell {
 }
 
 #[test]
-fn a_job_in_the_background_goes_on_and_reads_in_the_foreground() {
+fn a_job_in_the_background_continues_and_reads_in_the_foreground() {
     if !std::path::Path::new("/bin/bash").exists() {
         skip("bash is not installed");
         return;

@@ -249,7 +249,7 @@ fn a_pipe_will_do_as_a_tee() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_before_anything_is_opened() {
+fn records_and_options_are_checked_before_anything_is_opened() {
     let listener = TestListener::bind(Net::Tcp, Default::default());
     for (options, hint) in [
         (&["--tee-in", "/nowhere/file"][..], "--tee-in /nowhere/file: cannot be written"),

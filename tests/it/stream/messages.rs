@@ -142,7 +142,7 @@ fn what_is_not_a_netstring_is_a_broken_protocol() {
 }
 
 #[test]
-fn a_stream_that_is_cut_within_a_message_is_lost_and_says_how_far_it_came() {
+fn a_stream_that_is_cut_within_a_message_is_lost_with_its_position() {
     for (name, sent, text) in [
         ("u32be", &b"\0\0\0\x02ok\0\0\0\x0aabc"[..], "3 of its 10 bytes"),
         ("u32be", b"\0\0\0\x02ok\0\0", "2 bytes of its length"),
@@ -159,7 +159,7 @@ fn a_stream_that_is_cut_within_a_message_is_lost_and_says_how_far_it_came() {
 }
 
 #[test]
-fn a_line_that_does_not_fit_is_told_and_nothing_of_it_is_sent() {
+fn a_line_that_does_not_fit_is_reported_and_nothing_of_it_is_sent() {
     let long = [b"ok\n".to_vec(), vec![b'x'; 256]].concat();
     for (options, input, text) in [
         (&["--frame", "u8"][..], &long[..], "line 2 of stdin is longer than the 255 bytes"),

@@ -38,7 +38,7 @@ fn stdin_is_cut_as_it_was_asked_for() {
 }
 
 #[test]
-fn lines_that_are_no_text_are_told_once_unless_they_were_asked_for() {
+fn lines_that_are_not_text_are_reported_once_unless_requested() {
     for (options, input, warnings) in [
         (&["--frame", "u16be"][..], &b"text \xe4 \xc3\xa4\na\0\nb\0\n"[..], 1),
         (&["--frame", "u16be", "--each", "line"], b"a\0\nb\xff\n", 0),
@@ -58,7 +58,7 @@ fn lines_that_are_no_text_are_told_once_unless_they_were_asked_for() {
 }
 
 #[test]
-fn nothing_to_say_is_no_message() {
+fn an_empty_input_is_no_message() {
     let (running, mut link) = TCP.open(&["--frame", "u8", "--each", "all"], In::Null, Out::Collect);
     link.end();
     link.expect_all(b"");
@@ -79,7 +79,7 @@ fn what_was_received_can_be_sent() {
 }
 
 #[test]
-fn what_is_no_message_is_told_and_nothing_of_it_is_sent() {
+fn an_invalid_message_is_reported_and_nothing_of_it_is_sent() {
     for (options, input, text) in [
         (&["u8", "--each", "all"][..], &[b'x'; 256][..], "stdin is longer than the 255 bytes"),
         (

@@ -9,6 +9,7 @@ pub(crate) mod exec;
 pub(crate) mod exec_ends;
 pub(crate) mod exec_socket;
 pub(crate) mod forward;
+pub(crate) mod forward_tls;
 pub(crate) mod half_close;
 pub(crate) mod job_control;
 pub(crate) mod line_tools;

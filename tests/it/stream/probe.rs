@@ -99,7 +99,7 @@ fn it_waits_until_all_are_open() {
 }
 
 #[test]
-fn what_is_not_open_in_the_end_is_told_once() {
+fn a_port_that_is_not_open_in_the_end_is_reported_once() {
     let (_silent, refused) = silent_port();
     let open = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (port, refused) = (open.local_addr().expect("an address").port().to_string(), refused.to_string());
@@ -239,7 +239,7 @@ fn with_descriptors(limit: u32, to: &str) -> Finished {
 }
 
 #[test]
-fn a_shortage_of_descriptors_says_nothing_of_a_port() {
+fn a_shortage_of_descriptors_is_no_result_of_a_port() {
     let held: Vec<(u16, Vec<Socket>)> = (0..12).map(|_| full()).collect();
     let (to, due) = expected(held.iter().map(|(port, _)| (*port, "timeout")).collect());
     // What is left for probes: nearly all of what is counted on, and much less.

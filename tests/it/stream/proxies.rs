@@ -84,7 +84,7 @@ fn proxies_are_chained_and_have_users_and_passwords() {
 }
 
 #[test]
-fn each_failure_names_the_proxy_that_told_it() {
+fn each_failure_names_the_proxy_that_reported_it() {
     let (_listener, target) = listener();
     let nobody =
         TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
@@ -149,7 +149,7 @@ fn what_is_no_proxy_is_noticed() {
 }
 
 #[test]
-fn names_go_to_the_proxy_and_bytes_behind_its_answer_to_stdout() {
+fn names_go_to_the_proxy_and_bytes_after_its_answer_to_stdout() {
     let (listener, name) = listener();
     let proxy = format!("socks5://{name}");
     let client = sendall(&["connect", "--proxy", &proxy, "no.such.invalid:80"], In::Null, Out::Collect);

@@ -63,7 +63,7 @@ fn the_first_client_of_several_listeners_is_served() {
 }
 
 #[test]
-fn verbose_tells_the_client_counts_and_duration() {
+fn verbose_prints_the_client_counts_and_duration() {
     let (running, mut link) = TCP.open(&["--verbose"], In::Bytes(b"12".to_vec()), Out::Collect);
     link.expect_all(b"12");
     link.send(b"1");

@@ -103,7 +103,7 @@ fn ipv6_has_its_own_names_for_them() {
 }
 
 #[test]
-fn events_tell_them_too() {
+fn events_report_them_too() {
     let finished = session(&["-vv", "--json", "--ttl", "9"]);
     let events = finished.stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
     let told = events.filter(|event| event["event"] == "detail").any(|event| {

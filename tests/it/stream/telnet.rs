@@ -66,7 +66,7 @@ fn telnet_lines_end_with_crlf_where_it_is_asked_for() {
 }
 
 #[test]
-fn without_a_half_close_it_answers_behind_the_input_too() {
+fn without_a_half_close_it_answers_after_the_input_too() {
     let options = ["--telnet", "--no-half-close"];
     let (running, mut link) = TCP.open(&options, In::Bytes(b"who\n".to_vec()), Out::Collect);
     link.expect(b"who\n");

@@ -3,7 +3,7 @@
 use crate::transfer::xfer::{Place, address, begin, run, serve};
 
 #[test]
-fn a_file_that_exists_is_told_with_force_unless_the_server_keeps_it() {
+fn force_is_suggested_for_a_file_that_exists_unless_the_server_keeps_it() {
     for (options, size_differs) in
         [(&[][..], true), (&[], false), (&["--keep-existing"], true), (&["--keep-existing"], false)]
     {
@@ -35,7 +35,7 @@ fn a_file_that_exists_is_told_with_force_unless_the_server_keeps_it() {
 }
 
 #[test]
-fn several_files_that_exist_are_each_told_with_it() {
+fn force_is_suggested_for_each_of_several_files() {
     let (here, there) = (Place::new(), Place::new());
     let (one, two) = (here.write("one", b"1"), here.write("two", b"2"));
     there.write("one", b"x");
@@ -63,7 +63,7 @@ fn a_disk_has_a_place() {
 }
 
 #[test]
-fn who_is_turned_away_is_told_why_that_may_be() {
+fn a_rejected_client_prints_possible_reasons() {
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", b"content");
     let server = serve(&["--store", there.arg(), "--share", there.arg(), "--deny", "127.0.0.1"]);

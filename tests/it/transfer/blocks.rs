@@ -206,7 +206,7 @@ fn a_further_connection_that_dies_costs_a_block() {
 }
 
 #[test]
-fn further_connections_that_nobody_accepts_are_done_without() {
+fn further_connections_that_are_not_accepted_are_done_without() {
     both_ways(|way| {
         let scene = Scene::new(way, 9_000_000, &[]);
         // The proxy listens for the first one only.
@@ -239,7 +239,7 @@ fn a_further_connection_that_hangs_is_dropped_at_the_idle_limit() {
 }
 
 #[test]
-fn the_end_of_the_first_connection_is_the_end_and_the_next_run_goes_on() {
+fn the_end_of_the_first_connection_is_the_end_and_the_next_run_resumes() {
     both_ways(|way| {
         // A reset throws away what the receiver's system holds.
         for cut in [Rule::ResetAfter(13_000_000), Rule::EndAfter(9_000_000)] {
@@ -257,7 +257,7 @@ fn the_end_of_the_first_connection_is_the_end_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn a_retry_goes_on_with_what_several_connections_have_brought() {
+fn a_retry_resumes_what_several_connections_have_brought() {
     both_ways(|way| {
         let scene = Scene::new(way, 28_000_000, &[]);
         let proxies = scene.proxies(&[Rule::EndAfter(9_000_000), Rule::HoldAfter(5_000_000), PASS, PASS]);
@@ -326,7 +326,7 @@ fn a_file_in_place_is_compared_and_replaced_in_blocks() {
 }
 
 #[test]
-fn a_side_that_is_killed_and_run_again_goes_on() {
+fn a_side_that_is_killed_and_run_again_resumes() {
     let cases = WAYS.map(|way| [(way, true), (way, false)]).concat();
     in_parallel(&cases, |(way, kills_client)| {
         let mut scene = Scene::new(*way, 24_000_000, &[]);

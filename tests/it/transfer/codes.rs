@@ -206,7 +206,7 @@ fn a_read_only_destination_is_10_where_it_is_and_7_at_the_sender() {
 }
 
 #[test]
-fn an_unreadable_source_is_told_by_both() {
+fn an_unreadable_source_is_reported_by_both() {
     // Root reads everything: a folder's own limits are not enough, so the file goes after it was listed.
     let (here, there) = (Place::new(), Place::new());
     there.write("a", &payload(20_000_000));

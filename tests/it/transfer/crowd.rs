@@ -200,7 +200,7 @@ fn the_folder_keeps_its_own_mode() {
 }
 
 #[test]
-fn more_than_32_bits_can_say() {
+fn a_file_of_more_than_4_gib_arrives() {
     if !is_slow_wanted("a file of 4 GiB and some") {
         return;
     }

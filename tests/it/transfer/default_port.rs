@@ -55,7 +55,7 @@ const MISPLACED: &[(&[&str], &str)] = &[
 ];
 
 #[test]
-fn words_in_the_wrong_place_are_told() {
+fn arguments_in_the_wrong_place_are_reported() {
     for (args, hint) in MISPLACED {
         run(args).expect_saying(2, hint);
     }

@@ -43,7 +43,7 @@ fn both_ends_of_an_upload_count_them_also_when_quiet() {
 }
 
 #[test]
-fn a_download_is_told_what_the_server_leaves_out() {
+fn a_download_reports_what_the_server_skips() {
     let (here, there) = (Place::new(), mixed());
     let (client, server) = download_once(&["--share", there.arg()], &["-o", here.arg(), "-q"]);
     tells(client, &format!("the sender {ALL}"));
@@ -92,7 +92,7 @@ fn each_is_an_event_at_both_ends() {
 }
 
 #[test]
-fn a_share_gives_links_as_it_is_told() {
+fn a_share_sends_links_as_configured() {
     let there = Place::new();
     there.folder("sub");
     there.write("sub/file", b"content");

@@ -89,7 +89,7 @@ fn a_listing_in_json_has_an_object_for_each() {
 }
 
 #[test]
-fn a_name_that_is_not_there_is_told_behind_the_others() {
+fn a_missing_name_is_reported_after_the_others() {
     let shelf = shelf();
     let server = serve(&["--share", shelf.arg()]);
     let listed = list(&server, &["no\x1bne", "a"]).expect(7);

@@ -83,7 +83,7 @@ fn a_folder_is_asked_for_as_it_is_listed() {
 }
 
 #[test]
-fn a_rehearsal_goes_on_behind_what_cannot_be_read() {
+fn a_dry_run_continues_after_an_unreadable_entry() {
     let here = Place::new();
     here.folder("d");
     here.write("d/a", b"a");

@@ -10,7 +10,7 @@ use crate::harness::{LIMIT, payload, wait_until};
 use crate::transfer::xfer::{Place, address, begin, run, serve, wait_for_part};
 
 #[test]
-fn who_never_spoke_or_is_refused_does_not_use_it_up() {
+fn a_client_that_is_silent_or_refused_does_not_use_it_up() {
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", b"content");
     for wire in [&[][..], &["--wire", "text"]] {

@@ -37,7 +37,7 @@ fn retries(finished: &Finished) -> usize {
 }
 
 #[test]
-fn a_cut_is_mended_and_what_has_come_is_not_sent_again() {
+fn a_cut_is_retried_and_received_bytes_are_not_sent_again() {
     let bytes = payload(20_000_000);
     for way in WAYS {
         let (source, there) = (Place::new(), Place::new());
@@ -64,7 +64,7 @@ fn a_cut_is_mended_and_what_has_come_is_not_sent_again() {
 }
 
 #[test]
-fn it_goes_on_cut_after_cut_and_gives_up_with_the_code_of_the_last_try() {
+fn it_resumes_cut_after_cut_and_gives_up_with_the_code_of_the_last_try() {
     let bytes = payload(9_000_000);
     for way in WAYS {
         let (source, there) = (Place::new(), Place::new());
@@ -154,7 +154,7 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
 }
 
 #[test]
-fn another_client_takes_over_from_one_that_is_silent_and_hears_exists_before() {
+fn another_client_takes_over_from_a_silent_one_and_gets_exists_before() {
     let bytes = payload(8_000_000);
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);
@@ -200,7 +200,7 @@ fn the_same_line_typed_again_takes_the_place_of_a_client_that_is_gone() {
 }
 
 #[test]
-fn a_client_that_was_killed_and_is_run_again_goes_on() {
+fn a_client_that_was_killed_and_is_run_again_resumes() {
     let bytes = payload(20_000_000);
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);
@@ -237,7 +237,7 @@ fn what_a_new_connection_cannot_mend_is_not_tried_again() {
 }
 
 #[test]
-fn a_flipped_bit_is_mended() {
+fn a_flipped_bit_is_retried() {
     let bytes = payload(300_000);
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);

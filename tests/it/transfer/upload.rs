@@ -176,7 +176,7 @@ fn a_server_that_only_shares_takes_no_uploads() {
 }
 
 #[test]
-fn a_server_goes_on_after_every_outcome_and_ends_with_a_signal() {
+fn a_server_continues_after_every_outcome_and_ends_with_a_signal() {
     let (here, there) = (Place::new(), Place::new());
     there.write("taken", b"x");
     let server = serve(&["--store", there.arg()]);

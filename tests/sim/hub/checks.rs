@@ -16,41 +16,41 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 << 10;
 
 impl World {
-    /// What `speaker` has said so far, as others hear it.
-    pub(super) fn said(&self, speaker: usize) -> Vec<u8> {
-        let party = &self.parties[speaker];
+    /// The bytes of `sender` so far, as others receive them.
+    pub(super) fn sent(&self, sender: usize) -> Vec<u8> {
+        let party = &self.parties[sender];
         let end = party.stream.see();
-        let heard = &end.script[..end.read];
-        let label = match (self.options.labelling, speaker) {
-            (Labelling::Raw, _) => return heard.to_vec(),
-            (_, STDIO) if self.options.audience != Audience::All => return heard.to_vec(),
+        let received = &end.script[..end.read];
+        let label = match (self.options.labelling, sender) {
+            (Labelling::Raw, _) => return received.to_vec(),
+            (_, STDIO) if self.options.audience != Audience::All => return received.to_vec(),
             (Labelling::Labelled, STDIO) => "[server] ".to_owned(),
             (Labelling::Chat, STDIO) => "<server> ".to_owned(),
-            (Labelling::Labelled, _) => format!("[c{speaker}] "),
-            (Labelling::Chat, _) => format!("<c{speaker}> "),
+            (Labelling::Labelled, _) => format!("[c{sender}] "),
+            (Labelling::Chat, _) => format!("<c{sender}> "),
         };
         let is_over = party.has_joined && party.session.is_none() || end.end_read;
-        let mut said = Vec::new();
-        for line in heard.split_inclusive(|byte| *byte == b'\n') {
+        let mut sent = Vec::new();
+        for line in received.split_inclusive(|byte| *byte == b'\n') {
             if line.ends_with(b"\n") || is_over {
-                said.extend_from_slice(label.as_bytes());
-                said.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
-                said.push(b'\n');
+                sent.extend_from_slice(label.as_bytes());
+                sent.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+                sent.push(b'\n');
             }
         }
-        said
+        sent
     }
 
-    /// What of `text` is from `speaker`.
-    fn of(&self, speaker: usize, text: &[u8]) -> Vec<u8> {
+    /// The part of `text` that is from `sender`.
+    fn of(&self, sender: usize, text: &[u8]) -> Vec<u8> {
         let is_alone = self.options.audience != Audience::All && self.options.audience != Audience::Others;
         if self.options.labelling == Labelling::Raw {
-            return text.iter().copied().filter(|byte| usize::from(byte >> 4) == speaker).collect();
+            return text.iter().copied().filter(|byte| usize::from(byte >> 4) == sender).collect();
         }
-        if speaker == STDIO && is_alone {
+        if sender == STDIO && is_alone {
             return if text.starts_with(b"[") || text.starts_with(b"<") { Vec::new() } else { text.to_vec() };
         }
-        let name = if speaker == STDIO { "server".to_owned() } else { format!("c{speaker}") };
+        let name = if sender == STDIO { "server".to_owned() } else { format!("c{sender}") };
         let lines = text.split_inclusive(|byte| *byte == b'\n');
         lines
             .filter(|line| line.get(1..).is_some_and(|line| line.starts_with(name.as_bytes())))
@@ -58,12 +58,12 @@ impl World {
             .concat()
     }
 
-    /// Whether `hearer` is told what `speaker` says.
-    fn hears(&self, hearer: usize, speaker: usize) -> bool {
+    /// True if `receiver` gets the bytes of `sender`.
+    fn receives(&self, receiver: usize, sender: usize) -> bool {
         let (writes, reads) =
             self.directions.map_or((false, false), |directions| (directions.writes, directions.reads));
-        match (hearer, speaker) {
-            _ if hearer == speaker => false,
+        match (receiver, sender) {
+            _ if receiver == sender => false,
             (STDIO, _) => writes,
             (_, STDIO) => reads,
             _ => matches!(self.options.audience, Audience::All | Audience::Others),
@@ -75,8 +75,8 @@ impl World {
         let party = &self.parties[number];
         let (written, half_closes) = (party.stream.see().written.len(), party.stream.see().half_closes);
         if half_closes > 0 && party.ended_at.is_none() {
-            let said = (0..self.parties.len()).map(|speaker| self.said(speaker).len()).collect();
-            self.parties[number].ended_at = Some(said);
+            let sent = (0..self.parties.len()).map(|sender| self.sent(sender).len()).collect();
+            self.parties[number].ended_at = Some(sent);
             self.check_heard(number, true);
         }
         self.parties[number].progress.push((now, written));
@@ -86,36 +86,42 @@ impl World {
         }
     }
 
-    /// What it has heard is what was said, from each speaker in its order. `is_all`: nothing may be missing.
+    /// Checks that it has received the bytes of each sender in their order. `is_all`: nothing may be missing.
     fn check_heard(&self, number: usize, is_all: bool) {
         let seed = self.seed;
         let party = &self.parties[number];
-        if !party.has_joined || (number == STDIO && !self.hears(STDIO, 1)) {
+        if !party.has_joined || (number == STDIO && !self.receives(STDIO, 1)) {
             return;
         }
         let written = party.stream.see().written.clone();
         let misses = self.slow == Slow::Drop && number != STDIO;
-        let (mut heard_bytes, mut said_bytes) = (0, 0);
-        for speaker in 0..self.parties.len() {
-            let heard = self.of(speaker, &written);
-            heard_bytes += heard.len();
-            if !self.hears(number, speaker) {
-                assert!(heard.is_empty(), "seed {seed}: {number} hears {speaker}");
+        let (mut received_bytes, mut sent_bytes) = (0, 0);
+        for sender in 0..self.parties.len() {
+            let received = self.of(sender, &written);
+            received_bytes += received.len();
+            if !self.receives(number, sender) {
+                assert!(received.is_empty(), "seed {seed}: {number} receives {sender}");
                 continue;
             }
-            let said = &self.said(speaker)[party.joined_at[speaker].min(self.said(speaker).len())..];
-            said_bytes += said.len();
+            let sent = &self.sent(sender)[party.joined_at[sender].min(self.sent(sender).len())..];
+            sent_bytes += sent.len();
             if misses {
                 continue;
             }
             // A line that is on its way is not whole.
-            let is_prefix = said.starts_with(&heard);
-            assert!(is_prefix, "seed {seed}: {number} hears something else from {speaker}");
-            assert!(!is_all || heard.len() == said.len(), "seed {seed}: {number} misses words of {speaker}");
+            let is_prefix = sent.starts_with(&received);
+            assert!(is_prefix, "seed {seed}: {number} receives something else from {sender}");
+            assert!(
+                !is_all || received.len() == sent.len(),
+                "seed {seed}: {number} misses bytes of {sender}"
+            );
         }
         let in_halves = self.options.labelling != Labelling::Raw && !is_all;
-        assert!(in_halves || heard_bytes == written.len(), "seed {seed}: {number} hears nobody's words");
-        let waiting = said_bytes.saturating_sub(heard_bytes);
+        assert!(
+            in_halves || received_bytes == written.len(),
+            "seed {seed}: {number} receives bytes of no sender"
+        );
+        let waiting = sent_bytes.saturating_sub(received_bytes);
         let is_cut = party.result.is_some() || party.session.is_none() || party.ended_at.is_some();
         assert!(
             misses || is_cut || in_halves || waiting <= MAX_WAITING_BYTES,
@@ -162,29 +168,29 @@ impl World {
         }
         drop(end);
         self.check_missed(number);
-        // Whatever became of it: what it said before is written.
-        if self.hears(STDIO, number) {
+        // However it has ended: the bytes that it sent before are written.
+        if self.receives(STDIO, number) {
             let written = self.of(number, &self.parties[STDIO].stream.see().written);
             assert_eq!(
                 written.len(),
-                self.said(number).len(),
+                self.sent(number).len(),
                 "seed {seed}: over before stdout has its words"
             );
         }
     }
 
-    /// What a client has and what it was told to have missed is what was said.
+    /// Checks that a client's bytes, with those reported as missed, are all that was sent.
     fn check_missed(&self, number: usize) {
         let (seed, party) = (self.seed, &self.parties[number]);
         let Some(ended_at) = &party.ended_at else { return };
         let text = party.result.as_ref().and_then(|result| result.as_ref().err().map(ToString::to_string));
         let missed = text.iter().flat_map(|text| text.split(' ')).find_map(|word| word.parse::<usize>().ok());
         let has = party.stream.see().written.len() + missed.unwrap_or(0);
-        let count = |said: &dyn Fn(usize) -> usize| -> usize {
-            let speakers = (0..self.parties.len()).filter(|speaker| self.hears(number, *speaker));
-            speakers.map(|speaker| said(speaker).saturating_sub(party.joined_at[speaker])).sum()
+        let count = |sent: &dyn Fn(usize) -> usize| -> usize {
+            let senders = (0..self.parties.len()).filter(|sender| self.receives(number, *sender));
+            senders.map(|sender| sent(sender).saturating_sub(party.joined_at[sender])).sum()
         };
-        let (least, most) = (count(&|speaker| ended_at[speaker]), count(&|speaker| self.said(speaker).len()));
+        let (least, most) = (count(&|sender| ended_at[sender]), count(&|sender| self.sent(sender).len()));
         let is_told = text.is_none() || missed.is_some();
         assert!(
             !is_told || (least..=most).contains(&has),
@@ -192,7 +198,7 @@ impl World {
         );
     }
 
-    /// Nothing can happen any more: then nobody is left.
+    /// Checks, when nothing can happen any more, that no party is left.
     pub(super) fn check_end(&self) {
         let seed = self.seed;
         let left: Vec<_> = self.parties.iter().map(|party| party.session.is_some()).collect();

@@ -62,7 +62,7 @@ fn no_two_share_a_serial_number() {
 #[test]
 fn many_names_take_longer_lengths() {
     let key = Key::generate().unwrap();
-    for count in [0, 1, 5, 20, 300, 5000] {
+    for count in [0, 1, 5, 20, 300, 2000] {
         let given = vec![ServerName::try_from("a-rather-long-name.example").unwrap(); count];
         let certificate = self_signed(&key, &given).unwrap();
         assert_eq!(pin_of(&certificate), Some(key.pin()), "{count}");

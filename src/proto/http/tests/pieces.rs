@@ -110,7 +110,7 @@ fn every_case_is_answered_alike_at_once_cut_at_every_byte_and_in_small_pieces() 
 }
 
 #[test]
-fn names_are_told_apart() {
+fn names_are_distinguished() {
     let mut names: Vec<_> = corpus().iter().map(|case| case.name).collect();
     names.sort_unstable();
     let count = names.len();

@@ -6,16 +6,16 @@ use crate::proto::proxy::handshake::{Credentials, Handshake};
 
 /// The client's machine, for one target.
 pub struct SocksClient {
-    target: Target,
+    target: ProxyTarget,
     credentials: Option<Credentials>,
-    step: Step,
+    state: SocksState,
     outgoing: Vec<u8>,
     inbox: Vec<u8>,
     needed: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum SocksState {
     Method,
     Status,
     Reply,
@@ -24,25 +24,25 @@ enum Step {
 
 impl SocksClient {
     /// Creates a machine. It offers authentication only with credentials.
-    pub fn new(target: Target, credentials: Option<Credentials>) -> SocksClient {
+    pub fn new(target: ProxyTarget, credentials: Option<Credentials>) -> SocksClient {
         let methods: &[u8] = match credentials {
             Some(_) => &[VERSION, 2, NO_AUTHENTICATION, USER_AND_PASSWORD],
             None => &[VERSION, 1, NO_AUTHENTICATION],
         };
         let outgoing = methods.to_vec();
-        SocksClient { target, credentials, step: Step::Method, outgoing, inbox: Vec::new(), needed: 2 }
+        SocksClient { target, credentials, state: SocksState::Method, outgoing, inbox: Vec::new(), needed: 2 }
     }
 
-    fn method_chosen(&mut self, method: u8) -> Result<(), ProxyFault> {
+    fn use_method(&mut self, method: u8) -> Result<(), ProxyFault> {
         match (method, &self.credentials) {
-            (NO_AUTHENTICATION, _) => self.ask(),
+            (NO_AUTHENTICATION, _) => self.send_request(),
             (USER_AND_PASSWORD, Some(credentials)) => {
                 self.outgoing.push(AUTH_VERSION);
                 for value in [credentials.user(), credentials.password()] {
                     self.outgoing.push(value.len() as u8);
                     self.outgoing.extend(value);
                 }
-                (self.step, self.needed) = (Step::Status, 2);
+                (self.state, self.needed) = (SocksState::Status, 2);
             }
             (NO_METHOD, Some(_)) => {
                 return Err(ProxyFault::Untrusted(
@@ -55,20 +55,20 @@ impl SocksClient {
         Ok(())
     }
 
-    fn ask(&mut self) {
+    fn send_request(&mut self) {
         self.outgoing.extend([VERSION, CONNECT, 0]);
         self.outgoing.extend(encode_target(&self.target));
-        (self.step, self.needed) = (Step::Reply, HEAD_BYTES);
+        (self.state, self.needed) = (SocksState::Reply, HEAD_BYTES);
     }
 
-    fn replied(&mut self) -> Result<(), ProxyFault> {
+    fn parse_reply(&mut self) -> Result<(), ProxyFault> {
         let (code, kind) = (self.inbox[1], self.inbox[3]);
         if self.inbox[0] != VERSION {
             return Err(NO_SOCKS);
         }
         // A refusal is reported at once, whatever its address is.
         if code != 0 {
-            return Err(refusal(Reply::of(code), code));
+            return Err(refusal(ReplyCode::of(code), code));
         }
         match parse_address(kind, &self.inbox[HEAD_BYTES..]) {
             None => Err(ProxyFault::Protocol("replied with an address of an unknown kind")),
@@ -77,7 +77,7 @@ impl SocksClient {
                 Ok(())
             }
             Some(Ok(_)) => {
-                self.step = Step::Over;
+                self.state = SocksState::Over;
                 Ok(())
             }
         }
@@ -86,64 +86,64 @@ impl SocksClient {
 
 const NO_SOCKS: ProxyFault = ProxyFault::Protocol("does not speak SOCKS5");
 
-fn refusal(reply: Reply, code: u8) -> ProxyFault {
+fn refusal(reply: ReplyCode, code: u8) -> ProxyFault {
     match reply {
-        Reply::NetworkUnreachable => {
+        ReplyCode::NetworkUnreachable => {
             ProxyFault::unreachable(Cause::Other, "the network is unreachable from there")
         }
-        Reply::HostUnreachable => {
+        ReplyCode::HostUnreachable => {
             ProxyFault::unreachable(Cause::Other, "the host is unreachable from there, or has no address")
         }
-        Reply::Refused => ProxyFault::unreachable(Cause::Refused, "connection refused"),
-        Reply::TimedOut => ProxyFault::unreachable(Cause::TimedOut, "no answer in time"),
-        Reply::NotAllowed => ProxyFault::Refused("does not allow this target".into()),
-        Reply::NoSuchCommand => {
+        ReplyCode::Refused => ProxyFault::unreachable(Cause::Refused, "connection refused"),
+        ReplyCode::TimedOut => ProxyFault::unreachable(Cause::TimedOut, "no answer in time"),
+        ReplyCode::NotAllowed => ProxyFault::Refused("does not allow this target".into()),
+        ReplyCode::NoSuchCommand => {
             ProxyFault::Refused("does not connect to targets (command not supported)".into())
         }
-        Reply::NoSuchAddressType => ProxyFault::Refused("does not know this kind of address".into()),
-        Reply::Failure | Reply::Succeeded => {
+        ReplyCode::NoSuchAddressType => ProxyFault::Refused("does not know this kind of address".into()),
+        ReplyCode::Failure | ReplyCode::Succeeded => {
             ProxyFault::unreachable(Cause::Other, &format!("failure of the server (code {code})"))
         }
     }
 }
 
 impl Handshake for SocksClient {
-    type Fault = ProxyFault;
+    type Error = ProxyFault;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.outgoing)
     }
 
     fn wanted(&self) -> usize {
-        if self.step == Step::Over { 0 } else { self.needed - self.inbox.len() }
+        if self.state == SocksState::Over { 0 } else { self.needed - self.inbox.len() }
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
         self.inbox.extend(piece);
         // Bytes that cannot become an answer end the wait.
-        let version = if self.step == Step::Status { AUTH_VERSION } else { VERSION };
+        let version = if self.state == SocksState::Status { AUTH_VERSION } else { VERSION };
         if self.inbox.first().is_some_and(|first| *first != version) {
             return Err(NO_SOCKS);
         }
         if self.wanted() > 0 {
             return Ok(());
         }
-        match self.step {
-            Step::Method => {
+        match self.state {
+            SocksState::Method => {
                 let method = self.inbox[1];
                 self.inbox.clear();
-                self.method_chosen(method)
+                self.use_method(method)
             }
-            Step::Status if self.inbox[1] != 0 => {
+            SocksState::Status if self.inbox[1] != 0 => {
                 Err(ProxyFault::Untrusted("does not accept the user and the password".into()))
             }
-            Step::Status => {
+            SocksState::Status => {
                 self.inbox.clear();
-                self.ask();
+                self.send_request();
                 Ok(())
             }
-            Step::Reply => self.replied(),
-            Step::Over => Ok(()),
+            SocksState::Reply => self.parse_reply(),
+            SocksState::Over => Ok(()),
         }
     }
 }

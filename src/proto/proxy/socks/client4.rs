@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::proto::proxy::fault::{Cause, ProxyFault};
 use crate::proto::proxy::handshake::Handshake;
-use crate::proto::proxy::target::{Target, TargetHost};
+use crate::proto::proxy::target::{ProxyTarget, TargetHost};
 
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
@@ -21,7 +21,7 @@ pub struct Socks4Client {
 
 impl Socks4Client {
     /// Creates a machine. The user is a name without a password.
-    pub fn new(target: &Target, user: &[u8]) -> Socks4Client {
+    pub fn new(target: &ProxyTarget, user: &[u8]) -> Socks4Client {
         let (address, name) = match &target.host {
             TargetHost::Ip(IpAddr::V4(v4)) => (v4.octets(), None),
             // SOCKS4a has a place for text: some servers read an address there.
@@ -44,7 +44,7 @@ impl Socks4Client {
 }
 
 impl Handshake for Socks4Client {
-    type Fault = ProxyFault;
+    type Error = ProxyFault;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.outgoing)

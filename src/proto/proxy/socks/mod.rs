@@ -6,7 +6,7 @@ pub mod server;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::target::{Target, TargetHost};
+use super::target::{ProxyTarget, TargetHost};
 
 /// The version, and the first byte of most messages.
 pub const VERSION: u8 = 5;
@@ -24,7 +24,7 @@ const HEAD_BYTES: usize = 4;
 
 /// The code of a reply (RFC 1928, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum ReplyCode {
     /// The target is connected.
     Succeeded,
     /// The server failed.
@@ -45,31 +45,31 @@ pub enum Reply {
     NoSuchAddressType,
 }
 
-const REPLIES: [Reply; 9] = [
-    Reply::Succeeded,
-    Reply::Failure,
-    Reply::NotAllowed,
-    Reply::NetworkUnreachable,
-    Reply::HostUnreachable,
-    Reply::Refused,
-    Reply::TimedOut,
-    Reply::NoSuchCommand,
-    Reply::NoSuchAddressType,
+const REPLIES: [ReplyCode; 9] = [
+    ReplyCode::Succeeded,
+    ReplyCode::Failure,
+    ReplyCode::NotAllowed,
+    ReplyCode::NetworkUnreachable,
+    ReplyCode::HostUnreachable,
+    ReplyCode::Refused,
+    ReplyCode::TimedOut,
+    ReplyCode::NoSuchCommand,
+    ReplyCode::NoSuchAddressType,
 ];
 
-impl Reply {
+impl ReplyCode {
     fn code(self) -> u8 {
         REPLIES.iter().zip(0..).find(|(reply, _)| **reply == self).map_or(1, |(_, code)| code)
     }
 
     /// Converts a code; codes without a meaning are failures.
-    fn of(code: u8) -> Reply {
-        REPLIES.get(usize::from(code)).copied().unwrap_or(Reply::Failure)
+    fn of(code: u8) -> ReplyCode {
+        REPLIES.get(usize::from(code)).copied().unwrap_or(ReplyCode::Failure)
     }
 }
 
 /// Encodes kind, address and port.
-fn encode_target(target: &Target) -> Vec<u8> {
+fn encode_target(target: &ProxyTarget) -> Vec<u8> {
     let mut bytes = match &target.host {
         TargetHost::Ip(IpAddr::V4(v4)) => [&[IPV4][..], &v4.octets()].concat(),
         TargetHost::Ip(IpAddr::V6(v6)) => [&[IPV6][..], &v6.octets()].concat(),

@@ -9,15 +9,15 @@ use crate::proto::proxy::handshake::{Handshake, Users};
 /// The server's machine.
 pub struct SocksServer {
     users: Option<Rc<Users>>,
-    step: Step,
-    target: Option<Target>,
+    state: SocksState,
+    target: Option<ProxyTarget>,
     outgoing: Vec<u8>,
     inbox: Vec<u8>,
     needed: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum SocksState {
     Methods,
     Credentials,
     Request,
@@ -29,7 +29,7 @@ impl SocksServer {
     pub fn new(users: Option<Rc<Users>>) -> SocksServer {
         SocksServer {
             users,
-            step: Step::Methods,
+            state: SocksState::Methods,
             target: None,
             outgoing: Vec::new(),
             inbox: Vec::new(),
@@ -38,25 +38,25 @@ impl SocksServer {
     }
 
     /// Returns the client's target, once it is known.
-    pub fn target(&self) -> Option<&Target> {
+    pub fn target(&self) -> Option<&ProxyTarget> {
         self.target.as_ref()
     }
 
     /// Encodes the reply: connected, from an address where it is known; or the reason of the denial.
     pub fn answer(&self, outcome: Result<Option<SocketAddr>, Denial>) -> Vec<u8> {
         let reply = match outcome {
-            Ok(_) => Reply::Succeeded,
-            Err(Denial::NotAllowed) => Reply::NotAllowed,
-            Err(Denial::Refused) => Reply::Refused,
-            Err(Denial::Unreachable) => Reply::HostUnreachable,
-            Err(Denial::TimedOut) => Reply::TimedOut,
-            Err(Denial::BadAnswer | Denial::Failed) => Reply::Failure,
+            Ok(_) => ReplyCode::Succeeded,
+            Err(Denial::NotAllowed) => ReplyCode::NotAllowed,
+            Err(Denial::Refused) => ReplyCode::Refused,
+            Err(Denial::Unreachable) => ReplyCode::HostUnreachable,
+            Err(Denial::TimedOut) => ReplyCode::TimedOut,
+            Err(Denial::BadAnswer | Denial::Failed) => ReplyCode::Failure,
         };
         let bound = outcome.ok().flatten().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        encode_reply(reply, Target::of(bound))
+        encode_reply(reply, ProxyTarget::of(bound))
     }
 
-    fn greeted(&mut self) -> Result<(), Misuse> {
+    fn choose_method(&mut self) -> Result<(), Misuse> {
         let method = if self.users.is_some() { USER_AND_PASSWORD } else { NO_AUTHENTICATION };
         if !self.inbox[2..].contains(&method) {
             let text = match &self.users {
@@ -66,12 +66,12 @@ impl SocksServer {
             return Err(Misuse::of_credentials(text, vec![VERSION, NO_METHOD]));
         }
         self.outgoing.extend([VERSION, method]);
-        self.next(if self.users.is_some() { Step::Credentials } else { Step::Request });
+        self.enter(if self.users.is_some() { SocksState::Credentials } else { SocksState::Request });
         Ok(())
     }
 
     /// Checks the credentials: version, length, user, length, password.
-    fn presented(&mut self) -> Result<(), Misuse> {
+    fn check_credentials(&mut self) -> Result<(), Misuse> {
         let user_end = 2 + usize::from(self.inbox[1]);
         let Some(length) = self.inbox.get(user_end) else {
             self.needed = user_end + 1;
@@ -87,79 +87,79 @@ impl SocksServer {
             return Err(Misuse::of_credentials("gives a wrong user or password", vec![AUTH_VERSION, 1]));
         }
         self.outgoing.extend([AUTH_VERSION, 0]);
-        self.next(Step::Request);
+        self.enter(SocksState::Request);
         Ok(())
     }
 
-    fn requested(&mut self) -> Result<(), Misuse> {
+    fn parse_request(&mut self) -> Result<(), Misuse> {
         let refuse = |text, reply| {
-            let unspecified = Target::of((Ipv4Addr::UNSPECIFIED, 0).into());
+            let unspecified = ProxyTarget::of((Ipv4Addr::UNSPECIFIED, 0).into());
             Err(Misuse::of_request(text, encode_reply(reply, unspecified)))
         };
         let (command, kind) = (self.inbox[1], self.inbox[3]);
         if command != CONNECT {
-            return refuse("wants another command than CONNECT", Reply::NoSuchCommand);
+            return refuse("wants another command than CONNECT", ReplyCode::NoSuchCommand);
         }
         let target = match parse_address(kind, &self.inbox[HEAD_BYTES..]) {
-            None => return refuse("gives an address of an unknown kind", Reply::NoSuchAddressType),
+            None => return refuse("gives an address of an unknown kind", ReplyCode::NoSuchAddressType),
             Some(Err(missing)) => {
                 self.needed = HEAD_BYTES + missing;
                 return Ok(());
             }
             Some(Ok(Address::Ip(address))) => {
-                Target::new(&address.ip().to_canonical().to_string(), address.port())
+                ProxyTarget::new(&address.ip().to_canonical().to_string(), address.port())
             }
             Some(Ok(Address::Name(name, port))) => {
-                std::str::from_utf8(name).ok().and_then(|name| Target::new(name, port))
+                std::str::from_utf8(name).ok().and_then(|name| ProxyTarget::new(name, port))
             }
         };
         if target.is_none() {
-            return refuse("gives a host or port that nothing can have", Reply::Failure);
+            return refuse("gives a host or port that nothing can have", ReplyCode::Failure);
         }
         self.target = target;
-        self.step = Step::Over;
+        self.state = SocksState::Over;
         Ok(())
     }
 
-    fn next(&mut self, step: Step) {
+    fn enter(&mut self, state: SocksState) {
         self.inbox.clear();
-        self.step = step;
-        self.needed = if step == Step::Request { HEAD_BYTES } else { 2 };
+        self.state = state;
+        self.needed = if state == SocksState::Request { HEAD_BYTES } else { 2 };
     }
 }
 
-fn encode_reply(reply: Reply, bound: Target) -> Vec<u8> {
+fn encode_reply(reply: ReplyCode, bound: ProxyTarget) -> Vec<u8> {
     [&[VERSION, reply.code(), 0][..], &encode_target(&bound)].concat()
 }
 
 impl Handshake for SocksServer {
-    type Fault = Misuse;
+    type Error = Misuse;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.outgoing)
     }
 
     fn wanted(&self) -> usize {
-        if self.step == Step::Over { 0 } else { self.needed - self.inbox.len() }
+        if self.state == SocksState::Over { 0 } else { self.needed - self.inbox.len() }
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Misuse> {
         self.inbox.extend(piece);
-        let version = if self.step == Step::Credentials { AUTH_VERSION } else { VERSION };
+        let version = if self.state == SocksState::Credentials { AUTH_VERSION } else { VERSION };
         if self.inbox.first().is_some_and(|first| *first != version) {
             return Err(Misuse::of_request("does not speak SOCKS5", Vec::new()));
         }
         if self.wanted() > 0 {
             return Ok(());
         }
-        match self.step {
-            Step::Methods => {
+        match self.state {
+            SocksState::Methods => {
                 self.needed = 2 + usize::from(self.inbox[1]);
-                if self.wanted() > 0 { Ok(()) } else { self.greeted() }
+                if self.wanted() > 0 { Ok(()) } else { self.choose_method() }
             }
-            Step::Credentials => self.presented(),
-            Step::Request => self.requested(),
-            Step::Over => Ok(()),
+            SocksState::Credentials => self.check_credentials(),
+            SocksState::Request => self.parse_request(),
+            SocksState::Over => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The PROXY protocol's header: both versions, cut anywhere, with a stream behind them.
+//! The PROXY protocol's header: both versions, cut anywhere, with a stream after them.
 
 use core::net::SocketAddr;
 use proptest::prelude::*;

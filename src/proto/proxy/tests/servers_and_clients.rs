@@ -8,22 +8,22 @@ use proptest::prelude::*;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind};
 use crate::proto::proxy::fault::ProxyFault;
 use crate::proto::proxy::handshake::{Credentials, Handshake, Users};
-use crate::proto::proxy::http_connect::HttpClient;
+use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::http_forward::{AnswerHead, BadAnswer};
 use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::socks::client::SocksClient;
-use crate::proto::proxy::target::Target;
+use crate::proto::proxy::target::ProxyTarget;
 
-type Client = Box<dyn Handshake<Fault = ProxyFault>>;
+type Client = Box<dyn Handshake<Error = ProxyFault>>;
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-const BEHIND: &[u8] = b"\x05\x01the stream\r\n\r\n";
+const STREAM: &[u8] = b"\x05\x01the stream\r\n\r\n";
 
-fn client(socks: bool, target: &Target, credentials: Option<Credentials>) -> Client {
+fn client(socks: bool, target: &ProxyTarget, credentials: Option<Credentials>) -> Client {
     if socks {
         Box::new(SocksClient::new(target.clone(), credentials))
     } else {
-        Box::new(HttpClient::new(target, credentials.as_ref()))
+        Box::new(HttpConnectClient::new(target, credentials.as_ref()))
     }
 }
 
@@ -35,8 +35,8 @@ fn users() -> Option<Rc<Users>> {
     Some(Rc::new(Users::parse(b"bob:b\nann:secret\n").unwrap()))
 }
 
-/// Gives `bytes`, and the stream behind them, in pieces; what is left when the machine has enough.
-fn feed<H: Handshake + ?Sized>(machine: &mut H, bytes: &[u8], piece: usize) -> Result<Vec<u8>, H::Fault> {
+/// Feeds `bytes`, and the stream after them, in pieces. Returns the bytes that the machine leaves.
+fn feed<H: Handshake + ?Sized>(machine: &mut H, bytes: &[u8], piece: usize) -> Result<Vec<u8>, H::Error> {
     let mut used = 0;
     for part in bytes.chunks(piece) {
         let count = machine.receive(part)?;
@@ -48,7 +48,7 @@ fn feed<H: Handshake + ?Sized>(machine: &mut H, bytes: &[u8], piece: usize) -> R
     Ok(bytes[used..].to_vec())
 }
 
-/// Both sides, until each has what it wants. The stream's first bytes stand behind the last ones of each side.
+/// Runs both sides to their ends. The stream's first bytes follow the last ones of each side.
 fn play(
     client: &mut Client,
     server: &mut ProxyServer,
@@ -56,23 +56,23 @@ fn play(
     piece: usize,
 ) -> Result<Result<(), ProxyFault>, Misuse> {
     loop {
-        let mut said = client.take_outgoing();
-        let is_last = said.starts_with(b"CONNECT ") || (said.starts_with(&[5, 1, 0]) && said.len() > 3);
+        let mut sent = client.take_outgoing();
+        let is_last = sent.starts_with(b"CONNECT ") || (sent.starts_with(&[5, 1, 0]) && sent.len() > 3);
         if is_last {
-            said.extend(BEHIND);
+            sent.extend(STREAM);
         }
-        let rest = feed(server, &said, piece)?;
+        let rest = feed(server, &sent, piece)?;
         let mut answer = server.take_outgoing();
         let is_decided = server.target().is_some();
         if is_decided {
-            assert_eq!(rest, BEHIND, "the server took of the stream");
+            assert_eq!(rest, STREAM, "the server took of the stream");
             answer.extend(server.answer(outcome).encode(DATE));
-            answer.extend(BEHIND);
+            answer.extend(STREAM);
         }
         match feed(client.as_mut(), &answer, piece) {
             Err(fault) => return Ok(Err(fault)),
             Ok(rest) if is_decided => {
-                assert_eq!((rest.as_slice(), client.wanted()), (BEHIND, 0), "the client took of the stream");
+                assert_eq!((rest.as_slice(), client.wanted()), (STREAM, 0), "the client took of the stream");
                 return Ok(Ok(()));
             }
             Ok(_) => {}
@@ -80,10 +80,10 @@ fn play(
     }
 }
 
-fn targets() -> Vec<Target> {
+fn targets() -> Vec<ProxyTarget> {
     let long = format!("{}:443", "n".repeat(255));
     let texts = ["example.org:80", "192.0.2.1:1", "[2001:db8::1]:65535", "a:9", &long];
-    texts.iter().map(|text| Target::parse(text).unwrap()).collect()
+    texts.iter().map(|text| ProxyTarget::parse(text).unwrap()).collect()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn both_sides_agree_and_leave_the_stream_alone() {
 }
 
 #[test]
-fn what_became_of_the_target_is_told() {
+fn the_outcome_of_the_target_is_reported() {
     let target = &targets()[0];
     for (denial, words) in [
         (Denial::NotAllowed, ["does not allow", "403 Forbidden"]),
@@ -226,7 +226,7 @@ fn explains(bytes: &[u8], piece: usize, text: &str, answer: &str) {
 fn a_client_of_http_1_0_needs_no_host() {
     let mut old = ProxyServer::new(None);
     assert!(feed(&mut old, b"CONNECT a:1 HTTP/1.0\r\n\r\n", 5).is_ok());
-    assert_eq!(old.target(), Target::parse("a:1").as_ref());
+    assert_eq!(old.target(), ProxyTarget::parse("a:1").as_ref());
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_client_waits_for_nothing_that_cannot_come() {
 }
 
 #[test]
-fn a_client_does_not_hear_interim_answers_for_ever() {
+fn a_client_does_not_read_interim_answers_for_ever() {
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
     let of = |count| {
         let mut client = client(false, &targets()[0], None);
@@ -285,7 +285,7 @@ fn failures_of_a_proxy_are_of_a_kind() {
     }
 }
 
-/// What a server gets of a request.
+/// The bytes of a request that its server gets.
 fn forwarded(request: &str) -> (String, String) {
     let mut server = ProxyServer::new(None);
     let rest = feed(&mut server, request.replace('\n', "\r\n").as_bytes(), 7).unwrap();
@@ -331,7 +331,7 @@ fn a_request_is_written_anew_for_its_server() {
 
 #[test]
 fn an_answer_is_written_anew_for_its_client() {
-    let heard = |minor: u8, text: &str, piece: usize| {
+    let receive = |minor: u8, text: &str, piece: usize| {
         let mut answer = AnswerHead::new(minor);
         let rest = feed(&mut answer, text.replace('\n', "\r\n").as_bytes(), piece)?;
         let answered = String::from_utf8(answer.take_outgoing()).unwrap().replace("\r\n", "\n");
@@ -340,7 +340,7 @@ fn an_answer_is_written_anew_for_its_client() {
     let answer = "HTTP/1.1 100 Continue\nX: y\n\nHTTP/1.0 200\nKeep-Alive: 3\nConnection: a\nA: b\nContent-Length: 4\n\
                   Transfer-Encoding: chunked\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\n";
     for piece in [1, 5, 1000] {
-        let (answered, rest, is_over) = heard(1, &format!("{answer}body"), piece).unwrap();
+        let (answered, rest, is_over) = receive(1, &format!("{answer}body"), piece).unwrap();
         assert_eq!(
             answered,
             "HTTP/1.1 100 Continue\nX: y\nVia: 1.1 sendall\n\nHTTP/1.1 200\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\
@@ -349,7 +349,7 @@ fn an_answer_is_written_anew_for_its_client() {
         assert!("body".starts_with(&rest) || "body".ends_with(&rest));
         assert!(is_over);
     }
-    let (answered, ..) = heard(
+    let (answered, ..) = receive(
         0,
         "HTTP/1.1 103 Early\n\nHTTP/1.1 204 No Content\nContent-Length: 5\nContent-Length: 5\n\n",
         3,
@@ -370,7 +370,7 @@ fn an_answer_is_written_anew_for_its_client() {
         (1, "HTTP/1.1 200 OK\nA : b\n\n"),
         (1, "SSH-2.0-OpenSSH_9.2\n"),
     ] {
-        assert!(heard(minor, text, 4).is_err(), "{text}");
+        assert!(receive(minor, text, 4).is_err(), "{text}");
     }
 }
 

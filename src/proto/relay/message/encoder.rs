@@ -2,7 +2,7 @@
 
 use super::Framing;
 
-/// Why bytes cannot be a message.
+/// Reasons for which bytes cannot be a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// It is longer than this many bytes: the maximum of its length field, or the limit, whichever is less.
@@ -13,7 +13,7 @@ pub enum Unfit {
     Empty,
 }
 
-/// How a stream without framing is split into messages.
+/// The split of a stream without framing into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// At line feeds, which are not sent. The rest after the last one is a message, too.
@@ -46,7 +46,7 @@ impl Encoder {
     /// # Errors
     /// The message does not fit. Nothing of it was added.
     pub fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Unfit> {
-        let (length, behind) = match self.split {
+        let (length, end_mark) = match self.split {
             Split::Lines => match input.iter().position(|byte| *byte == b'\n') {
                 Some(end) => (end, Some(1)),
                 None => (input.len(), None),
@@ -59,10 +59,10 @@ impl Encoder {
         };
         self.check(&input[..length])?;
         self.held.extend_from_slice(&input[..length]);
-        if behind.is_some() {
+        if end_mark.is_some() {
             self.complete(output)?;
         }
-        Ok(length + behind.unwrap_or(0))
+        Ok(length + end_mark.unwrap_or(0))
     }
 
     /// Encodes the rest at the end of the stream.

@@ -281,7 +281,7 @@ fn blocks(file: u32, index: u64, count: usize) -> Frame {
 const WANT: HaveReply = HaveReply::WHOLE;
 
 #[test]
-fn what_a_receiver_says_of_its_blocks_is_in_order_and_within_the_file() {
+fn block_ranges_of_a_receiver_are_in_order_and_within_the_file() {
     let two = || offered(vec![file("a", 3 * B), file("b", 3 * B)]);
     contradiction(two().receive(blocks(1, 0, 1)));
     contradiction(two().receive(blocks(0, 1, 1)));
@@ -353,7 +353,7 @@ fn asked(entries: &[Entry]) -> Receiver {
 }
 
 #[test]
-fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
+fn a_receiver_reports_its_blocks_in_frames_of_their_size() {
     let count = MAX_BLOCK_VALUES + 1;
     let mut receiver = asked(&[file("a", 3000 * B)]);
     assert_eq!(receiver.comes_in_blocks(0), None);

@@ -65,7 +65,7 @@ fn the_magic_is_refused_at_its_first_wrong_byte() {
 }
 
 #[test]
-fn what_a_hello_asks_for_in_vain_is_told_apart() {
+fn unsupported_requests_of_a_hello_are_distinguished() {
     let with = |place: usize, value: &[u8]| {
         let mut bytes = hellos()[3].encode();
         bytes[place..place + value.len()].copy_from_slice(value);
@@ -200,7 +200,7 @@ fn roots_come_in_their_order_and_too_many_are_left_out() {
 }
 
 #[test]
-fn names_that_do_not_fit_are_told_before_they_are_sent() {
+fn names_that_do_not_fit_are_reported_before_they_are_sent() {
     assert!(Hello::get(GET, vec![Vec::new()]).is_err());
     assert!(Hello::get(GET, vec![vec![b'x'; 4097]]).is_err());
     assert!(Hello::get(GET, vec![vec![b'x'; 4090]; 17]).is_err());

@@ -127,7 +127,7 @@ fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
 }
 
 #[test]
-fn a_verdict_that_nobody_asked_for_means_nothing() {
+fn an_unrequested_decision_is_ignored() {
     let mut receiver = super::samples::receiver(9, None, false);
     receiver.decided(0, HaveReply::WHOLE);
     receiver.receive(Frame::Turn).unwrap();
@@ -162,7 +162,7 @@ fn what_is_left_out_stands_where_an_entry_may_and_is_no_entry() {
 }
 
 #[test]
-fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
+fn a_sender_reports_skipped_entries_to_receivers_that_request_it() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
@@ -180,7 +180,7 @@ fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
 }
 
 #[test]
-fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
+fn totals_are_accepted_where_agreed_and_before_the_end_of_all_files() {
     let totals = Totals { entries: u64::MAX, bytes: u64::MAX, complete: true };
     let mut unasked = super::samples::receiver(2, None, false);
     assert_eq!(unasked.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
@@ -205,7 +205,7 @@ fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
 }
 
 #[test]
-fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
+fn a_sender_sends_the_last_totals_only_and_to_receivers_that_request_them() {
     let totals = |entries| Totals { entries, bytes: 9, complete: entries == 2 };
     for tells in [false, true] {
         let mut sender = Sender::new();

@@ -127,7 +127,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
 }
 
 #[test]
-fn folders_and_links_are_placed_behind_what_came_before_and_unsafe_ones_are_not() {
+fn folders_and_links_are_placed_after_earlier_entries_and_unsafe_ones_are_not() {
     let mut receiver = wanting(&[
         file("d/f", 0),
         folder("d"),
@@ -180,7 +180,7 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
 }
 
 #[test]
-fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
+fn in_a_stream_only_a_refusal_is_sent_and_only_of_a_long_file() {
     let refused = || HaveReply::Refused(Reason::NoSpace, "full".to_owned());
     let hint = vec![Frame::Have { file: 0, reply: refused() }];
     for (entry, is_reported) in
@@ -239,7 +239,7 @@ fn in_a_stream_what_is_there_is_compared_with_what_comes() {
 }
 
 #[test]
-fn the_end_of_a_file_of_unknown_size_says_its_size() {
+fn the_end_of_a_file_of_unknown_size_has_its_size() {
     for size in [0, 4, 6, u64::MAX] {
         let mut receiver = wanting(&[unknown_size("a")]);
         receiver.data(0, 0, 2).unwrap();

@@ -100,7 +100,7 @@ fn only_what_has_content_is_asked_for() {
 }
 
 #[test]
-fn rounds_end_at_their_number_and_at_their_bytes_and_ids_go_on() {
+fn rounds_end_at_their_number_and_at_their_bytes_and_ids_continue() {
     let mut sender = begun(false);
     sender.round_entries = 2;
     for first in [0, 2, 4] {
@@ -136,7 +136,7 @@ fn rounds_end_at_their_number_and_at_their_bytes_and_ids_go_on() {
 }
 
 #[test]
-fn nothing_is_heard_before_the_session_has_begun() {
+fn nothing_is_accepted_before_the_session_has_begun() {
     let frames = [
         Frame::Turn,
         Frame::Have { file: 0, reply: HaveReply::WHOLE },

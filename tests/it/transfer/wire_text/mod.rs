@@ -40,7 +40,7 @@ fn a_tutorials_client_sends_several_files_on_one_connection() {
 }
 
 #[test]
-fn a_tutorials_client_hears_a_refusal() {
+fn a_tutorials_client_gets_the_refusal() {
     let (here, there) = (Place::new(), Place::new());
     let server = receiver(&there, &["--once", "--max-size", "10"]);
     let path = here.write("f", &payload(11));
@@ -120,7 +120,7 @@ fn one_that_is_refused_does_not_keep_the_others_back() {
 }
 
 #[test]
-fn what_the_text_header_cannot_say_is_wrong_usage() {
+fn names_that_the_text_header_cannot_express_are_usage_errors() {
     let here = Place::new();
     let (plain, barred) = (here.write("f", b"x"), here.write("a|b", b"x"));
     let mistakes: [(&[&str], &str); 6] = [

@@ -159,7 +159,7 @@ fn a_server_of_the_other_protocol_is_not_believed() {
 }
 
 #[test]
-fn events_tell_what_was_sent_and_that_it_is_unverified() {
+fn events_report_what_was_sent_and_that_it_is_unverified() {
     let (here, there) = (Place::new(), Place::new());
     let (one, two) = (here.write("one", b"12345"), here.write("two", b"678"));
     let args = ["serve", "--json", "--wire", "text", "--store", there.arg(), "127.0.0.1:0"];

@@ -1,4 +1,4 @@
-//! What became of a port, from what became of the connection to it.
+//! The result of a probed port, from the attempt to connect to it.
 
 use std::io;
 use std::time::Instant;
@@ -13,24 +13,24 @@ use crate::net::stream::Transport;
 use crate::proto::proxy::fault::Cause;
 use crate::relay::proxies::Via;
 
-/// What became of a port: in a word, at which address, and why in words. `None`: it has to be tried again.
-pub(super) type Verdict = Option<(&'static str, PeerName, Option<String>)>;
+/// The result of a port: its state, its address, and the reason. `None`: it must be tried again.
+pub(super) type ProbeResult = Option<(&'static str, PeerName, Option<String>)>;
 
-/// What became of a port that is tried from here. `None`: nothing yet.
-pub(super) fn direct(
+/// The result of a port that is dialled directly; `None` while the attempt lasts.
+pub(super) fn poll_direct(
     dial: &mut Dial,
     endpoint: &Endpoint,
     is_alone: bool,
     now: Instant,
-) -> Result<Option<Verdict>, Error> {
+) -> Result<Option<ProbeResult>, Error> {
     let error = match dial.advance(now) {
         Ok(None) => return Ok(None),
-        // Dropped, and so closed in order: nothing was said.
+        // Dropped, and so closed in order: nothing was sent.
         Ok(Some(transport)) => return Ok(Some(Some(("open", name_of(endpoint, &transport), None)))),
         Err(error) => error,
     };
-    match verdict(dial.failures()) {
-        // It never came to a try: what was asked of this end is not to be had.
+    match result_of(dial.failures()) {
+        // No address was tried: an option of this side does not fit.
         None => Err(error),
         Some((_, _, why)) if is_shortage(why) && is_alone => Err(error),
         Some((_, _, why)) if is_shortage(why) => Ok(Some(None)),
@@ -38,13 +38,13 @@ pub(super) fn direct(
     }
 }
 
-/// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
-pub(super) fn proxied(
+/// The same for a port that is probed through proxies. A failure of a proxy itself is not a result of the port.
+pub(super) fn poll_proxied(
     via: &mut Via,
     name: &PeerName,
     has_retry: bool,
     now: Instant,
-) -> Result<Option<Verdict>, Error> {
+) -> Result<Option<ProbeResult>, Error> {
     let error = match via.advance(now) {
         Ok(None) => return Ok(None),
         Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
@@ -59,10 +59,10 @@ pub(super) fn proxied(
     Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
 }
 
-/// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
-fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
+/// The result of the address that says most about the port; `None` if no address was tried.
+fn result_of(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
     let state = |error: &io::Error| match error.kind() {
-        // Somebody took the connection, and threw it away at once.
+        // The connection was accepted, and reset at once.
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => (0, "open"),
         _ if is_shortage(error) => (1, "unreachable"),
         io::ErrorKind::ConnectionRefused => (2, "refused"),
@@ -73,13 +73,13 @@ fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerNam
     Some((state(error).1, name, error))
 }
 
-/// True for want of descriptors or memory, which says nothing of the port.
+/// True for want of descriptors or memory, which is not a result of the port.
 fn is_shortage(error: &io::Error) -> bool {
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
 }
 
-/// What took the connection: one of a host's addresses, or the Unix socket.
+/// The name of the connected peer: one of a host's addresses, or the Unix socket.
 fn name_of(endpoint: &Endpoint, transport: &Transport) -> PeerName {
     match endpoint {
         Endpoint::Tcp { .. } => transport.peer_name(),

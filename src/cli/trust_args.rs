@@ -1,0 +1,149 @@
+//! Options of codes and keys.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use crate::proto::secure::Rights;
+use crate::proto::secure::guesses::Uses;
+use crate::proto::secure::pin::Pin;
+use crate::run::trust::{ClientTrustPlan, CodeSource, ServerTrustPlan};
+
+/// A code, and the key of this side.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct CodeArgs {
+    /// The code itself is never typed here.
+    #[arg(
+        long,
+        help = "Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the \
+        other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one"
+    )]
+    pub(crate) code: bool,
+
+    /// The same with the code in the first line of this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "code")]
+    code_file: Option<PathBuf>,
+
+    /// Keep this side's key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key: Option<PathBuf>,
+}
+
+impl CodeArgs {
+    fn source(&self) -> Option<CodeSource> {
+        let file = self.code_file.clone().map(CodeSource::File);
+        file.or_else(|| self.code.then_some(CodeSource::Environment))
+    }
+}
+
+/// Whom a client of transfers trusts.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TransferTrustArgs {
+    #[command(flatten)]
+    code: CodeArgs,
+
+    /// Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pin: Vec<Pin>,
+
+    /// Encrypt, and trust a server that is not known yet, whatever its key is; later it must have the same key
+    #[arg(long, conflicts_with_all = ["code", "code_file", "pin"])]
+    trust_new: bool,
+
+    /// Do not encrypt, also if the server is a known one, or SENDALL_CODE is set
+    #[arg(long, conflicts_with_all = ["code", "code_file", "pin", "trust_new"])]
+    plain: bool,
+}
+
+impl TransferTrustArgs {
+    /// True if encryption was requested.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.code.source().is_some() || !self.pin.is_empty() || self.trust_new
+    }
+
+    /// The plan of a client that uploads or downloads.
+    pub(crate) fn plan(&self) -> ClientTrustPlan {
+        ClientTrustPlan {
+            code: self.code.source(),
+            pins: self.pin.clone(),
+            trusts_new: self.trust_new,
+            key: self.code.key.clone(),
+            is_plain: self.plain,
+        }
+    }
+}
+
+/// How a client of raw streams and its server trust each other.
+impl CodeArgs {
+    /// The plan of a client, if it has a code.
+    pub(crate) fn client_plan(&self) -> Option<ClientTrustPlan> {
+        let code = Some(self.source()?);
+        Some(ClientTrustPlan { code, key: self.key.clone(), ..ClientTrustPlan::default() })
+    }
+}
+
+/// Whom a server admits.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct ServerTrustArgs {
+    #[command(flatten)]
+    pub(crate) code: CodeArgs,
+
+    /// How many sessions may succeed with the code: a number, or many [default: many, but 1 with --once]
+    #[arg(long, value_name = "N", value_parser = uses)]
+    code_uses: Option<Uses>,
+
+    /// Encrypt, and admit anybody
+    #[arg(long, conflicts_with_all = ["code", "code_file", "code_uses"])]
+    open: bool,
+
+    /// With --store and --share: admit anybody, also without encryption, as older clients connect
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "open", "key"])]
+    plain: bool,
+}
+
+impl ServerTrustArgs {
+    /// True if `--code` or `--code-file` was typed.
+    pub(crate) fn has_code(&self) -> bool {
+        self.code.source().is_some()
+    }
+
+    /// The plan, if clients have to be admitted. `limit` is the time for that, `rights` what they may do then. A server
+    /// that `wants_code` has one unless something else was chosen.
+    ///
+    /// # Errors
+    /// An option without what it belongs to.
+    pub(crate) fn plan(
+        &self,
+        limit: Duration,
+        rights: Rights,
+        (is_once, wants_code): (bool, bool),
+    ) -> Result<Option<ServerTrustPlan>, &'static str> {
+        let default = (wants_code && !self.open && !self.plain).then_some(CodeSource::Environment);
+        let code = self.code.source().or(default);
+        if code.is_none() && !self.open && !(self.plain && wants_code) {
+            return match (self.code_uses, &self.code.key) {
+                (Some(_), _) => Err("--code-uses goes with --code or --code-file"),
+                (None, Some(_)) => Err("--key goes with --code, --code-file or --open"),
+                (None, None) => Ok(None),
+            };
+        }
+        let uses = self.code_uses.unwrap_or(if is_once { ONCE } else { Uses::Many });
+        let key = self.code.key.clone();
+        let (is_open, is_plain) = (self.open || self.plain, self.plain);
+        Ok(Some(ServerTrustPlan { code, uses, is_open, is_plain, key, limit, rights }))
+    }
+}
+
+const ONCE: Uses = Uses::Times(std::num::NonZeroU32::MIN);
+
+/// Reads how often a code may be used.
+fn uses(text: &str) -> Result<Uses, String> {
+    match text {
+        "many" => Ok(Uses::Many),
+        _ => text.parse().map(Uses::Times).map_err(|_| "type a number from 1 on, or many".into()),
+    }
+}

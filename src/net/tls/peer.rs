@@ -1,0 +1,175 @@
+//! TLS between two of this program: each side shows its own key, and admission (PROTOCOL.md) decides who is trusted.
+
+use std::sync::Arc;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig, SignatureScheme,
+};
+use zeroize::Zeroizing;
+
+use super::certificate::certified_key;
+use super::exporter::Exporter;
+use super::key::Key;
+use super::layer::Layer;
+use super::provider;
+use super::records::Role;
+use crate::error::{Error, Exit};
+use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
+
+/// Makes the TLS layers of connections that begin with admission.
+#[derive(Clone)]
+pub struct PeerTls {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+}
+
+impl PeerTls {
+    /// Shows `key`; negotiates the protocol of this name (RFC 7301).
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub fn new(key: &Key, protocol: &[u8]) -> Result<PeerTls, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(Exit::Failed, format!("TLS: {error}"));
+        let certified: Arc<CertifiedKey> = certified_key(key, &[]).map_err(|error| failed(&error))?;
+        let resolver = Arc::new(SingleCertAndKey::from(certified));
+        let provider = Arc::new(provider());
+        let verifier = Arc::new(AnyKey(provider.signature_verification_algorithms));
+        let versions = &[&rustls::version::TLS13];
+        let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(|error| failed(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone())
+            .with_client_cert_resolver(resolver.clone());
+        client.alpn_protocols = vec![protocol.to_vec()];
+        client.resumption = rustls::client::Resumption::disabled();
+        // The name of the server is nobody's business on the way.
+        client.enable_sni = false;
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(|error| failed(&error))?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(resolver);
+        server.alpn_protocols = vec![protocol.to_vec()];
+        server.send_tls13_tickets = 0;
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(PeerTls { client: Arc::new(client), server: Arc::new(server) })
+    }
+
+    /// The layer of a connection that was made.
+    pub(crate) fn client_layer(&self) -> Result<Layer, Error> {
+        let (exporter, mut config) = (Exporter::default(), (*self.client).clone());
+        config.key_log = Arc::new(exporter.clone());
+        // No certificate is compared with it, and it is not sent.
+        let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
+        let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
+        Ok(Layer::new(Role::Client(connection), false).with_exporter(exporter))
+    }
+
+    /// The layer of a connection that was accepted.
+    pub(crate) fn server_layer(&self) -> Result<Layer, Error> {
+        let (exporter, mut config) = (Exporter::default(), (*self.server).clone());
+        config.key_log = Arc::new(exporter.clone());
+        let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
+        Ok(Layer::new(Role::Server(connection), false).with_exporter(exporter))
+    }
+}
+
+/// The facts about a connection that admission is bound to. None: its handshake is not complete.
+pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
+    let (mut auth, mut session) = ([0; 32], Zeroizing::new([0; 64]));
+    layer.export(AUTH_EXPORTER, &mut auth)?;
+    layer.export(SESSION_EXPORTER, &mut *session)?;
+    Some(Channel { auth, session, peer: layer.peer_pin().map(|pin| pin.0) })
+}
+
+fn failed(error: rustls::Error) -> Error {
+    Error::new(Exit::Failed, format!("TLS: {error}"))
+}
+
+/// Accepts each key whose owner proves to have it: admission decides about it.
+#[derive(Debug)]
+struct AnyKey(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyKey {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(PeerIncompatible::Tls13RequiredForQuic.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for AnyKey {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        ServerCertVerifier::verify_tls12_signature(self, message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}

@@ -1,0 +1,101 @@
+//! What an admitted client and its server keep, so that further connections and later sessions need no second code.
+//!
+//! Both have a key of 64 bytes that follows from the first connection:
+//! - admitted by a code: HMAC-SHA-512 of the text `sendall/1 session` under CPace's ISK;
+//! - admitted by a key, or by an open server: TLS's exporter ([`SESSION_EXPORTER`](super::SESSION_EXPORTER)).
+//!
+//! A connection shows HMAC-SHA-512 under this key of its own exporter ([`AUTH_EXPORTER`](super::AUTH_EXPORTER)). It is of
+//! no use on another connection, and both ends must show the same certificates' keys as on the first one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::account::{CodeAccount, CodeUse};
+use super::cpace::{Keys, TAG_BYTES};
+use super::guesses::NotNow;
+use super::mac::{SHA512_BYTES, hmac};
+use super::{Channel, Rights, SpkiHash};
+
+const LABEL: &[u8] = b"sendall/1 session";
+
+/// The key of a session.
+#[derive(Clone)]
+pub struct SessionKey(Zeroizing<[u8; SHA512_BYTES]>);
+
+/// Shows nothing.
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey")
+    }
+}
+
+/// A session, as either side keeps it. The server finds it by the session id of `ACCEPT`.
+#[derive(Clone, Debug)]
+pub struct Session {
+    key: SessionKey,
+    peer: Option<SpkiHash>,
+    rights: Rights,
+    /// On a server: the code that has admitted the client.
+    account: Option<Arc<CodeAccount>>,
+}
+
+impl Session {
+    /// Returns the session of a client that was admitted by a code.
+    pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> Session {
+        let key = SessionKey(Zeroizing::new(hmac(keys.key(), LABEL)));
+        Session { key, peer: channel.peer, rights, account: None }
+    }
+
+    /// Returns the same session, of a server that has admitted the client by this code.
+    pub(super) fn of_account(self, account: &Arc<CodeAccount>) -> Session {
+        Session { account: Some(Arc::clone(account)), ..self }
+    }
+
+    /// Returns the session of a client that was admitted by its key, or because the server is open.
+    pub(super) fn by_channel(channel: &Channel, rights: Rights) -> Session {
+        Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights, account: None }
+    }
+
+    /// Returns what the client may do.
+    pub fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// Returns the same session with other rights.
+    pub(super) fn with_rights(self, rights: Rights) -> Session {
+        Session { rights, ..self }
+    }
+
+    /// Returns the key of the other side's certificate.
+    pub fn peer(&self) -> Option<SpkiHash> {
+        self.peer
+    }
+
+    /// Reserves a use of the code that has admitted the client, if one has: for a connection that begins a session of its own,
+    /// and does not join one. `None`: the client was admitted without a code.
+    ///
+    /// # Errors
+    /// The code was used up by others, or is in use.
+    pub fn reserve(&self) -> Result<Option<CodeUse>, NotNow> {
+        self.account.as_ref().map(|account| account.reserve(self.peer)).transpose()
+    }
+
+    /// Returns whether the other end of `channel` shows the same key as on the first connection.
+    pub fn is_same_peer(&self, channel: &Channel) -> bool {
+        self.peer == channel.peer
+    }
+
+    /// Returns the tag that a client shows on a further connection.
+    pub(super) fn tag(&self, channel: &Channel) -> [u8; TAG_BYTES] {
+        hmac(&self.key.0, &channel.auth)
+    }
+
+    /// Returns whether the client at the other end of `channel` is that of the session. Takes the same time for all tags.
+    pub(super) fn accepts(&self, channel: &Channel, tag: &[u8; TAG_BYTES]) -> bool {
+        let tag_is_right: bool = Zeroizing::new(self.tag(channel)).ct_eq(tag).into();
+        tag_is_right && self.is_same_peer(channel)
+    }
+}

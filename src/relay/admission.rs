@@ -1,0 +1,288 @@
+//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Exit, lost};
+use crate::net::ask::ask;
+use crate::net::connecting::Connect;
+use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
+use crate::net::stream::{SocketState, Transport};
+use crate::net::tls::peer::{PeerTls, channel};
+use crate::proto::proxy::handshake::Handshake;
+use crate::proto::secure::SessionId;
+use crate::proto::secure::client::{ClientAdmission, Credential, NotTrusted};
+use crate::proto::secure::code::Code;
+use crate::proto::secure::pin::Pin;
+use crate::proto::secure::refusal::Wanted;
+use crate::proto::secure::session::Session;
+
+/// What a client shows.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    /// A code, which the server has to prove as well.
+    Code(Code),
+    /// Its key.
+    Key,
+}
+
+/// The key that the server must have.
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectedKey {
+    /// Any of these.
+    pub(crate) pins: Vec<Pin>,
+    /// Where that is said: an option, or a line of a file.
+    pub(crate) source: String,
+}
+
+/// How a client and its server come to trust each other, for all connections of a run.
+pub(crate) struct ClientTrust {
+    pub(crate) tls: PeerTls,
+    proof: RefCell<Proof>,
+    /// The person at the terminal may be asked for a code if the server wants one.
+    may_ask: Cell<bool>,
+    is_code_wanted: Cell<bool>,
+    /// None: each key will do.
+    pub(crate) expected: Option<ExpectedKey>,
+    /// Called with the server's key at each admission.
+    pub(crate) on_admitted: Box<dyn Fn(Pin)>,
+    /// That of the first connection, for further ones.
+    session: RefCell<Option<Session>>,
+}
+
+impl ClientTrust {
+    pub(crate) fn new(
+        tls: PeerTls,
+        proof: Proof,
+        expected: Option<ExpectedKey>,
+        on_admitted: Box<dyn Fn(Pin)>,
+    ) -> ClientTrust {
+        let may_ask = Cell::new(matches!(proof, Proof::Key));
+        let (proof, is_code_wanted, session) = (RefCell::new(proof), Cell::default(), RefCell::default());
+        ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
+    }
+
+    /// True if the server has refused for want of a code, and this is the first time.
+    fn takes_code(&self) -> bool {
+        self.is_code_wanted.take() && self.may_ask.replace(false)
+    }
+
+    /// Fails if the server has another key than the expected one.
+    fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
+        let Some(key) = key else { return Err(untrusted("the server shows no key: nothing was sent")) };
+        match &self.expected {
+            Some(ExpectedKey { pins, source }) if !pins.contains(&key) => {
+                let expected = pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(" or ");
+                Err(untrusted(&format!(
+                    "the server's key is {key}, and not {expected} as {source} says: nothing was sent; \
+                     it may be another server"
+                )))
+            }
+            _ => Ok(key),
+        }
+    }
+}
+
+/// Runs `attempt`, and once more with a code if that is what the server wants, and a person at the terminal types it.
+pub(crate) fn with_code<T>(
+    trust: Option<&ClientTrust>,
+    host: &str,
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let result = attempt();
+    let (Some(trust), Err(error)) = (trust, &result) else { return result };
+    if error.exit() != Exit::Untrusted || !trust.takes_code() {
+        return result;
+    }
+    let Ok(typed) = ask(&format!("code for {host}: ")) else { return result };
+    *trust.proof.borrow_mut() = Proof::Code(parse(&typed)?);
+    attempt()
+}
+
+/// Reads a code that was typed.
+pub(crate) fn parse(typed: &str) -> Result<Code, Error> {
+    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, format!("the code {fault}")))
+}
+
+fn untrusted(text: &str) -> Error {
+    Error::new(Exit::Untrusted, text)
+}
+
+/// Brings about a connection to a server that was proven to be the right one.
+pub(crate) struct Admitting {
+    below: Box<dyn Connect>,
+    trust: Rc<ClientTrust>,
+    /// The session that the connection is a further one of.
+    joins: Option<SessionId>,
+    host: String,
+    limit: Duration,
+    state: State,
+}
+
+enum State {
+    Connecting,
+    Handshaking(Transport, Instant),
+    Admission(Transport, Instant, Box<HandshakeDriver<Machine>>),
+    Over,
+}
+
+/// The machine as a handshake.
+struct Machine(ClientAdmission);
+
+impl Handshake for Machine {
+    type Error = NotTrusted;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        self.0.take_outgoing()
+    }
+
+    fn wanted(&self) -> usize {
+        self.0.wanted()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), NotTrusted> {
+        self.0.receive(piece).map(drop)
+    }
+}
+
+impl Admitting {
+    /// Admission over the connection of `below`, whose server is called `host` in errors. `limit` is for TLS and admission.
+    pub(crate) fn new(
+        below: Box<dyn Connect>,
+        (trust, joins): (&Rc<ClientTrust>, Option<SessionId>),
+        host: String,
+        limit: Duration,
+    ) -> Admitting {
+        Admitting { below, trust: Rc::clone(trust), joins, host, limit, state: State::Connecting }
+    }
+
+    /// Begins admission once TLS is there.
+    fn begin(&self, transport: &Transport) -> Result<Machine, Error> {
+        let layer = transport.tls().ok_or_else(|| untrusted("there is no TLS"))?;
+        self.trust.check_key(layer.peer_pin())?;
+        let channel = channel(layer).ok_or_else(|| untrusted("TLS gives no keying material"))?;
+        let mut random = Zeroizing::new([0; 64]);
+        crate::net::fill_random(&mut *random)?;
+        let (session, proof) = (self.trust.session.borrow(), self.trust.proof.borrow());
+        let credential = match (&self.joins, &*session, &*proof) {
+            (Some(id), Some(session), _) => Credential::Session { id: *id, session },
+            (_, _, Proof::Code(code)) => Credential::Code(code),
+            (_, _, Proof::Key) => Credential::Key,
+        };
+        let machine = ClientAdmission::new(credential, channel, &random);
+        machine.map(Machine).map_err(|why| untrusted(&why.to_string()))
+    }
+
+    fn admitted(&self, transport: &Transport, machine: &Machine) {
+        if let Some(admission) = machine.0.admission().filter(|_| self.joins.is_none()) {
+            *self.trust.session.borrow_mut() = Some(admission.session.clone());
+        }
+        if let Some(key) = transport.tls().and_then(|layer| layer.peer_pin()) {
+            (self.trust.on_admitted)(key);
+        }
+    }
+
+    fn step(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, State::Over) {
+                State::Connecting => match self.below.advance(now)? {
+                    None => {
+                        self.state = State::Connecting;
+                        return Ok(None);
+                    }
+                    Some(transport) => {
+                        let layer = self.trust.tls.client_layer()?;
+                        let transport = transport.with_tls(layer).map_err(|error| lost(&error))?;
+                        State::Handshaking(transport, now + self.limit)
+                    }
+                },
+                State::Handshaking(mut transport, until) => match transport.handshake() {
+                    Ok(true) => {
+                        let machine = self.begin(&transport)?;
+                        State::Admission(transport, until, Box::new(HandshakeDriver::new(machine)))
+                    }
+                    Ok(false) => {
+                        self.state = State::Handshaking(transport, until);
+                        return self.wait(until, now);
+                    }
+                    Err(error) => {
+                        // The server is sent the reason, not a reset.
+                        let _ = transport.reset_on_close(false);
+                        return Err(not_encrypted(lost(&error)));
+                    }
+                },
+                State::Admission(mut transport, until, mut driver) => {
+                    if driver.advance(&mut transport).map_err(|failure| self.refused(failure))? {
+                        self.admitted(&transport, &driver.machine);
+                        return Ok(Some(transport));
+                    }
+                    self.state = State::Admission(transport, until, driver);
+                    return self.wait(until, now);
+                }
+                State::Over => return Ok(None),
+            };
+        }
+    }
+
+    fn refused(&self, failure: HandshakeFailure<NotTrusted>) -> Error {
+        match failure {
+            HandshakeFailure::Lost(error) => lost(&error),
+            HandshakeFailure::Ended => {
+                untrusted("the server ended the connection during admission: nothing was sent")
+            }
+            HandshakeFailure::Fault(why) => {
+                let wants = matches!(&why, NotTrusted::Refused(refusal) if refusal.wanted.has(Wanted::CODE));
+                self.trust.is_code_wanted.set(wants);
+                untrusted(&why.to_string())
+            }
+        }
+    }
+
+    fn wait(&self, until: Instant, now: Instant) -> Result<Option<Transport>, Error> {
+        match now >= until {
+            true => {
+                let limit = humantime::format_duration(self.limit);
+                Err(Error::new(
+                    Exit::TimedOut,
+                    format!("TLS and admission took over {limit} (see --timeout)"),
+                ))
+            }
+            false => Ok(None),
+        }
+    }
+}
+
+/// A server that does not speak TLS is older, or is served with `--plain`.
+fn not_encrypted(error: Error) -> Error {
+    match error.exit() {
+        Exit::Untrusted => Error::new(
+            Exit::Untrusted,
+            format!(
+                "{error}: nothing was sent (a server without encryption is reached without --code and --pin)"
+            ),
+        ),
+        _ => error,
+    }
+}
+
+impl Connect for Admitting {
+    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        let is_connecting = matches!(self.state, State::Connecting);
+        self.step(now).map_err(|error| match is_connecting && matches!(self.state, State::Over) {
+            // What dials names its endpoint itself.
+            true => error,
+            false => error.context(&self.host),
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connecting => self.below.deadline(),
+            State::Handshaking(_, until) | State::Admission(_, until, _) => Some(*until),
+            State::Over => None,
+        }
+    }
+}

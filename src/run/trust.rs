@@ -1,0 +1,249 @@
+//! How both sides of a connection come to trust each other: codes, keys and known hosts, as arguments and files have them.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Exit};
+use crate::net::ask::ask;
+use crate::net::endpoint::Endpoint;
+use crate::net::tls::key::{Key, KeyError};
+use crate::net::tls::peer::PeerTls;
+use crate::net::wall::utc_now;
+use crate::proto::secure::account::CodeAccount;
+use crate::proto::secure::code::Code;
+use crate::proto::secure::guesses::Uses;
+use crate::proto::secure::known::{self, How, Known};
+use crate::proto::secure::pin::Pin;
+use crate::proto::secure::{ALPN, Rights};
+use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, parse};
+use crate::report::Report;
+use crate::server::option_files::bytes_of;
+use crate::server::trust::{ServerTrust, SharedPolicy};
+use crate::store::{Kept, PrivateError, StatePlaces, append_line, read_list, read_or_create};
+
+/// Where a code comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CodeSource {
+    /// A file's first line.
+    File(PathBuf),
+    /// `SENDALL_CODE`, else what a person types at the terminal, or, for a server, a new one.
+    Environment,
+}
+
+/// The arguments of a client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClientTrustPlan {
+    /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
+    pub(crate) code: Option<CodeSource>,
+    pub(crate) pins: Vec<Pin>,
+    /// An unknown server is trusted, and known from then on.
+    pub(crate) trusts_new: bool,
+    /// The file of this side's key.
+    pub(crate) key: Option<PathBuf>,
+    /// Neither known hosts nor `SENDALL_CODE` make the connection encrypted.
+    pub(crate) is_plain: bool,
+}
+
+impl ClientTrustPlan {
+    /// Reads codes, keys and lists. None: the connection is in the clear. `is_transfer`: `SENDALL_CODE` alone is enough.
+    pub(crate) fn load(
+        &self,
+        endpoint: &Endpoint,
+        is_transfer: bool,
+        report: &Report,
+    ) -> Result<Option<Rc<ClientTrust>>, Error> {
+        let Some((host, port)) = endpoint.certified_host().zip(endpoint.port()).filter(|_| !self.is_plain)
+        else {
+            return Ok(None);
+        };
+        let places = StatePlaces::of_this_process();
+        let file = places.known();
+        let known = match &file {
+            Some(file) => known_host(file, &host, port)?,
+            None => None,
+        };
+        let has_code = self.code.is_some() || is_transfer && code_from_environment().is_some();
+        let is_trusted = !self.pins.is_empty() || self.trusts_new || known.is_some();
+        // This machine's own servers do not encrypt, unless they were told to.
+        if !has_code && !is_trusted && endpoint.is_local() {
+            return Ok(None);
+        }
+        let proof = match &self.code {
+            Some(source) => Proof::Code(client_code(source, &host, port)?),
+            None if is_trusted && !has_code => Proof::Key,
+            None => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
+        };
+        let expected = match (&self.pins[..], known, &file) {
+            ([], Some(Known { pin, line }), Some(file)) => {
+                Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", file.display()) })
+            }
+            ([], ..) => None,
+            (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
+        };
+        let how = match (&proof, &self.pins[..]) {
+            (Proof::Code(_), _) => How::Code,
+            (Proof::Key, []) => How::TrustNew,
+            (Proof::Key, _) => How::Pin,
+        };
+        let tls = PeerTls::new(&own_key(&places, self.key.as_deref(), report)?, ALPN)?;
+        let (report, is_recorded) = (report.clone(), Cell::new(known.is_some()));
+        let on_admitted = Box::new(move |key| {
+            if let Some(file) = file.as_deref().filter(|_| !is_recorded.replace(true)) {
+                record(file, (&host, port), key, how, &report);
+            }
+        });
+        Ok(Some(Rc::new(ClientTrust::new(tls, proof, expected, on_admitted))))
+    }
+}
+
+fn usage(text: impl std::fmt::Display) -> Error {
+    Error::new(Exit::Usage, text)
+}
+
+fn known_host(file: &Path, host: &str, port: u16) -> Result<Option<Known>, Error> {
+    let Some(list) = read_list(file).map_err(|fault| usage(fault.about(file.display())))? else {
+        return Ok(None);
+    };
+    known::lookup(&list.bytes, host, port).map_err(|bad| usage(format!("{}: {bad}", file.display())))
+}
+
+/// Adds a server to the known hosts. A list that cannot be written costs a warning: the connection is trusted all the same.
+fn record(file: &Path, (host, port): (&str, u16), key: Pin, how: How, report: &Report) {
+    let Ok(line) = known::line(host, port, key, &utc_now(), how) else { return };
+    match append_line(file, line.as_bytes()) {
+        Ok(()) => report.detail(format_args!("{} knows {host}:{port} from now on", file.display())),
+        Err(fault) => report.warning(fault.about(file.display())),
+    }
+}
+
+/// This machine's key, which is made at the first use.
+pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Report) -> Result<Key, Error> {
+    let Some(place) = places.key(option) else {
+        report.warning("there is no place for a key (HOME is not set): this run has one of its own");
+        return Key::generate().map_err(|fault| Error::new(Exit::Failed, format!("a key {fault}")));
+    };
+    let name = place.path.display();
+    let secret =
+        read_or_create(&place.path, || Ok(Zeroizing::new(Key::generate()?.to_pem()?.as_bytes().to_vec())))
+            .map_err(|fault: KeyFileError| match fault {
+                KeyFileError::File(fault) => usage(fault.about(&name)),
+                KeyFileError::Key(fault) => usage(format!("{name} {fault}")),
+            })?;
+    match secret.kept {
+        Kept::Nowhere(fault) if place.is_explicit => return Err(usage(format!("{name}: {fault}"))),
+        Kept::Nowhere(fault) => {
+            report.warning(format_args!("{name}: {fault}: this run has a key of its own"));
+        }
+        Kept::Found | Kept::Created => {}
+    }
+    Key::from_pem(&secret.bytes).map_err(|fault| usage(format!("{name} {fault}")))
+}
+
+/// Why there is no key.
+enum KeyFileError {
+    File(PrivateError),
+    Key(KeyError),
+}
+
+impl From<PrivateError> for KeyFileError {
+    fn from(fault: PrivateError) -> KeyFileError {
+        KeyFileError::File(fault)
+    }
+}
+
+impl From<KeyError> for KeyFileError {
+    fn from(fault: KeyError) -> KeyFileError {
+        KeyFileError::Key(fault)
+    }
+}
+
+fn code_from_environment() -> Option<Zeroizing<String>> {
+    let code = std::env::var("SENDALL_CODE").ok()?;
+    (!code.is_empty()).then(|| Zeroizing::new(code))
+}
+
+/// The code of a client.
+fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
+    match given_code(source)? {
+        Some(code) => Ok(code),
+        None => {
+            let asked = ask(&format!("code for {host}:{port}: "));
+            let typed = asked.map_err(|_| {
+                let text = format!(
+                    "{host}:{port} is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or \
+                     type --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt"
+                );
+                Error::new(Exit::Untrusted, text)
+            })?;
+            parse(&typed)
+        }
+    }
+}
+
+/// The code in a file or in the environment. None: in neither.
+fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
+    let (text, name) = match source {
+        CodeSource::File(path) => {
+            let bytes = Zeroizing::new(bytes_of(path, "--code-file")?);
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let text =
+                std::str::from_utf8(line).map_err(|_| usage("--code-file: its first line is not text"))?;
+            (Zeroizing::new(text.to_owned()), "--code-file: the code")
+        }
+        CodeSource::Environment => match code_from_environment() {
+            Some(code) => (code, "SENDALL_CODE: the code"),
+            None => return Ok(None),
+        },
+    };
+    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name} {fault}")))
+}
+
+/// The arguments of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerTrustPlan {
+    /// The code that admits clients. A new one is made if its source has none.
+    pub(crate) code: Option<CodeSource>,
+    pub(crate) uses: Uses,
+    /// Anybody is admitted.
+    pub(crate) is_open: bool,
+    /// Also without encryption.
+    pub(crate) is_plain: bool,
+    pub(crate) key: Option<PathBuf>,
+    /// The time limit of TLS and admission.
+    pub(crate) limit: Duration,
+    /// What clients may do.
+    pub(crate) rights: Rights,
+}
+
+impl ServerTrustPlan {
+    /// Reads or makes key and code.
+    pub(crate) fn load(&self, report: &Report) -> Result<ServerTrust, Error> {
+        let key = own_key(&StatePlaces::of_this_process(), self.key.as_deref(), report)?;
+        let (mut code, mut is_new) = (None, false);
+        if let Some(source) = &self.code {
+            code = given_code(source)?;
+            if code.is_none() {
+                let mut random = Zeroizing::new([0; 6]);
+                crate::net::fill_random(&mut *random)?;
+                (code, is_new) = (Some(Code::from_random(&random)), true);
+            }
+        }
+        let shown_code =
+            code.as_ref().filter(|_| is_new).map(|code| Zeroizing::new(code.reveal().to_owned()));
+        let account = code.map(|code| CodeAccount::new(code, self.rights, self.uses));
+        let open = self.is_open.then_some(self.rights);
+        Ok(ServerTrust {
+            tls: PeerTls::new(&key, ALPN)?,
+            pin: key.pin(),
+            shown_code,
+            is_plain: self.is_plain,
+            limit: self.limit,
+            policy: Arc::new(SharedPolicy::new(open, account)),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! A server's trust: whom it admits, and the sessions that further connections may join.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::net::tls::peer::PeerTls;
+use crate::proto::secure::account::{CodeAccount, CodeUse};
+use crate::proto::secure::pin::Pin;
+use crate::proto::secure::server::{Admitted, By, Policy};
+use crate::proto::secure::session::Session;
+use crate::proto::secure::{Rights, SessionId, SpkiHash};
+
+/// A server's side of admission.
+pub(crate) struct ServerTrust {
+    pub(crate) tls: PeerTls,
+    /// Its key.
+    pub(crate) pin: Pin,
+    /// The code that was made for this run, to be printed.
+    pub(crate) shown_code: Option<Zeroizing<String>>,
+    /// Clients without encryption are served as well.
+    pub(crate) is_plain: bool,
+    /// The time limit of TLS and admission together.
+    pub(crate) limit: Duration,
+    pub(crate) policy: Arc<SharedPolicy>,
+}
+
+/// Whom a server admits, shared by its threads.
+pub(crate) struct SharedPolicy {
+    open: Option<Rights>,
+    code: Option<Arc<CodeAccount>>,
+    sessions: Mutex<HashMap<SessionId, Session>>,
+}
+
+impl SharedPolicy {
+    /// Admits anybody with the rights of `open`, and those who have the code.
+    pub(crate) fn new(open: Option<Rights>, code: Option<Arc<CodeAccount>>) -> SharedPolicy {
+        SharedPolicy { open, code, sessions: Mutex::default() }
+    }
+
+    /// The map is right after every statement, so a thread that has panicked leaves nothing half done.
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets further connections join a session for as long as the result is kept.
+    pub(crate) fn keep(self: &Arc<Self>, id: SessionId, session: Session) -> KeptSession {
+        self.sessions().insert(id, session);
+        KeptSession { policy: Arc::clone(self), id }
+    }
+}
+
+impl Policy for SharedPolicy {
+    fn open(&self) -> Option<Rights> {
+        self.open
+    }
+
+    fn has_keys(&self) -> bool {
+        false
+    }
+
+    fn key(&self, _key: &SpkiHash) -> Option<Rights> {
+        None
+    }
+
+    fn session(&self, id: &SessionId) -> Option<Session> {
+        self.sessions().get(id).cloned()
+    }
+
+    fn code(&self) -> Option<Arc<CodeAccount>> {
+        self.code.clone()
+    }
+}
+
+/// A session that further connections may join, until this is dropped.
+pub(crate) struct KeptSession {
+    policy: Arc<SharedPolicy>,
+    id: SessionId,
+}
+
+impl Drop for KeptSession {
+    fn drop(&mut self) {
+        self.policy.sessions().remove(&self.id);
+    }
+}
+
+/// What is known of a client.
+pub(crate) enum ClientTrust {
+    /// The server asks nobody: its connections are in the clear, or TLS alone.
+    NotAsked,
+    /// The server admits clients over TLS only, and this one does without.
+    Plain,
+    /// It was admitted.
+    Admitted(Box<AdmittedBy>),
+}
+
+/// A client's admission.
+pub(crate) struct AdmittedBy {
+    admitted: Admitted,
+    policy: Arc<SharedPolicy>,
+}
+
+impl AdmittedBy {
+    pub(crate) fn new(admitted: Admitted, policy: &Arc<SharedPolicy>) -> AdmittedBy {
+        AdmittedBy { admitted, policy: Arc::clone(policy) }
+    }
+
+    /// True if the client may do this.
+    pub(crate) fn may(&self, rights: Rights) -> bool {
+        // What was shown for one session is not shown for another one.
+        !matches!(self.admitted.by, By::Session(_)) && self.admitted.rights.has(rights)
+    }
+
+    /// True if the client may join this session.
+    pub(crate) fn may_join(&self, id: &SessionId) -> bool {
+        matches!(self.admitted.by, By::Session(session) if session == *id)
+    }
+
+    /// Lets further connections of the client join its session, for as long as the result is kept.
+    pub(crate) fn keep(&self, id: SessionId) -> KeptSession {
+        self.policy.keep(id, self.admitted.session.clone())
+    }
+
+    /// The use of a code that its success uses up.
+    pub(crate) fn take_code_use(&mut self) -> Option<CodeUse> {
+        self.admitted.code_use.take()
+    }
+}
