@@ -76,6 +76,18 @@ fn what_comes_after_the_peer_has_closed_is_lost() {
     running.finish().expect(5);
 }
 
+/// Its system has acknowledged what it never reads, and resets the connection, after its end in order.
+#[test]
+fn what_the_peer_leaves_unread_is_lost() {
+    let (mut running, mut link) = connected(&[], In::Open);
+    running.say(b"unread");
+    assert!(link.socket.tcp.peek(&mut [0; 1]).expect("a record") > 0);
+    link.close();
+    drop(link);
+    let finished = running.finish().expect(5);
+    assert!(finished.stderr.contains("reset"), "{}", finished.stderr);
+}
+
 #[test]
 fn an_end_without_close_notify_is_a_loss_unless_it_is_accepted() {
     for (options, code) in [(&[][..], 5), (&["--lax-end"], 0)] {
