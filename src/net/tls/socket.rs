@@ -79,6 +79,8 @@ impl TlsSocket {
     /// See [`Layer::finish_writing`]. A peer that has closed its socket after its own end answers our `close_notify` with a
     /// reset: no failure, if its system had acknowledged all that came before.
     pub(crate) fn finish_writing(&mut self, readiness: &Readiness) -> io::Result<()> {
+        // A reset before our end says that the peer has not read all of it.
+        self.take_error()?;
         let has_everything = || delivery(self.tcp.as_fd()).is_some_and(|delivery| !delivery.is_pending);
         self.may_reject_our_end |= self.layer.has_peer_ended() && self.layer.is_flushed() && has_everything();
         let result = self.layer.finish_writing(&mut Raw { tcp: &self.tcp, readiness });
