@@ -24,7 +24,8 @@ pub(super) fn receive(fd: BorrowedFd<'_>, readiness: &Readiness, buffer: &mut [u
     result
 }
 
-/// The first byte that was received, which stays unread. None: nothing has come yet.
+/// The first byte that was received, which stays unread. None: nothing has come yet. The peer's end is an error,
+/// `UnexpectedEof`.
 pub(super) fn peek(fd: BorrowedFd<'_>) -> io::Result<Option<u8>> {
     let mut byte = [0];
     match uninterrupted(|| Ok(rustix::net::recv(fd, &mut byte, RecvFlags::PEEK)?)) {

@@ -220,18 +220,12 @@ impl Transport {
         self.socket.tls()
     }
 
-    /// The same connection with TLS on it, whose handshake is still to come.
-    ///
-    /// # Errors
-    /// It is not TCP.
+    /// See [`Socket::with_tls`].
     pub(crate) fn with_tls(self, layer: Layer) -> io::Result<Transport> {
         Ok(Transport { socket: self.socket.with_tls(layer)?, ..self })
     }
 
     /// The first byte that was received and not read, which stays unread. None: nothing has come yet.
-    ///
-    /// # Errors
-    /// `UnexpectedEof` for the peer's end; those of the socket.
     pub(crate) fn peek(&self) -> io::Result<Option<u8>> {
         peek(self.socket.as_fd())
     }
