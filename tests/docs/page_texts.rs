@@ -15,6 +15,16 @@ const PASSWORD: Row = (
     "SENDALL_PROXY_PASSWORD",
     "The password for a --proxy with a USER, unless --proxy-password-file is given. It is not passed on to processes.",
 );
+const CODE: Row = (
+    "SENDALL_CODE",
+    "The code of a server of transfers, or of --code, in place of the one that it would make or ask for.",
+);
+const KEY: Row = ("SENDALL_KEY", "The file of this side's key, unless --key names one.");
+const STATE: Row = (
+    "STATE_DIRECTORY, XDG_STATE_HOME, HOME",
+    "Where the files key and known are: in $STATE_DIRECTORY, which systemd sets, else in $XDG_STATE_HOME/sendall, else in \
+     ~/.local/state/sendall.",
+);
 const CHILD: Row = (
     "SENDALL_PEER_ADDR, SENDALL_PEER_PORT, SENDALL_LOCAL_ADDR, SENDALL_LOCAL_PORT",
     "Set for each process of --exec, --sh and --exec-socket: the two ends of its connection. Unix sockets have no port.",
@@ -34,6 +44,15 @@ const PART: Row = (
     ".sendall-*.part",
     "A file that has not arrived whole yet, in the folder that it is written to. It becomes the file when it is verified, \
      is resumed by the next transfer of the same name, and is removed after a week.",
+);
+const KEY_FILE: Row = (
+    "~/.local/state/sendall/key",
+    "This side's key (P-256, PKCS#8, PEM), made at the first use. It is refused if others can read or change it.",
+);
+const KNOWN: Row = (
+    "~/.local/state/sendall/known",
+    "The servers that this user knows, a line each: HOST:PORT, key, time, and how it was trusted. Delete the line of a \
+     server whose key has changed for a reason that you know.",
 );
 const SOCKET_FILE: Row = (
     "PATH of unix:PATH",
@@ -61,8 +80,8 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall udp-send [OPTIONS] ENDPOINT [TEXT...]",
             "sendall --help | --version",
         ],
-        environment: &[PASSWORD, CHILD, PASSED_SOCKETS, SERVICE_MANAGER],
-        files: &[PART, SOCKET_FILE, LISTS],
+        environment: &[CODE, KEY, STATE, PASSWORD, CHILD, PASSED_SOCKETS, SERVICE_MANAGER],
+        files: &[PART, KEY_FILE, KNOWN, SOCKET_FILE, LISTS],
         see_also: &[
             "sendall-serve(1)",
             "sendall-connect(1)",
@@ -89,9 +108,10 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall serve {--store DIR | --share PATH} [OPTIONS] [ENDPOINT...]",
             "sendall serve {--forward SERVER | --socks} [OPTIONS] ENDPOINT...",
         ],
-        environment: &[PASSED_SOCKETS, SERVICE_MANAGER, CHILD, TERM],
+        environment: &[CODE, KEY, STATE, PASSED_SOCKETS, SERVICE_MANAGER, CHILD, TERM],
         files: &[
             PART,
+            KEY_FILE,
             SOCKET_FILE,
             LISTS,
             ("FILE of --socks-users", "The users of the proxy, one user:password per line."),
@@ -117,8 +137,10 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall connect [OPTIONS] ENDPOINT --exec -- CMD [ARG...]",
             "sendall connect --sh LINE [OPTIONS] ENDPOINT",
         ],
-        environment: &[PASSWORD, CHILD, TERM],
+        environment: &[CODE, KEY, STATE, PASSWORD, CHILD, TERM],
         files: &[
+            KEY_FILE,
+            KNOWN,
             PASSWORDS,
             (
                 "FILE of --tee-in, --tee-out and --hex-dump",
@@ -137,8 +159,10 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall upload --dry-run [OPTIONS] PATH... ENDPOINT",
             "sendall upload --wire text [OPTIONS] PATH... ENDPOINT",
         ],
-        environment: &[PASSWORD],
+        environment: &[CODE, KEY, STATE, PASSWORD],
         files: &[
+            KEY_FILE,
+            KNOWN,
             PASSWORDS,
             ("FILE of --digests", "One line per file that arrived, in the format of b3sum(1)."),
         ],
@@ -152,8 +176,10 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall download -o - [OPTIONS] ENDPOINT NAME",
             "sendall download --list [OPTIONS] ENDPOINT [NAME...]",
         ],
-        environment: &[PASSWORD],
+        environment: &[CODE, KEY, STATE, PASSWORD],
         files: &[
+            KEY_FILE,
+            KNOWN,
             PART,
             PASSWORDS,
             ("FILE of --digests", "One line per file that arrived, in the format of b3sum(1)."),

@@ -26,7 +26,7 @@ EXIT STATUS
     5      connection lost: reset, or ended before the data was complete
     6      integrity: a digest does not match, the source changed while it was sent, the protocol was broken
     7      refused by the peer: exists, not found, not allowed, too large, no space there, unsafe name
-    8      not trusted: a proxy requires a user and a password, or rejects them
+    8      not trusted: a wrong code, another key than expected, a certificate that is not valid; a proxy requires a user and a password, or rejects them. Nothing was sent then
     9      some files or clients failed, the others succeeded (the first 100 failures have a line each on stderr, with --verbose all; the rest are counted); or some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
     128+n  ended by signal n: 129 for SIGHUP, 130 for SIGINT, 131 for SIGQUIT, 143 for SIGTERM; 141 when the reader of stdout went away
@@ -67,6 +67,20 @@ With --digests FILE there is one line for each file that is in place at the end,
 the folder of the files. The names are those of the receiving side. upload and download write FILE anew when the \
 session has ended, if any file is in place. serve --store appends the lines of each session at its end. Bytes of a name that are not UTF-8 \
 are replaced, as by b3sum.
+
+TRUST
+
+Transfers between machines are encrypted with TLS 1.3. 'serve --store' and --share on an address that is not loopback make a code of three words and \
+print it, and admit those who have it. upload and download ask for it at the terminal; four letters of each word suffice. Without a terminal both sides \
+take it from SENDALL_CODE or from the first line of --code-file FILE; it never stands on the command line. Before the code is proved nothing of the \
+transfer is sent. 100 wrong codes withdraw it.
+
+The server also prints its key. After the first success the client knows the server by it (see FILES), and refuses another key, also with the right \
+code; if the server was set up anew, delete the line that the message names. --pin KEY trusts a server with that key. --trust-new trusts a \
+server that is not known yet, whoever it is. serve --open encrypts, and admits anybody. With --plain nothing is encrypted: for peers that cannot.
+
+On loopback and on Unix sockets nothing is encrypted, and no code is asked for, unless --code or another of these options is typed. The same holds for raw \
+streams (serve and connect) everywhere: --code or --tls encrypts them. Datagrams are never encrypted: send them through WireGuard.
 
 LIMITED RATE
 
@@ -167,12 +181,14 @@ Receive one file from any machine, and send it:
     sendall serve --store . --once :7255
     sendall upload report.pdf receiver.example
 
+The server prints a code, and upload asks for it.
+
 Stream between two machines, as with nc, but with an exit code that you can trust:
 
     sendall serve :9000 | tar xf -
     tar cf - folder | sendall connect receiver.example:9000
 
-Offer a file to everyone who can connect, and fetch it under another name:
+Offer a file to those who have the code, and fetch it under another name:
 
     sendall serve --share disk.img :7255
     sendall download sender.example disk.img -o copy.img";

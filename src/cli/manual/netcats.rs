@@ -32,7 +32,9 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     nc -n, -v               nothing (sendall never looks up names of addresses), --verbose
     nc -4, -6               -4, -6
     nc -e, -c               --exec -- COMMAND, --sh LINE
-    nc -Z, ncat --ssl       not available: use a tunnel
+    ncat --ssl-verify       connect --tls; --ssl: connect --tls --insecure --lax-end; --ssl-trustfile FILE: --ca FILE
+    ncat -l --ssl           serve --tls --cert FILE --cert-key FILE
+    openssl s_client -connect HOST:PORT    connect --tls HOST:PORT
 
     ncat -l -k --exec CMD   serve PORT --exec -- CMD; --sh-exec LINE: --sh LINE
     ncat -l --broker        serve --broker; --chat: serve --broker --chat
@@ -62,6 +64,8 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     socat - UDP-RECVFROM:P,fork             udp-listen :P
     socat UDP-RECVFROM:P,fork EXEC:CMD      udp-listen :P --exec -- CMD
     socat - UDP4-DATAGRAM:GROUP:P,...       udp-listen --join GROUP :P, udp-send GROUP:P
+    socat - OPENSSL:HOST:P                  connect --tls HOST:P; cafile=F: --ca F; verify=0: --insecure
+    socat OPENSSL-LISTEN:P,cert=F,key=K ... serve --tls --cert F --cert-key K :P
     socat -x -v ...                         --hex-dump -
     socat - SOCKS4A:..., PROXY:...          connect --proxy socks5://..., http://...
     socat - TCP:HOST:P,retry=N,interval=S   connect --retry N --retry-delay S HOST:P";

@@ -26,8 +26,8 @@ With a mode the server takes many clients at once. It ends with a signal, or wit
 A failure with one client is reported in a line that names the client, and the server continues. If the same line comes up for many clients, five \
 are written, and the rest are counted in one line ('and 4812 more within 4s: ...') after a second, or later while \
 there are too many. -v writes all lines, and --json has an event for each. A client that resets or ends its connection without sending anything, as \
-health checks do, has no line, except with -v. Peers are not authenticated and \
-nothing is encrypted: everyone who can connect can use the server. --allow and --deny limit that.
+health checks do, has no line, except with -v. Without a code or --tls everyone \
+who can connect can use the server, and nothing is encrypted. --allow and --deny limit that.
 
 MANY CLIENTS
 
@@ -47,9 +47,26 @@ client gets a reset.
 A script compares each line or chunk with the WHEN of each --answer, without the line end, and sends the first match. A client that sends a line over \
 64 KiB is disconnected. After --hang-up a client has two seconds to end its side.
 
+TRUST
+
+With --store and --share on an address that is not loopback, and with --code in every mode, clients are encrypted (TLS 1.3) and need a code. It is made at \
+the start and printed after the listeners, with the key of the server, or comes from SENDALL_CODE or --code-file. It is good until the server ends, for \
+any number of clients; with --once, or --code-uses N, for as many sessions as succeed. A session that was cut does not count. A wrong code is \
+answered after a second; from the third of an address on it waits 5 s, then twice as long each time; 100 wrong codes in all withdraw the code.
+
+A passed socket (systemd:, fd:3) counts as one of this machine: type --code or --code-file with it if others reach it. With --plain anybody is admitted, \
+encrypted or not. A service has its code in a file: --code-file FILE --code-uses many.
+
+TLS
+
+With --tls --cert FILE --cert-key FILE, raw streams and --forward are for clients of TLS 1.2 and 1.3, such as browsers, openssl s_client and ncat --ssl. \
+Certificate and key are read again on SIGHUP. --client-ca FILE admits only clients with a certificate of those authorities. \
+--forward tls:HOST:PORT connects with TLS to the target, and verifies its certificate. A client that ends without TLS's close_notify has lost its \
+connection (5), because somebody may have cut it; --lax-end accepts such an end.
+
 SECURITY
 
-Everyone who can reach a --store can find out whether a file with a given name exists and, by giving its size, the file's digest. For the digest the \
+Who is admitted to a --store can find out whether a file with a given name exists and, by giving its size, the file's digest. For the digest the \
 server reads the file: one file at a time for each client, and no longer than the client stays. --allow, \
 --max-clients and --max-per-source limit that.
 
@@ -108,9 +125,14 @@ EXAMPLES
     sendall serve 9000                              chat with the first client from this machine
     sendall serve --recv-only :9000 >log            record what one client sends
     sendall serve --store inbox                     receive files from this machine, on port 7255
-    sendall serve --store inbox :9000               receive files from other machines
+    sendall serve --store inbox :9000               receive files from other machines, by the code that it prints
     sendall serve --store inbox --once 0            receive one session, with its outcome as exit code
     sendall serve --store inbox --wire text :9000   receive files from simple scripts
+    sendall serve --store inbox --code-file FILE --code-uses many :7255
+        receive files from those who have the code in FILE
+    sendall serve --code :9000 | tar xf -           receive an encrypted stream from who types the code
+    sendall serve --tls --cert FILE --cert-key FILE --forward localhost:80 :443
+        put TLS in front of another server
     sendall serve --share inbox unix:/run/shelf     offer a folder
     sendall serve --share site --links follow 0     offer a folder, and the targets of its links wherever they are
     sendall serve --forward db.internal:5432 5432   relay each client to another server

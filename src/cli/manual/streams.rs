@@ -157,6 +157,15 @@ With --json each line is an object:
     text     string or null: the reason why it is not open
     seconds  number: the time that the attempt took
 
+TRUST AND TLS
+
+connect --code asks for the code that 'serve --code' has printed, and encrypts. Without a terminal the code comes from SENDALL_CODE or --code-file.
+
+connect --tls speaks TLS 1.2 or 1.3 with any server. Its certificate must come from an authority that this system knows, or from --ca FILE, and name the \
+host (or --server-name); else the exit code is 8, and nothing was sent. --pin KEY trusts one key instead, and --insecure anybody. --cert and \
+--cert-key show a certificate of this side. The peer must end with TLS's close_notify: an end without it is code 5, because somebody may have cut the \
+stream; --lax-end accepts it, for example from ncat. -vv reports the version and the names in the certificate.
+
 SOCKET OPTION DETAILS
 
 Socket options apply to upload and download, too. If the system refuses an option, the command fails with 1, or with 3 for --source and --interface. A \
@@ -179,6 +188,9 @@ EXAMPLES
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
         fetch a page
     tar cf - folder | sendall connect host:9000     send a stream
+    printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect --tls example.org:443
+        the same over TLS
+    sendall connect --code host:9000                talk to 'serve --code', encrypted
     sendall connect --send-only host:514 <log       only send; 0 when all of it is acknowledged
     sendall connect --probe host:22,80,8000-8100    check which ports accept connections
     sendall connect --probe --within 60s db:5432 cache:6379

@@ -29,6 +29,11 @@ path below the folder on the command line.
 
 With one file the summary shows its BLAKE3 digest in the format of b3sum. With several files, --verbose shows each digest.
 
+TRUST
+
+A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
+--code-file. Wrong trust is exit code 8; nothing was sent then, and --retry does not try it again. See TRUST in sendall(1).
+
 WIRE TEXT
 
 With --wire text each file has a connection of its own, to a server that knows only the classic header. The client sends \
@@ -76,6 +81,11 @@ ends with a slash. With --json each line is an object:
 
 Paths in lines are escaped in a form that can be read back: see sendall(1), EVENTS. A NAME that does not exist is a failure, \
 reported after the list: 7, or 9 if there are several NAMEs.
+
+TRUST
+
+A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
+--code-file. Wrong trust is exit code 8; nothing was sent then, and --retry does not try it again. See TRUST in sendall(1).
 
 EXAMPLES
 
