@@ -71,9 +71,9 @@ pub(crate) fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// README.md and the pages in docs/.
+/// README.md, SECURITY.md and the pages in docs/.
 pub(crate) fn files() -> Vec<String> {
-    let mut files = vec!["README.md".to_owned()];
+    let mut files = vec!["README.md".to_owned(), "SECURITY.md".to_owned()];
     for entry in fs::read_dir(root().join("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         files.extend(name.ends_with(".md").then(|| format!("docs/{name}")));
