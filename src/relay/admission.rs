@@ -27,6 +27,8 @@ pub(crate) enum Proof {
     Code(Code),
     /// Its key.
     Key,
+    /// Nothing yet: the server is not known, and there is no code.
+    Missing,
 }
 
 /// The key that the server must have.
@@ -60,7 +62,7 @@ impl ClientTrust {
         expected: Option<ExpectedKey>,
         on_admitted: Box<dyn Fn(Pin)>,
     ) -> ClientTrust {
-        let may_ask = Cell::new(matches!(proof, Proof::Key));
+        let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
         let (proof, is_code_wanted, session) = (RefCell::new(proof), Cell::default(), RefCell::default());
         ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
     }
@@ -171,6 +173,13 @@ impl Admitting {
             (Some(id), Some(session), _) => Credential::Session { id: *id, session },
             (_, _, Proof::Code(code)) => Credential::Code(code),
             (_, _, Proof::Key) => Credential::Key,
+            (_, _, Proof::Missing) => {
+                self.trust.is_code_wanted.set(true);
+                return Err(untrusted(
+                    "the server is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or type \
+                     --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt",
+                ));
+            }
         };
         let machine = ClientAdmission::new(credential, channel, &random);
         machine.map(Machine).map_err(|why| untrusted(&why.to_string()))

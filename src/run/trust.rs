@@ -75,8 +75,9 @@ impl ClientTrustPlan {
         }
         let proof = match &self.code {
             Some(source) => Proof::Code(client_code(source, &host, port)?),
-            None if is_trusted && !has_code => Proof::Key,
-            None => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
+            None if has_code => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
+            None if is_trusted => Proof::Key,
+            None => Proof::Missing,
         };
         let expected = match (&self.pins[..], known, &file) {
             ([], Some(Known { pin, line }), Some(file)) => {
@@ -86,7 +87,7 @@ impl ClientTrustPlan {
             (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
         };
         let how = match (&proof, &self.pins[..]) {
-            (Proof::Code(_), _) => How::Code,
+            (Proof::Code(_) | Proof::Missing, _) => How::Code,
             (Proof::Key, []) => How::TrustNew,
             (Proof::Key, _) => How::Pin,
         };
@@ -174,10 +175,8 @@ fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error
         None => {
             let asked = ask(&format!("code for {host}:{port}: "));
             let typed = asked.map_err(|_| {
-                let text = format!(
-                    "{host}:{port} is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or \
-                     type --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt"
-                );
+                let text =
+                    "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
                 Error::new(Exit::Untrusted, text)
             })?;
             parse(&typed)

@@ -251,7 +251,10 @@ impl Arriving {
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
             HandshakeFailure::Lost(error) => lost(&error),
-            HandshakeFailure::Ended => Error::new(Exit::Lost, "the client left during admission"),
+            // One that has no code yet looks whether the server is there, and asks for it then.
+            HandshakeFailure::Ended => {
+                Error::new(Exit::Lost, "the client left during admission").of_health_check()
+            }
             HandshakeFailure::Fault(why) => Error::new(Exit::Refused, format!("the client sent {why}")),
         })?;
         match driver.machine.admission.status() {
