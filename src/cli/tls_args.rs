@@ -156,6 +156,20 @@ impl IdentityArgs {
 }
 
 impl ClientTlsArgs {
+    /// An option that was typed without `--tls`. The parser does not find it where `--tls` conflicts with another option.
+    pub(crate) fn typed_without_tls(&self) -> Option<&'static str> {
+        let typed = [
+            (self.ca.is_some(), "--ca"),
+            (!self.pin.is_empty(), "--pin"),
+            (self.server_name.is_some(), "--server-name"),
+            (self.insecure, "--insecure"),
+            (self.identity.cert.is_some() || self.identity.cert_key.is_some(), "--cert"),
+            (!self.stream.alpn.is_empty(), "--alpn"),
+            (self.stream.lax_end, "--lax-end"),
+        ];
+        typed.iter().find(|(is_typed, _)| *is_typed && !self.tls).map(|(_, option)| *option)
+    }
+
     /// The plan, if TLS was requested.
     pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
         self.tls.then(|| ClientTlsPlan {

@@ -10,5 +10,6 @@ pub(crate) mod option_files;
 pub(crate) mod places;
 pub(crate) mod proxy_header_gate;
 pub(crate) mod setup;
+pub(crate) mod tls_files;
 pub(crate) mod tls_gate;
 pub(crate) mod trust;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
+use super::tls_files::TlsTerms;
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust, SharedPolicy};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
@@ -19,7 +20,6 @@ use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Stream, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
-use crate::net::tls::server::ServerTls;
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::secure::ALPN;
 use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus, Violation};
@@ -54,39 +54,6 @@ impl GateTerms {
             GateTerms::Tls(terms) => Some(terms),
             GateTerms::Admission { .. } => None,
         }
-    }
-}
-
-/// Reads the files of a server's TLS. Blocks.
-pub(crate) type TlsSource = Arc<dyn Fn() -> Result<ServerTls, Error> + Send + Sync>;
-
-/// A server's TLS. Clones share what was read last.
-#[derive(Clone)]
-pub(crate) struct TlsTerms {
-    /// Makes the layer of each connection.
-    current: Rc<RefCell<ServerTls>>,
-    source: TlsSource,
-    /// The longest time of a handshake.
-    limit: Duration,
-}
-
-impl TlsTerms {
-    /// What `source` reads, and handshakes of up to `limit`.
-    ///
-    /// # Errors
-    /// Those of `source`.
-    pub(crate) fn new(source: TlsSource, limit: Duration) -> Result<TlsTerms, Error> {
-        Ok(TlsTerms { current: Rc::new(RefCell::new(source()?)), source, limit })
-    }
-
-    /// What reads the files.
-    pub(super) fn source(&self) -> TlsSource {
-        Arc::clone(&self.source)
-    }
-
-    /// Replaces what was read, for clients to come.
-    pub(super) fn replace(&self, tls: ServerTls) {
-        *self.current.borrow_mut() = tls;
     }
 }
 

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::net::TcpStream;
 
-use super::layer::{Below, Layer};
+use super::buffers::Below;
+use super::layer::Layer;
 use crate::net::acknowledged::delivery;
+use crate::net::raw::{receive, send};
 use crate::net::reactor::Readiness;
-use crate::net::stream::{receive, send};
 
 /// A connected TCP socket and the TLS layer on it. The handshake may still be to come.
 pub struct TlsSocket {

@@ -182,7 +182,7 @@ pub(super) fn client_settings(key: &Key) -> ClientSettings {
         identity: None,
         alpn: Vec::new(),
         accepts_bare_end: false,
-        options: &crate::net::tls::CLIENT_OPTIONS,
+        options: &CLIENT_OPTIONS,
     }
 }
 
