@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
@@ -14,6 +14,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::authorities::ByAuthorities;
 use super::certificate::pin_of;
 use super::failure::settings_error;
 use super::identity::Identity;
@@ -66,7 +67,7 @@ impl ClientTls {
         let algorithms = provider.signature_verification_algorithms;
         let builder = builder(provider, VERSIONS)?;
         let builder = match settings.check {
-            ServerCheck::Authorities(only) => builder.with_root_certificates(authorities(only, options)?),
+            ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?)?,
             ServerCheck::Pins(pins) => pinned(builder, pins, (algorithms, options)),
             ServerCheck::Anyone => pinned(builder, Vec::new(), (algorithms, options)),
         };
@@ -123,6 +124,17 @@ fn pinned(
     (algorithms, options): (WebPkiSupportedAlgorithms, &'static TlsOptions),
 ) -> Builder<rustls::client::WantsClientCert> {
     builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms, options }))
+}
+
+fn by_authorities(
+    builder: Builder<rustls::WantsVerifier>,
+    store: RootCertStore,
+) -> Result<Builder<rustls::client::WantsClientCert>, Error> {
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+        .build()
+        .map_err(|error| Error::new(Exit::Usage, format!("TLS: {error}")))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(ByAuthorities(verifier))))
 }
 
 /// The given authorities, or the system's.

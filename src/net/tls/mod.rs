@@ -1,5 +1,6 @@
 //! TLS on TCP connections: rustls with its unbuffered interface, certificates and keys.
 
+mod authorities;
 mod buffers;
 pub mod certificate;
 pub mod client;
