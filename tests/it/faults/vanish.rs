@@ -257,7 +257,8 @@ fn a_dead_address_does_not_hide_one_that_lives() {
         .expect(0);
     // The limit is for each address: it must not have been used up for the first.
     assert_within(begun, Duration::from_secs(10));
-    server.finish().expect(0);
+    let finished = server.finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
     there.expect("f", b"content");
 }
 
