@@ -186,32 +186,19 @@ impl Guesses {
             return Judgement::Wrong(self.wrong_proof(source, now));
         }
         self.sources.remove(&source);
-        match self.reserve(key) {
-            Ok(number) => Judgement::Right(number),
-            Err(not_now) => Judgement::NotNow(not_now),
-        }
-    }
-
-    /// Reserves a use for the client that has shown `key`, and returns its number: after a right proof, and for a session
-    /// that was cut, gave its use back and returns.
-    ///
-    /// # Errors
-    /// All uses have succeeded, or are reserved at the moment.
-    pub fn reserve(&mut self, key: Option<SpkiHash>) -> Result<u64, NotNow> {
-        if self.is_used_up() {
-            return Err(NotNow { reason: Reason::CodeUsed, seconds: 0 });
-        }
         let Some(left) = self.uses_left else {
-            return Ok(self.number());
+            return Judgement::Right(self.number());
         };
         if self.reserved.len() >= left as usize {
             let is_own = |(_, other): &(u64, Option<SpkiHash>)| key.is_some() && *other == key;
-            let place = self.reserved.iter().position(is_own).ok_or(wait(THIRD_DELAY))?;
+            let Some(place) = self.reserved.iter().position(is_own) else {
+                return Judgement::NotNow(wait(THIRD_DELAY));
+            };
             self.reserved.remove(place);
         }
         let number = self.number();
         self.reserved.push((number, key));
-        Ok(number)
+        Judgement::Right(number)
     }
 
     fn wrong_proof(&mut self, source: IpAddr, now: Instant) -> Instant {

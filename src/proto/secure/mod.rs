@@ -5,7 +5,7 @@
 //!   reasons.
 //! - [`code`]: the code that one person reads to another. [`cpace`] proves on both sides that they have the same one.
 //! - [`guesses`] and [`account`]: how often a code may be guessed, and used.
-//! - [`session`] and [`sessions`]: what lets further connections in, and how long.
+//! - [`session`]: what lets further connections in.
 //! - [`pin`]: a key's digest; [`known`] and [`clients`]: lists of keys in files, parsed with [`list`].
 //!
 //! Everything is bound to the connection by [`Channel`]: bytes that somebody in between passes on, or has recorded, are
@@ -29,7 +29,6 @@ pub mod pin;
 pub mod refusal;
 pub mod server;
 pub mod session;
-pub mod sessions;
 
 #[cfg(test)]
 mod tests;

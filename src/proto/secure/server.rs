@@ -58,8 +58,7 @@ pub struct Admitted {
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
     pub session: Session,
-    /// By a code: to be held for as long as the session lasts, and then used up or dropped. A client that was admitted by a
-    /// session and begins another one, instead of joining it, needs one of [`Session::reserve`].
+    /// By a code: to be held for as long as the session lasts, and then used up or dropped.
     pub code_use: Option<CodeUse>,
 }
 
@@ -274,11 +273,10 @@ impl ServerAdmission {
         policy: &dyn Policy,
         now: Instant,
     ) -> State {
-        let account = Arc::clone(run.account());
         match run.prove(keys.accepts(tag), self.channel.peer, now) {
             Proven::Right(code_use) => {
                 self.outgoing.extend(ServerMessage::Proof(*keys.own_tag()).encode());
-                let session = Session::by_code(keys, &self.channel, rights).of_account(&account);
+                let session = Session::by_code(keys, &self.channel, rights);
                 State::Admitted(Admitted { by: By::Code, rights, session, code_use: Some(code_use) })
             }
             Proven::Wrong(answer_at) => {

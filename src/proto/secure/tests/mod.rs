@@ -86,7 +86,7 @@ impl Server {
         Server { code: Some(CodeAccount::new(code(), Rights::STORE, uses)), ..Server::default() }
     }
 
-    fn account(&self) -> &Arc<CodeAccount> {
+    fn account(&self) -> &CodeAccount {
         self.code.as_ref().expect("a code")
     }
 }
