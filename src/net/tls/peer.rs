@@ -87,7 +87,7 @@ pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
     let (mut auth, mut session) = ([0; 32], Zeroizing::new([0; 64]));
     layer.export(AUTH_EXPORTER, &mut auth)?;
     layer.export(SESSION_EXPORTER, &mut *session)?;
-    Some(Channel { auth, session, peer: layer.peer_pin().map(|pin| pin.0) })
+    Some(Channel { auth, session, peer: layer.peer_pin() })
 }
 
 fn failed(error: rustls::Error) -> Error {

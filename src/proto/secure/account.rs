@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::Rights;
 use super::code::Code;
 use super::guesses::{Guesses, Judgement, NotNow, Uses};
-use super::{Rights, SpkiHash};
+use super::pin::Pin;
 
 /// A code, what it admits to, and its [`Guesses`].
 pub struct CodeAccount {
@@ -90,7 +91,7 @@ pub enum Proven {
 
 impl CodeRun {
     /// Ends the run with a proof of the client that has shown `key`.
-    pub fn prove(self, is_right: bool, key: Option<SpkiHash>, now: Instant) -> Proven {
+    pub fn prove(self, is_right: bool, key: Option<Pin>, now: Instant) -> Proven {
         let judgement = self.account.guesses().prove(self.number, is_right, key, now);
         match judgement {
             Judgement::Right(number) => Proven::Right(CodeUse { account: Arc::clone(&self.account), number }),

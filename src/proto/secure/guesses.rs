@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::SpkiHash;
+use super::pin::Pin;
 use super::refusal::Reason;
 
 /// Wrong proofs that withdraw a code.
@@ -87,7 +87,7 @@ pub struct Guesses {
     wrong_proofs: u32,
     next_number: u64,
     runs: Vec<Run>,
-    reserved: Vec<(u64, Option<SpkiHash>)>,
+    reserved: Vec<(u64, Option<Pin>)>,
     sources: BTreeMap<IpAddr, Source>,
 }
 
@@ -174,7 +174,7 @@ impl Guesses {
     }
 
     /// Ends a run with a proof of the client that has shown `key`.
-    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<SpkiHash>, now: Instant) -> Judgement {
+    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement {
         let Some(place) = self.runs.iter().position(|known| known.number == run) else {
             return Judgement::NotNow(wait(GRACE));
         };
@@ -190,7 +190,7 @@ impl Guesses {
             return Judgement::Right(self.number());
         };
         if self.reserved.len() >= left as usize {
-            let is_own = |(_, other): &(u64, Option<SpkiHash>)| key.is_some() && *other == key;
+            let is_own = |(_, other): &(u64, Option<Pin>)| key.is_some() && *other == key;
             let Some(place) = self.reserved.iter().position(is_own) else {
                 return Judgement::NotNow(wait(THIRD_DELAY));
             };

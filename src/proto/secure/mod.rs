@@ -15,6 +15,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use self::pin::Pin;
+
 pub mod account;
 pub mod client;
 pub mod clients;
@@ -40,9 +42,6 @@ pub const SESSION_EXPORTER: &[u8] = b"EXPORTER-sendall-session";
 /// The name of the protocol in TLS's ALPN. CPace is run with the same text as its channel identifier.
 pub const ALPN: &[u8] = b"sendall/1";
 
-/// SHA-256 of the SubjectPublicKeyInfo of a certificate.
-pub type SpkiHash = [u8; 32];
-
 /// The session id of `ACCEPT`.
 pub type SessionId = [u8; 16];
 
@@ -53,7 +52,7 @@ pub struct Channel {
     /// Exporter for [`SESSION_EXPORTER`].
     pub session: Zeroizing<[u8; 64]>,
     /// Key of the certificate that the other end has shown. A server always has one.
-    pub peer: Option<SpkiHash>,
+    pub peer: Option<Pin>,
 }
 
 /// Shows no exporter.

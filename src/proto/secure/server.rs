@@ -13,9 +13,10 @@ use super::client::inputs;
 use super::cpace::{BadShare, Exchange, Keys, Role, SHARE_BYTES, TAG_BYTES};
 use super::guesses::NotNow;
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
+use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
 use super::session::Session;
-use super::{Channel, Rights, SessionId, SpkiHash};
+use super::{Channel, Rights, SessionId};
 use crate::proto::Parsed;
 
 /// What a server admits. Asked at most once for each message of a client.
@@ -27,7 +28,7 @@ pub trait Policy {
     fn has_keys(&self) -> bool;
 
     /// Returns what the owner of a key may do; `None` if it is not known.
-    fn key(&self, key: &SpkiHash) -> Option<Rights>;
+    fn key(&self, key: &Pin) -> Option<Rights>;
 
     /// Returns the session of an id, if it still is one that further connections may join or that may be resumed.
     fn session(&self, id: &SessionId) -> Option<Session>;
@@ -42,7 +43,7 @@ pub enum By {
     /// The server is open.
     Open,
     /// By its key.
-    Key(SpkiHash),
+    Key(Pin),
     /// By a code.
     Code,
     /// By a session.

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::cpace::{Keys, TAG_BYTES};
 use super::mac::{SHA512_BYTES, hmac};
-use super::{Channel, Rights, SpkiHash};
+use super::pin::Pin;
+use super::{Channel, Rights};
 
 const LABEL: &[u8] = b"sendall/1 session";
 
@@ -33,7 +34,7 @@ impl fmt::Debug for SessionKey {
 #[derive(Clone, Debug)]
 pub struct Session {
     key: SessionKey,
-    peer: Option<SpkiHash>,
+    peer: Option<Pin>,
     rights: Rights,
 }
 
@@ -60,7 +61,7 @@ impl Session {
     }
 
     /// Returns the key of the other side's certificate.
-    pub fn peer(&self) -> Option<SpkiHash> {
+    pub fn peer(&self) -> Option<Pin> {
         self.peer
     }
 
