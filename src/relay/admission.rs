@@ -1,6 +1,7 @@
 //! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -99,14 +100,26 @@ pub(crate) fn with_code<T>(
     if error.exit() != Exit::Untrusted || !trust.takes_code() {
         return result;
     }
-    let Ok(typed) = ask(&format!("code for {host}: ")) else { return result };
-    *trust.proof.borrow_mut() = Proof::Code(parse(&typed)?);
+    let Ok(code) = ask_for_code(host) else { return result };
+    *trust.proof.borrow_mut() = Proof::Code(code);
     attempt()
 }
 
-/// Reads a code that was typed.
-pub(crate) fn parse(typed: &str) -> Result<Code, Error> {
-    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, format!("the code {fault}")))
+/// Asks the person at the terminal for a code, until it is one.
+///
+/// # Errors
+/// There is no terminal.
+pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
+    let mut question = format!("code for {host}: ");
+    loop {
+        match Code::parse(&ask(&question)?) {
+            Ok(code) => return Ok(code),
+            Err(fault) => {
+                let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                question = format!("{fault}{hint}\ncode for {host}: ");
+            }
+        }
+    }
 }
 
 fn untrusted(text: &str) -> Error {

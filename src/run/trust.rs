@@ -9,7 +9,6 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Exit};
-use crate::net::ask::ask;
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::key::{Key, KeyError};
 use crate::net::tls::peer::PeerTls;
@@ -20,7 +19,7 @@ use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::known::{self, How, Known};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
-use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, parse};
+use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
 use crate::report::Report;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
@@ -172,15 +171,10 @@ fn code_from_environment() -> Option<Zeroizing<String>> {
 fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
     match given_code(source)? {
         Some(code) => Ok(code),
-        None => {
-            let asked = ask(&format!("code for {host}:{port}: "));
-            let typed = asked.map_err(|_| {
-                let text =
-                    "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
-                Error::new(Exit::Untrusted, text)
-            })?;
-            parse(&typed)
-        }
+        None => ask_for_code(&format!("{host}:{port}")).map_err(|_| {
+            let text = "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
+            Error::new(Exit::Untrusted, text)
+        }),
     }
 }
 
@@ -192,14 +186,14 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let text =
                 std::str::from_utf8(line).map_err(|_| usage("--code-file: its first line is not text"))?;
-            (Zeroizing::new(text.to_owned()), "--code-file: the code")
+            (Zeroizing::new(text.to_owned()), "--code-file")
         }
         CodeSource::Environment => match code_from_environment() {
-            Some(code) => (code, "SENDALL_CODE: the code"),
+            Some(code) => (code, "SENDALL_CODE"),
             None => return Ok(None),
         },
     };
-    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name} {fault}")))
+    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
 /// The arguments of a server.

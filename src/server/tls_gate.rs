@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
+use super::arrivals::{Arrival, Arrivals};
 use super::tls_files::TlsTerms;
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust, SharedPolicy};
 use crate::error::{Error, Exit, lost};
@@ -22,7 +23,9 @@ use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::secure::ALPN;
-use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus, Violation};
+use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
+use crate::proto::secure::refusal::{Reason, Refusal};
+use crate::proto::secure::server::{Policy, ServerAdmission, Status as AdmissionStatus, Violation};
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -60,6 +63,7 @@ impl GateTerms {
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
+    arrivals: Arrivals,
     shared: Rc<Shared>,
     io: Io,
 }
@@ -71,10 +75,10 @@ struct Shared {
 }
 
 impl<H: Handler> TlsGate<H> {
-    /// A gate before `handler`. The session of `io` is the acceptor.
-    pub(crate) fn new(handler: H, terms: GateTerms, io: &Io) -> TlsGate<H> {
+    /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
+    pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
         let shared = Rc::new(Shared { terms, passed: RefCell::default(), acceptor: io.waker() });
-        TlsGate { handler, shared, io: io.clone() }
+        TlsGate { handler, arrivals: Arrivals::new(max_clients), shared, io: io.clone() }
     }
 }
 
@@ -85,6 +89,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             return self.handler.accept(incoming, now);
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
+        let source = permit.peer.ip();
         let mut permit = Some(permit);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
@@ -92,9 +97,11 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
+            let arrival = self.arrivals.add(source, now, io.waker());
             let deadline = now + self.shared.terms.limit();
             Ok(Arriving {
                 state,
+                arrival,
                 permit: permit.take(),
                 destination,
                 deadline,
@@ -131,6 +138,31 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
+/// The failure of a client that was refused, in the server's words.
+fn not_admitted(refusal: &Refusal, policy: &SharedPolicy) -> Error {
+    let refused = |text: &str| Error::new(Exit::Refused, text);
+    match refusal.reason {
+        Reason::WrongCode => {
+            let count = policy.code().map_or(0, |account| account.wrong_proofs());
+            refused(&format!(
+                "not admitted: a wrong code ({count} of {MAX_WRONG_PROOFS} before it is withdrawn)"
+            ))
+        }
+        // A client that knows the server asks for the code only now.
+        Reason::CodeWanted | Reason::KeyNotKnown => {
+            refused("not admitted: it has shown no code").of_health_check()
+        }
+        Reason::CodeWithdrawn => {
+            refused("not admitted: the code was guessed too often: start again for a new one")
+        }
+        Reason::CodeUsed => refused("not admitted: the code was used up (see --code-uses)"),
+        Reason::NoCode => refused("not admitted: it has a code, and this server has none (--open)"),
+        Reason::Wait => refused("not admitted now: it has to wait"),
+        Reason::SessionNotKnown => refused("not admitted: its session is over"),
+        _ => refused("not admitted"),
+    }
+}
+
 fn socket_is_tcp(client: &AdmittedClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
@@ -138,6 +170,7 @@ fn socket_is_tcp(client: &AdmittedClient) -> bool {
 /// A client that was not let through yet.
 struct Arriving {
     state: State,
+    arrival: Rc<Arrival>,
     permit: Option<Permit>,
     destination: Option<SocketAddr>,
     deadline: Instant,
@@ -261,7 +294,7 @@ impl Arriving {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 // It has its reason: the end that follows is an orderly one.
                 let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
-                Err(Error::new(Exit::Refused, format!("not admitted: {refusal}")))
+                Err(not_admitted(refusal, &driver.machine.policy))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;
@@ -290,6 +323,10 @@ impl Arriving {
             match step? {
                 Step::Next(state) => self.state = state,
                 Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
+                Step::Wait(_) if self.arrival.makes_way() => {
+                    let text = "it took long to be admitted, and made way for others";
+                    return Err(Error::new(Exit::Refused, text).of_health_check());
+                }
                 Step::Wait(_) if now >= self.deadline => {
                     let limit = humantime::format_duration(self.shared.terms.limit());
                     return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
