@@ -34,6 +34,11 @@ impl Arrivals {
         Arrivals { waiting: RefCell::default(), max: (max_clients / 2).max(1) }
     }
 
+    /// True if there are so many that one which takes long has to make way.
+    pub(super) fn are_many(&self) -> bool {
+        self.waiting.borrow().iter().filter(|arrival| arrival.strong_count() > 0).count() >= self.max
+    }
+
     /// Adds a connection, whose session is woken if it has to make way. Others may have to now.
     pub(super) fn add(&self, source: Option<IpAddr>, now: Instant, session: Waker) -> Rc<Arrival> {
         let mut waiting = self.waiting.borrow_mut();
@@ -56,6 +61,11 @@ impl Arrivals {
 }
 
 impl Arrival {
+    /// When the connection has had its time, if there are many.
+    pub(super) fn grace_until(&self) -> Instant {
+        self.since + GRACE
+    }
+
     /// True if the connection has to make way.
     pub(super) fn makes_way(&self) -> bool {
         self.makes_way.get()

@@ -63,13 +63,13 @@ impl GateTerms {
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
-    arrivals: Arrivals,
     shared: Rc<Shared>,
     io: Io,
 }
 
 struct Shared {
     terms: GateTerms,
+    arrivals: Arrivals,
     passed: RefCell<Vec<(AdmittedClient, Instant)>>,
     acceptor: Waker,
 }
@@ -77,8 +77,13 @@ struct Shared {
 impl<H: Handler> TlsGate<H> {
     /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
     pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
-        let shared = Rc::new(Shared { terms, passed: RefCell::default(), acceptor: io.waker() });
-        TlsGate { handler, arrivals: Arrivals::new(max_clients), shared, io: io.clone() }
+        let shared = Rc::new(Shared {
+            terms,
+            arrivals: Arrivals::new(max_clients),
+            passed: RefCell::default(),
+            acceptor: io.waker(),
+        });
+        TlsGate { handler, shared, io: io.clone() }
     }
 }
 
@@ -97,11 +102,12 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
-            let arrival = self.arrivals.add(source, now, io.waker());
+            let arrival = self.shared.arrivals.add(source, now, io.waker());
             let deadline = now + self.shared.terms.limit();
             Ok(Arriving {
                 state,
                 arrival,
+                looked_at: now,
                 permit: permit.take(),
                 destination,
                 deadline,
@@ -171,6 +177,8 @@ fn socket_is_tcp(client: &AdmittedClient) -> bool {
 struct Arriving {
     state: State,
     arrival: Rc<Arrival>,
+    /// The time of the last step.
+    looked_at: Instant,
     permit: Option<Permit>,
     destination: Option<SocketAddr>,
     deadline: Instant,
@@ -313,6 +321,7 @@ impl Arriving {
 
     /// Advances until the client waits or is through. True if it is through.
     fn step(&mut self, now: Instant) -> Result<bool, Error> {
+        self.looked_at = now;
         loop {
             let step = match std::mem::replace(&mut self.state, State::Over) {
                 State::First(transport) => self.first(transport),
@@ -323,7 +332,7 @@ impl Arriving {
             match step? {
                 Step::Next(state) => self.state = state,
                 Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
-                Step::Wait(_) if self.arrival.makes_way() => {
+                Step::Wait(_) if self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
@@ -337,6 +346,10 @@ impl Arriving {
                 }
             }
         }
+    }
+
+    fn makes_way(&self, now: Instant) -> bool {
+        self.arrival.makes_way() || now >= self.arrival.grace_until() && self.shared.arrivals.are_many()
     }
 
     fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
@@ -377,6 +390,8 @@ impl Session for Arriving {
             State::Admission(_, driver) => driver.machine.admission.deadline(),
             _ => None,
         };
-        Some(answer.map_or(self.deadline, |answer| answer.min(self.deadline)))
+        // Looked at once: a deadline must not stay due.
+        let grace = Some(self.arrival.grace_until()).filter(|grace| self.looked_at < *grace);
+        [answer, grace, Some(self.deadline)].into_iter().flatten().min()
     }
 }
