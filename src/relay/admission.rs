@@ -233,7 +233,9 @@ impl Admitting {
                     Err(error) => {
                         // The server is sent the reason, not a reset.
                         let _ = transport.reset_on_close(false);
-                        return Err(not_encrypted(lost(&error)));
+                        let has_tls =
+                            transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
+                        return Err(not_encrypted(lost(&error), has_tls));
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
@@ -277,17 +279,14 @@ impl Admitting {
     }
 }
 
-/// A server that does not speak TLS is older, or is served with `--plain`.
-fn not_encrypted(error: Error) -> Error {
-    match error.exit() {
-        Exit::Untrusted => Error::new(
-            Exit::Untrusted,
-            format!(
-                "{error}: nothing was sent (a server without encryption is reached without --code and --pin)"
-            ),
-        ),
-        _ => error,
+/// The failure of a TLS handshake. A server that answers none of it, or something else, may not encrypt.
+fn not_encrypted(error: Error, has_received_tls: bool) -> Error {
+    if has_received_tls {
+        return error;
     }
+    let text =
+        "nothing was sent: a server that does not encrypt is reached with --plain (connect: without --code)";
+    Error::new(Exit::Untrusted, format!("{error}; {text}"))
 }
 
 impl Connect for Admitting {

@@ -64,10 +64,7 @@ impl ServerSetup {
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
-                if let Some(code) = &trust.shown_code {
-                    report.info(format_args!("code: {}", code.as_str()));
-                }
-                report.info(format_args!("key: {}", trust.pin));
+                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.pin);
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }
