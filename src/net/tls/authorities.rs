@@ -4,13 +4,19 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::{CertificateError, OtherError};
+
+use super::signatures::verify_signatures;
 
 /// rustls' verifier, with a word for certificates that are signed by themselves.
 #[derive(Debug)]
-pub(super) struct ByAuthorities(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct ByAuthorities {
+    pub(super) verifier: Arc<WebPkiServerVerifier>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
 
 /// The certificate is signed by itself, and not one of the trusted ones.
 #[derive(Debug)]
@@ -33,7 +39,7 @@ impl ServerCertVerifier for ByAuthorities {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.0.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        let verified = self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
         let is_unknown =
             matches!(&verified, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)));
         match is_unknown && names_itself(certificate) == Some(true) {
@@ -42,27 +48,7 @@ impl ServerCertVerifier for ByAuthorities {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
+    verify_signatures!();
 }
 
 /// True if issuer and subject are the same. None: malformed.

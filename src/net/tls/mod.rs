@@ -13,6 +13,7 @@ pub(crate) mod layer;
 pub mod peer;
 mod records;
 pub mod server;
+mod signatures;
 pub(crate) mod socket;
 
 use rustls::crypto::CryptoProvider;
