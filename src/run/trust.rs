@@ -123,6 +123,7 @@ fn record(file: &Path, (host, port): (&str, u16), key: Pin, how: How, report: &R
 
 /// This machine's key, which is made at the first use.
 pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Report) -> Result<Key, Error> {
+    crate::net::leave_no_core();
     let Some(place) = places.key(option) else {
         report.warning("there is no place for a key (HOME is not set): this run has one of its own");
         return Key::generate().map_err(|fault| Error::new(Exit::Failed, format!("a key {fault}")));

@@ -149,7 +149,8 @@ impl Machine {
     /// Types the code that the command asks for.
     fn answer(&mut self, question: &str, ports: &Ports) -> Result<(), String> {
         let code = question.rsplit(' ').next().unwrap();
-        let (_, actual) = ports.iter().rev().find(|(written, _)| written == code).ok_or("no server has that code")?;
+        let (_, actual) =
+            ports.iter().rev().find(|(written, _)| written == code).ok_or("no server has that code")?;
         self.terminal.wait(|terminal| terminal.has_ended() || terminal.unfinished().starts_with(QUESTION));
         self.terminal.answer(actual);
         Ok(())
