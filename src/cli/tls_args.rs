@@ -16,7 +16,7 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long, conflicts_with_all = ["code", "code_file"])]
+    #[arg(long)]
     tls: bool,
 
     /// Trust the authorities in this file (PEM) instead of the system's
@@ -59,7 +59,7 @@ pub(crate) struct ServerTlsArgs {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ShownTlsArgs {
     /// Serve TLS only, with the certificate of --cert
-    #[arg(long, requires = "cert", conflicts_with_all = ["code", "code_file", "open"])]
+    #[arg(long, requires = "cert")]
     tls: bool,
 
     /// Accept only clients with a certificate from the authorities in this file (PEM)
@@ -156,6 +156,20 @@ impl IdentityArgs {
 }
 
 impl ClientTlsArgs {
+    /// An option that was typed without `--tls`. The parser does not find it where `--tls` conflicts with another option.
+    pub(crate) fn typed_without_tls(&self) -> Option<&'static str> {
+        let typed = [
+            (self.ca.is_some(), "--ca"),
+            (!self.pin.is_empty(), "--pin"),
+            (self.server_name.is_some(), "--server-name"),
+            (self.insecure, "--insecure"),
+            (self.identity.cert.is_some() || self.identity.cert_key.is_some(), "--cert"),
+            (!self.stream.alpn.is_empty(), "--alpn"),
+            (self.stream.lax_end, "--lax-end"),
+        ];
+        typed.iter().find(|(is_typed, _)| *is_typed && !self.tls).map(|(_, option)| *option)
+    }
+
     /// The plan, if TLS was requested.
     pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
         self.tls.then(|| ClientTlsPlan {
