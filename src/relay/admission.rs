@@ -104,7 +104,7 @@ pub(crate) fn with_code<T>(
 
 /// Reads a code that was typed.
 pub(crate) fn parse(typed: &str) -> Result<Code, Error> {
-    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, format!("the code {fault}")))
+    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, fault))
 }
 
 fn untrusted(text: &str) -> Error {

@@ -141,7 +141,7 @@ pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Repo
         }
         Kept::Found | Kept::Created => {}
     }
-    Key::from_pem(&secret.bytes).map_err(|fault| usage(format!("{name} {fault}")))
+    Key::from_pem(&secret.bytes).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
 /// Why there is no key.
@@ -193,14 +193,14 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let text =
                 std::str::from_utf8(line).map_err(|_| usage("--code-file: its first line is not text"))?;
-            (Zeroizing::new(text.to_owned()), "--code-file: the code")
+            (Zeroizing::new(text.to_owned()), "--code-file")
         }
         CodeSource::Environment => match code_from_environment() {
-            Some(code) => (code, "SENDALL_CODE: the code"),
+            Some(code) => (code, "SENDALL_CODE"),
             None => return Ok(None),
         },
     };
-    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name} {fault}")))
+    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
 /// The arguments of a server.
