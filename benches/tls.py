@@ -59,7 +59,9 @@ def pairs(binary):
     socat = "OPENSSL-LISTEN:PORT,bind=127.0.0.1,cert=CERT,key=KEY,verify=0,reuseaddr"
     connect = [binary, "connect", "--tls", "--ca", "CERT", "127.0.0.1:PORT"]
     return [
-        Pair("sendall", [binary, "serve", "127.0.0.1:PORT", "--tls", "--cert", "CERT", "--cert-key", "KEY"], connect),
+        # --send-only: a silent server is not given time for an answer.
+        Pair("sendall", [binary, "serve", "127.0.0.1:PORT", "--tls", "--cert", "CERT", "--cert-key", "KEY"], connect,
+             [*connect, "--send-only"]),
         Pair(
             "ncat --ssl",
             ["ncat", "-l", "127.0.0.1", "PORT", "--ssl", "--ssl-cert", "CERT", "--ssl-key", "KEY", "--recv-only"],
@@ -87,7 +89,8 @@ def stream(pair, path, certificate, key):
     port = free_port()
     before = children_seconds()
     # openssl's server takes the end of its input for the end of everything.
-    server = subprocess.Popen(filled(pair.server, port, certificate, key), stdin=subprocess.PIPE,
+    words = filled(pair.server, port, certificate, key)
+    server = subprocess.Popen(words, stdin=subprocess.PIPE if pair.name == "openssl" else subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_listening(port)
     start = time.monotonic()
@@ -95,8 +98,9 @@ def stream(pair, path, certificate, key):
         client = subprocess.run(filled(pair.client, port, certificate, key), stdin=source, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, timeout=LIMIT_SECONDS)
     after_client = children_seconds()
-    server.stdin.close()
     server.wait(LIMIT_SECONDS)
+    if server.stdin:
+        server.stdin.close()
     seconds = time.monotonic() - start
     if pair.name == "sendall" and (client.returncode, server.returncode) != (0, 0):
         sys.exit(f"sendall: exit codes {client.returncode}, {server.returncode}: {client.stderr.decode()}")

@@ -115,6 +115,11 @@ impl ConnectArgs {
                 }
                 let mut server = connector(endpoint, &self.proxy, &self.local)?;
                 (server.tls, server.trust) = (self.tls.plan(), self.code.client_plan().map_err(usage)?);
+                if server.tls.is_some() && server.trust.is_some() {
+                    return Err(usage(
+                        "--tls and --code exclude each other: type --code to reach 'serve --code'".into(),
+                    ));
+                }
                 let is_secure = server.tls.is_some() || server.trust.is_some();
                 if is_secure && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket) {
                     let text = "--exec-socket gives the process the socket itself: type --exec with --tls and --code";

@@ -16,7 +16,7 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long, conflicts_with_all = ["code", "code_file"])]
+    #[arg(long)]
     tls: bool,
 
     /// Trust the authorities in this file (PEM) instead of the system's
@@ -59,7 +59,7 @@ pub(crate) struct ServerTlsArgs {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ShownTlsArgs {
     /// Serve TLS only, with the certificate of --cert
-    #[arg(long, requires = "cert", conflicts_with_all = ["code", "code_file", "open"])]
+    #[arg(long, requires = "cert")]
     tls: bool,
 
     /// Accept only clients with a certificate from the authorities in this file (PEM)

@@ -71,6 +71,15 @@ pub fn random_id() -> [u8; 16] {
     id
 }
 
+/// A crash leaves no core file from now on: secrets are in memory (setrlimit(2), `RLIMIT_CORE`). Processes that are started may
+/// raise the limit again.
+pub fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    // A lower limit is always allowed.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+}
+
 /// How many descriptors this process may have open, if there is a limit: raised to `wanted`, as far as it may be.
 pub fn raised_descriptor_limit(wanted: u64) -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

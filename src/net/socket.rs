@@ -81,7 +81,7 @@ impl Socket {
         }
     }
 
-    /// See [`SocketState::reset_on_close`].
+    /// Whether a close from now on sends a reset instead of an end (socket(7), `SO_LINGER`).
     pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
         // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
         self.tcp().map_or(Ok(()), |tcp| SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)))
