@@ -142,7 +142,7 @@ pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Repo
         }
         Kept::Found | Kept::Created => {}
     }
-    Key::from_pem(&secret.bytes).map_err(|fault| usage(format!("{name} {fault}")))
+    Key::from_pem(&secret.bytes).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
 /// Why there is no key.

@@ -1,23 +1,25 @@
 //! Starts the real binary, feeds it and watches it. Every wait has a deadline; nothing sleeps.
 
+mod collector;
 pub(crate) mod identity;
 pub(crate) mod link;
 pub(crate) mod others;
 pub(crate) mod skips;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
+
+pub(crate) use collector::Collector;
 
 /// Longer than anything here takes, even on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -146,54 +148,6 @@ pub(crate) enum Out {
     Fd(OwnedFd),
 }
 
-/// The bytes of a stream so far, collected by a thread.
-#[derive(Clone)]
-pub(crate) struct Collector(Arc<(Mutex<Collected>, Condvar)>);
-
-#[derive(Default)]
-struct Collected {
-    bytes: Vec<u8>,
-    ended: bool,
-}
-
-impl Collector {
-    pub(crate) fn new(mut source: impl Read + Send + 'static) -> Collector {
-        let shared = Arc::new((Mutex::<Collected>::default(), Condvar::new()));
-        let collector = Collector(Arc::clone(&shared));
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 64 << 10];
-            loop {
-                let count = source.read(&mut buffer).unwrap_or(0);
-                let mut collected = shared.0.lock().expect("a lock");
-                collected.bytes.extend_from_slice(&buffer[..count]);
-                collected.ended = count == 0;
-                shared.1.notify_all();
-                if collected.ended {
-                    return;
-                }
-            }
-        });
-        collector
-    }
-
-    /// Waits until `is_enough`, which sees the bytes and whether they have ended.
-    pub(crate) fn wait(&self, limit: Duration, is_enough: impl Fn(&[u8], bool) -> bool) -> bool {
-        let guard = self.0.0.lock().expect("a lock");
-        let missing = |state: &mut Collected| !is_enough(&state.bytes, state.ended);
-        let (_guard, timeout) = self.0.1.wait_timeout_while(guard, limit, missing).expect("a lock");
-        !timeout.timed_out()
-    }
-
-    /// A copy of the bytes so far.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.0.0.lock().expect("a lock").bytes.clone()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes()).into_owned()
-    }
-}
-
 /// A running process, which is killed when dropped.
 pub(crate) struct Running {
     child: Child,
@@ -206,6 +160,8 @@ pub(crate) struct Running {
     pub(crate) output: Option<Collector>,
     pub(crate) stderr: Collector,
     pub(crate) dir: Option<TempDir>,
+    /// The process' own keys and known hosts.
+    _state: TempDir,
 }
 
 /// A process that has ended.
@@ -241,6 +197,17 @@ pub(crate) fn sendall(args: &[&str], input: In, output: Out) -> Running {
 
 /// Starts any program.
 pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Running {
+    start_with(program, args, &[], input, output)
+}
+
+/// Starts any program with these variables. Its keys and known hosts are in a folder of its own, unless they say otherwise.
+pub(crate) fn start_with(
+    program: &str,
+    args: &[&str],
+    variables: &[(&str, &str)],
+    input: In,
+    output: Out,
+) -> Running {
     let closing = match (&input, &output) {
         (In::Closed, Out::Closed) => Some("exec \"$0\" \"$@\" <&- >&-"),
         (In::Closed, _) => Some("exec \"$0\" \"$@\" <&-"),
@@ -258,6 +225,11 @@ pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Run
     let (mut bytes, mut stdin_is_open) = (None, false);
     // Bars are drawn where the terminal is known to be able to.
     command.args(args).stderr(Stdio::piped()).env("TERM", "xterm");
+    let state = tempfile::tempdir().expect("a folder");
+    for name in ["SENDALL_CODE", "SENDALL_KEY", "STATE_DIRECTORY"] {
+        command.env_remove(name);
+    }
+    command.env("XDG_STATE_HOME", state.path()).envs(variables.iter().copied());
     command.stdin(match input {
         In::Null | In::Closed => Stdio::null(),
         In::Open => {
@@ -287,7 +259,7 @@ pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Run
     let output = stdout.take_if(|_| collects).map(Collector::new);
     let stderr = Collector::new(child.stderr.take().expect("stderr is a pipe"));
     let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).expect("a pidfd");
-    Running { child, pidfd, stdin, stdout, output, stderr, dir: None }
+    Running { child, pidfd, stdin, stdout, output, stderr, dir: None, _state: state }
 }
 
 impl Running {

@@ -1,0 +1,107 @@
+//! Servers and clients with keys, codes and known hosts in folders of their own.
+
+use std::path::PathBuf;
+
+use crate::harness::{Finished, In, Out, Running, start_with};
+use crate::transfer::xfer::Place;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sendall");
+/// The code of tests that do not care.
+pub(super) const CODE: &str = "zebra-actor-lunar";
+
+/// One side: what its user's variables are.
+pub(super) struct User {
+    pub(super) state: Place,
+    /// `SENDALL_CODE`.
+    pub(super) code: Option<String>,
+}
+
+impl User {
+    pub(super) fn new() -> User {
+        User { state: Place::new(), code: None }
+    }
+
+    pub(super) fn with(code: &str) -> User {
+        User { state: Place::new(), code: Some(code.to_owned()) }
+    }
+
+    fn variables(&self) -> Vec<(&str, &str)> {
+        let code = self.code.as_deref().map(|code| ("SENDALL_CODE", code));
+        [("XDG_STATE_HOME", self.state.arg())].into_iter().chain(code).collect()
+    }
+
+    /// The file of the known hosts, or of the key.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.state.path("sendall").join(name)
+    }
+
+    /// The lines of the known hosts.
+    pub(super) fn known(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.file("known")).unwrap_or_default();
+        text.lines().map(String::from).collect()
+    }
+
+    /// Starts the binary without a terminal, so that it cannot ask.
+    pub(super) fn start(&self, args: &[&str], input: In) -> Running {
+        let args = [&["-w", PROGRAM], args].concat();
+        start_with("setsid", &args, &self.variables(), input, Out::Collect)
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(super) fn run(&self, args: &[&str]) -> Finished {
+        self.start(args, In::Null).finish()
+    }
+
+    /// Starts it with a terminal, at which `answer` is typed when it asks.
+    pub(super) fn run_at_terminal(&self, args: &[&str], answer: &str) -> Finished {
+        let line = args.iter().map(|arg| format!("'{arg}'")).collect::<Vec<_>>().join(" ");
+        let line = format!("'{PROGRAM}' {line}");
+        let shell = ["-qec", &line, "/dev/null"];
+        let mut running = start_with("script", &shell, &self.variables(), In::Open, Out::Collect);
+        let output = running.output.clone().expect("a collector");
+        let asks = |bytes: &[u8], ended| ended || bytes.windows(9).any(|window| window == b"code for ");
+        assert!(output.wait(crate::harness::LIMIT, asks), "it does not ask");
+        assert!(output.text().contains("code for"), "{}{}", output.text(), running.stderr.text());
+        running.say(answer.as_bytes());
+        running.finish()
+    }
+
+    /// A server for everybody who reaches this machine.
+    pub(super) fn serve(&self, options: &[&str]) -> Server {
+        let running = self.start(&[&["serve", "0.0.0.0:0"], options].concat(), In::Null);
+        let address = format!("127.0.0.1:{}", running.port());
+        Server { running, address }
+    }
+}
+
+/// A running server.
+pub(super) struct Server {
+    pub(super) running: Running,
+    /// Where it is reached.
+    pub(super) address: String,
+}
+
+impl Server {
+    /// What follows `name: ` in one of its lines.
+    #[track_caller]
+    pub(super) fn says(&self, name: &str) -> String {
+        let begin = format!("{name}: ");
+        let find = |text: &str| {
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            whole.lines().find_map(|line| line.strip_prefix(&begin)).map(String::from)
+        };
+        let is_there = |bytes: &[u8], ended| ended || find(&String::from_utf8_lossy(bytes)).is_some();
+        self.running.stderr.wait(crate::harness::LIMIT, is_there);
+        find(&self.running.stderr.text()).unwrap_or_else(|| panic!("{}", self.running.stderr.text()))
+    }
+
+    /// Waits until its log has these words.
+    #[track_caller]
+    pub(super) fn logs(&self, words: &str) {
+        let has = |bytes: &[u8], ended| ended || String::from_utf8_lossy(bytes).contains(words);
+        self.running.stderr.wait(crate::harness::LIMIT, has);
+        let text = self.running.stderr.text();
+        assert!(text.contains(words), "'{words}' is not in: {text}");
+    }
+}
