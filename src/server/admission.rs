@@ -129,7 +129,14 @@ impl Admission {
             return Err(AdmissionError::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
-        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, slot, code_use: RefCell::default() })
+        Ok(Permit {
+            admission: self.clone(),
+            peer: peer.clone(),
+            report,
+            slot,
+            code_use: RefCell::default(),
+            is_discounted: Cell::default(),
+        })
     }
 
     /// Clients that are connected now.
@@ -164,12 +171,23 @@ pub(crate) struct Permit {
     pub(crate) slot: Arc<SourceSlot>,
     /// The use of a code that the client's success uses up.
     code_use: RefCell<Option<CodeUse>>,
+    /// The client was never admitted, and is none of `--count`.
+    is_discounted: Cell<bool>,
 }
 
 impl Permit {
     /// The client's success uses up this code; a failure gives its use back.
     pub(crate) fn uses_up(&self, code_use: Option<CodeUse>) {
         *self.code_use.borrow_mut() = code_use;
+    }
+
+    /// Reports the failure of a client that was not admitted: it is none of the clients that are counted.
+    pub(crate) fn discount(&self, error: &Error) {
+        self.is_discounted.set(true);
+        match error.is_health_check() {
+            true => self.report.detail(error),
+            false => self.report.error(error),
+        }
     }
 
     /// Counts a failed session. Reports the failure, or keeps it as the command's own.
@@ -204,7 +222,8 @@ impl Drop for Permit {
         }
         let shared = &self.admission.0;
         shared.inside.set(shared.inside.get() - 1);
-        let count = if self.slot.is_further() { &shared.further } else { &shared.ended };
+        let is_counted = !self.slot.is_further() && !self.is_discounted.get();
+        let count = if is_counted { &shared.ended } else { &shared.further };
         count.set(count.get() + 1);
         self.slot.release();
         shared.acceptor.wake();

@@ -34,6 +34,11 @@ impl Arrivals {
         Arrivals { waiting: RefCell::default(), max: (max_clients / 2).max(1) }
     }
 
+    /// True if a connection waits.
+    pub(super) fn are_some(&self) -> bool {
+        self.waiting.borrow().iter().any(|arrival| arrival.strong_count() > 0)
+    }
+
     /// True if there are so many that one which takes long has to make way.
     pub(super) fn are_many(&self) -> bool {
         self.waiting.borrow().iter().filter(|arrival| arrival.strong_count() > 0).count() >= self.max

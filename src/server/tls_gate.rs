@@ -125,7 +125,8 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn count_may_decrease(&self) -> bool {
-        self.handler.count_may_decrease()
+        let may_be_discounted = matches!(self.shared.terms, GateTerms::Admission { .. });
+        may_be_discounted && self.shared.arrivals.are_some() || self.handler.count_may_decrease()
     }
 
     fn reject(&mut self, socket: Socket, why: AdmissionError) {
@@ -376,11 +377,11 @@ impl Session for Arriving {
         match self.step(context.now) {
             Ok(false) => return Ok(Status::Waiting),
             Ok(true) => {}
-            Err(error) => {
-                if let Some(permit) = self.permit.take() {
-                    permit.fail(error);
-                }
-            }
+            Err(error) => match (self.permit.take(), &self.shared.terms) {
+                (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
+                (Some(permit), GateTerms::Tls(_)) => permit.fail(error),
+                (None, _) => {}
+            },
         }
         Ok(Status::Done)
     }

@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
             Reason::Wait => "the server takes no code from here at the moment: try again later",
             Reason::CodeUsed => "the code was used already: nothing was sent; ask for a new code",
             Reason::NoCode => {
-                "the server says that it takes no code: nothing was sent; is it the right one, and was it started with one?"
+                "the server says that it takes no code: nothing was sent; if it is the right one, leave the code out, also SENDALL_CODE"
             }
             Reason::SessionNotKnown => "the server does not know the session any more: run the command again",
         })
