@@ -14,6 +14,7 @@ use super::socket_args::LocalArgs;
 use super::tls_args::ClientTlsArgs;
 use super::trust_args::CodeArgs;
 use crate::error::{Error, Exit};
+use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::ports;
 use crate::relay::probe::ProbePlan;
@@ -25,6 +26,7 @@ use crate::run::connect::{ConnectTask, Plan, RelayPlan};
     manual::CONNECT_EXAMPLES]
     .join("\n\n"))]
 #[command(group = ArgGroup::new("trying").multiple(true))]
+#[command(group = ArgGroup::new("secured").multiple(true))]
 pub(crate) struct ConnectArgs {
     /// The server.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
@@ -34,7 +36,7 @@ pub(crate) struct ConnectArgs {
     /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
-        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "tls", "code", "code_file"])]
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "secured", "code", "code_file"])]
     probe: bool,
 
     /// With --probe: retry until all are open, for at most this long
@@ -64,7 +66,7 @@ pub(crate) struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that opens the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "tls", "code", "code_file", "proxies",
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "secured", "code", "code_file", "proxies",
         "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
         "max_message", "exec", "sh", "exec_socket"])]
     fastopen: bool,
@@ -117,6 +119,12 @@ impl ConnectArgs {
                     return Err(usage(
                         "--tls and --code are for TCP: leave them out with a Unix socket".into(),
                     ));
+                }
+                if (server.tls.is_some() || server.trust.is_some())
+                    && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket)
+                {
+                    let hint = "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
+                    return Err(usage(hint.into()));
                 }
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
