@@ -48,10 +48,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l hang-up -d 'Sc
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l unit -d 'Script: choose what is compared with WHEN' -r -f -a "line\t'A line; texts without a line end get one'
 chunk\t'The bytes received at once, for peers that send no line ends; texts are sent as they are'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l sh -d 'Run a shell command for each connection: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l forward -d 'Connect each client to this server, over a connection of its own' -r -f -a "(__fish_print_hostnames)"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l forward -d 'Connect each client to this server, over a connection of its own; tls:HOST:PORT with TLS, to a server whose certificate must come from an authority that this system knows, and name HOST' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l proxy-protocol -d 'With --forward: send the client\'s address to the server first, in a header of the PROXY protocol' -r -f -a "v1\t'A line of text'
 v2\t'Binary'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d 'With --socks: require a user and password from this file; each line is user:password' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-ca -d 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system\'s' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-pin -d 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-name -d 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow-target -d 'With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this machine, link-local, cloud metadata, multicast and reserved addresses]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Store uploads from many clients in this folder' -r -f -a "(__fish_complete_directories)"
@@ -74,6 +77,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Disconnect a client that is not done after this long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow -d 'Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny -d 'Reject this network, address or name; if several entries match, the longest prefix decides' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-file -d 'The same with the code in the first line of this file' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-uses -d 'How many sessions may succeed with the code: a number, or many [default: many, but 1 with --once]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert-key -d 'The private key of --cert (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l alpn -d 'Negotiate one of these protocols, the preferred one first, for example h2,http/1.1' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l idle-timeout -d 'Give up when nothing is sent or received for this long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l limit-rate -d 'Limit the bytes sent and received per second on each connection, for example 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l end-when -d 'Choose which end of file ends the command [default: both; peer if stdin is a terminal]' -r -f -a "both\t'When both directions have ended'
@@ -119,9 +129,15 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Run a
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec-socket -d 'Run a process with the connection itself as stdin and stdout, as inetd does: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Run a proxy server for SOCKS5 and HTTP (CONNECT, and requests for http:// URLs)'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-insecure -d 'With --forward tls:HOST:PORT: do not check who the server is'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; a client that only connects or lists, or whose request is refused, does not count'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, not even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l open -d 'Encrypt, and admit anybody'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l plain -d 'With --store and --share: admit anybody, also without encryption, as older clients connect'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tls -d 'Serve TLS only, with the certificate of --cert'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l lax-end -d 'Accept an end without TLS\'s close_notify, as some peers send it; whoever is in between can then cut the stream short'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: discard what the peer sends (one line says so), and end when all input is acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d 'Receive only: do not read stdin'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Pass the end of stdin on only after the peer has ended [default: when the peer pauses]'
@@ -142,6 +158,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry -d 'Re
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry-delay -d 'Pause before the first retry; each further pause is twice as long, up to 10s' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l code-file -d 'The same with the code in the first line of this file' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l ca -d 'Trust the authorities in this file (PEM) instead of the system\'s' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pin -d 'Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl\'s --pinnedpubkey takes it; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l server-name -d 'Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]' -r -f -a "(__fish_print_hostnames)"
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l cert-key -d 'The private key of --cert (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l alpn -d 'Negotiate one of these protocols, the preferred one first, for example h2,http/1.1' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l idle-timeout -d 'Give up when nothing is sent or received for this long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l limit-rate -d 'Limit the bytes sent and received per second on each connection, for example 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l end-when -d 'Choose which end of file ends the command [default: both; peer if stdin is a terminal]' -r -f -a "both\t'When both directions have ended'
@@ -180,6 +204,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l user-timeout
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l congestion -d 'Use this congestion control, for example cubic, reno or bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'Run a shell command for each connection: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l tls -d 'Encrypt the connection with TLS; the server\'s certificate must come from an authority that this system knows, and name the host'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l insecure -d 'Do not check who the server is: the connection is encrypted, but anybody may be at the other end'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l lax-end -d 'Accept an end without TLS\'s close_notify, as some peers send it; whoever is in between can then cut the stream short'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send-only -d 'Send only: discard what the peer sends (one line says so), and end when all input is acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d 'Receive only: do not read stdin'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Pass the end of stdin on only after the peer has ended [default: when the peer pauses]'
@@ -227,12 +255,18 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l rcvbuf -d 'Se
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mark -d 'Mark packets with this number, for routing rules and packet filters' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l user-timeout -d 'Give up when sent data is not acknowledged for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l congestion -d 'Use this congestion control, for example cubic, reno or bbr' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l code-file -d 'The same with the code in the first line of this file' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l pin -d 'Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace existing files that have other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l exec -d 'Send the output of a command as NAME, stored only if the command ends with 0: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'List what would be sent, without connecting'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mptcp -d 'Use several paths at once if the peer can (Multipath TCP)'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l trust-new -d 'Encrypt, and trust a server that is not known yet, whatever its key is; later it must have the same key'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l plain -d 'Do not encrypt, also if the server is a known one, or SENDALL_CODE is set'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
@@ -260,11 +294,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l rcvbuf -d '
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l mark -d 'Mark packets with this number, for routing rules and packet filters' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l user-timeout -d 'Give up when sent data is not acknowledged for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l congestion -d 'Use this congestion control, for example cubic, reno or bbr' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l code-file -d 'The same with the code in the first line of this file' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l pin -d 'Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace existing files that have other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'List what the server offers, without fetching it'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l mptcp -d 'Use several paths at once if the peer can (Multipath TCP)'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l trust-new -d 'Encrypt, and trust a server that is not known yet, whatever its key is; later it must have the same key'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l plain -d 'Do not encrypt, also if the server is a known one, or SENDALL_CODE is set'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
@@ -288,12 +328,16 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l idle-time
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-body -d 'Refuse bodies that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l allow -d 'Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d 'Reject this network, address or name; if several entries match, the longest prefix decides' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert-key -d 'The private key of --cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l not-found -d 'Answer 404 for every path except / and those of --path'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d 'Answer with the request line, header fields and addresses, as text, JSON or a page, whichever the client accepts'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l echo -d 'Answer with the body of the request'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream, within --header-timeout. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l tls -d 'Serve TLS only, with the certificate of --cert'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr instead of text'

@@ -16,12 +16,13 @@ use sendall::proto::secure::guesses::Uses;
 use sendall::proto::secure::message::{ClientMessage, MAX_MESSAGE_BYTES, ServerMessage};
 use sendall::proto::secure::server::{By, Policy, ServerAdmission, Status};
 use sendall::proto::secure::session::Session;
-use sendall::proto::secure::{Channel, Rights, SessionId, SpkiHash};
+use sendall::proto::secure::pin::Pin;
+use sendall::proto::secure::{Channel, Rights, SessionId};
 use sendall::proto::Parsed;
 use zeroize::Zeroizing;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const KEY: SpkiHash = [7; 32];
+const KEY: Pin = Pin([7; 32]);
 
 static CODE: LazyLock<Code> = LazyLock::new(|| Code::from_random(&[1; 6]));
 /// What a client has after it was admitted on another connection.
@@ -130,7 +131,7 @@ impl Policy for Server {
         self.setup & 2 != 0
     }
 
-    fn key(&self, _: &SpkiHash) -> Option<Rights> {
+    fn key(&self, _: &Pin) -> Option<Rights> {
         None
     }
 

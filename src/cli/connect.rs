@@ -36,7 +36,7 @@ pub(crate) struct ConnectArgs {
     /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
-        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "secured", "code", "code_file"])]
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "secured", "code", "code_file", "key"])]
     probe: bool,
 
     /// With --probe: retry until all are open, for at most this long
@@ -87,6 +87,9 @@ impl ConnectArgs {
         if self.within.is_some() && !self.probe {
             return Err(usage("--within goes with --probe: type --timeout to limit connecting".into()));
         }
+        if let Some(option) = self.tls.typed_without_tls() {
+            return Err(usage(format!("{option} goes with --tls")));
+        }
         if self.probe {
             let mut targets = Vec::new();
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
@@ -112,19 +115,24 @@ impl ConnectArgs {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
                 let mut server = connector(endpoint, &self.proxy, &self.local)?;
-                (server.tls, server.trust) = (self.tls.plan(), self.code.client_plan());
+                (server.tls, server.trust) = (self.tls.plan(), self.code.client_plan().map_err(usage)?);
+                if server.tls.is_some() && server.trust.is_some() {
+                    return Err(usage(
+                        "--tls and --code exclude each other: type --code to reach 'serve --code'".into(),
+                    ));
+                }
+                let is_secure = server.tls.is_some() || server.trust.is_some();
+                if is_secure && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket) {
+                    let text =
+                        "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
+                    return Err(usage(text.into()));
+                }
                 if (server.tls.is_some() || server.trust.is_some())
                     && !matches!(endpoint, Endpoint::Tcp { .. })
                 {
                     return Err(usage(
                         "--tls and --code are for TCP: leave them out with a Unix socket".into(),
                     ));
-                }
-                if (server.tls.is_some() || server.trust.is_some())
-                    && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket)
-                {
-                    let hint = "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
-                    return Err(usage(hint.into()));
                 }
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));

@@ -17,12 +17,12 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long, group = "secured", conflicts_with_all = ["code", "code_file"])]
+    #[arg(long, group = "secured")]
     tls: bool,
 
     /// Begin in the clear, and change to TLS as this protocol does; implies --tls. A server that does not offer TLS is
     /// refused
-    #[arg(long, value_enum, value_name = "PROTOCOL", group = "secured", conflicts_with_all = ["code", "code_file"])]
+    #[arg(long, value_enum, value_name = "PROTOCOL", group = "secured")]
     starttls: Option<StartTlsProtocol>,
 
     /// Trust the authorities in this file (PEM) instead of the system's
@@ -52,7 +52,6 @@ pub(crate) struct ClientTlsArgs {
 /// TLS of a server of raw streams.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
-#[command(mut_arg("tls", |tls| tls.conflicts_with_all(["code", "code_file", "open"])))]
 pub(crate) struct ServerTlsArgs {
     #[command(flatten)]
     shown: ShownTlsArgs,
@@ -164,6 +163,23 @@ impl IdentityArgs {
 }
 
 impl ClientTlsArgs {
+    /// An option that was typed without `--tls`. The parser does not find it where `--tls` conflicts with another option.
+    pub(crate) fn typed_without_tls(&self) -> Option<&'static str> {
+        let typed = [
+            (self.ca.is_some(), "--ca"),
+            (!self.pin.is_empty(), "--pin"),
+            (self.server_name.is_some(), "--server-name"),
+            (self.insecure, "--insecure"),
+            (self.identity.cert.is_some() || self.identity.cert_key.is_some(), "--cert"),
+            (!self.stream.alpn.is_empty(), "--alpn"),
+            (self.stream.lax_end, "--lax-end"),
+        ];
+        typed
+            .iter()
+            .find(|(is_typed, _)| *is_typed && !self.tls && self.starttls.is_none())
+            .map(|(_, option)| *option)
+    }
+
     /// The plan, if TLS was requested.
     pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
         (self.tls || self.starttls.is_some()).then(|| ClientTlsPlan {

@@ -36,6 +36,19 @@ impl CodeArgs {
         let file = self.code_file.clone().map(CodeSource::File);
         file.or_else(|| self.code.then_some(CodeSource::Environment))
     }
+
+    /// The plan of a client of raw streams, if it has a code.
+    ///
+    /// # Errors
+    /// A key without a code.
+    pub(crate) fn client_plan(&self) -> Result<Option<ClientTrustPlan>, String> {
+        let (code, key) = (self.source(), self.key.clone());
+        match (&code, &key) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err("--key goes with --code or --code-file".into()),
+            _ => Ok(Some(ClientTrustPlan { code, key, ..ClientTrustPlan::default() })),
+        }
+    }
 }
 
 /// Whom a client of transfers trusts.
@@ -73,15 +86,6 @@ impl TransferTrustArgs {
             key: self.code.key.clone(),
             is_plain: self.plain,
         }
-    }
-}
-
-/// How a client of raw streams and its server trust each other.
-impl CodeArgs {
-    /// The plan of a client, if it has a code.
-    pub(crate) fn client_plan(&self) -> Option<ClientTrustPlan> {
-        let code = Some(self.source()?);
-        Some(ClientTrustPlan { code, key: self.key.clone(), ..ClientTrustPlan::default() })
     }
 }
 

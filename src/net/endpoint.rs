@@ -1,5 +1,6 @@
 //! Endpoints to listen on or connect to, parsed from what the user types, and addresses as users see them.
 
+mod host;
 pub(super) mod mistyped;
 
 use std::fmt;
@@ -70,22 +71,6 @@ pub enum EndpointUse {
 }
 
 impl Endpoint {
-    /// The host of a TCP endpoint, as a certificate names it: without the zone of an address, or a name's last dot.
-    pub fn certified_host(&self) -> Option<String> {
-        let Endpoint::Tcp { host, .. } = self else { return None };
-        let Host::Named(host) = host else { return Some("localhost".to_owned()) };
-        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        Some(host.split('%').next().unwrap_or(host).to_owned())
-    }
-
-    /// The port of a TCP endpoint.
-    pub fn port(&self) -> Option<u16> {
-        match self {
-            Endpoint::Tcp { port, .. } => Some(*port),
-            _ => None,
-        }
-    }
-
     /// Parses one word. The error says what to type instead.
     pub fn parse(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))
@@ -126,17 +111,6 @@ impl Endpoint {
             };
         };
         Endpoint::from_host_and_port(host, port, role)
-    }
-
-    /// True if only this machine can reach a listener on this endpoint, as far as the text shows.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Endpoint::Tcp { host: Host::Named(name), .. } => {
-                name.parse::<IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback())
-            }
-            Endpoint::Tcp { host, .. } => *host == Host::Loopback,
-            _ => true,
-        }
     }
 
     /// Parses the two-word form `HOST PORT`, where the host may be an IPv6 address without brackets.

@@ -32,6 +32,7 @@ pub mod process;
 mod process_groups;
 pub mod pump;
 pub mod rate;
+mod raw;
 pub mod reachable;
 pub mod reactor;
 pub mod resolve;
@@ -40,6 +41,7 @@ pub mod send;
 mod services;
 mod session;
 pub mod signals;
+mod socket;
 pub mod stdio;
 pub mod stream;
 mod terminal;
@@ -67,6 +69,15 @@ pub fn random_id() -> [u8; 16] {
     // Only a name for people who compare logs: zeros serve where the system has no randomness.
     let _ = rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty());
     id
+}
+
+/// A crash leaves no core file from now on: secrets are in memory (setrlimit(2), `RLIMIT_CORE`). Processes that are started may
+/// raise the limit again.
+pub fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    // A lower limit is always allowed.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }
 
 /// How many descriptors this process may have open, if there is a limit: raised to `wanted`, as far as it may be.

@@ -3,19 +3,17 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use mio::net::{TcpStream, UnixStream};
 use rustix::event::PollFlags;
-use rustix::net::{RecvFlags, SendFlags};
-use socket2::SockRef;
 
 use super::endpoint::PeerName;
 use super::options::{InForce, SocketOptions};
-use super::packet::Packet;
+pub(crate) use super::raw::would_block;
+use super::raw::{peek, receive, send};
 use super::reactor::{Io, Readiness};
+pub use super::socket::Socket;
 use super::tls::layer::Layer;
-use super::tls::socket::TlsSocket;
 use super::uninterrupted;
 use crate::proto::relay::half_close_timer::Delivery;
 
@@ -125,81 +123,7 @@ pub struct Transport {
     sent_bytes: usize,
 }
 
-/// A connected socket of either family, not yet registered.
-pub enum Socket {
-    /// TCP over IPv4 or IPv6.
-    Tcp(TcpStream),
-    /// A Unix stream socket.
-    Unix(UnixStream),
-    /// A Unix socket that keeps packets apart.
-    Packet(Packet),
-    /// TCP with TLS on it.
-    Tls(Box<TlsSocket>),
-}
-
 impl Socket {
-    /// Takes over a connected Unix socket.
-    pub(crate) fn unix(socket: std::os::unix::net::UnixStream) -> io::Result<Socket> {
-        socket.set_nonblocking(true)?;
-        Ok(Socket::Unix(UnixStream::from_std(socket)))
-    }
-
-    /// The peer's address.
-    pub fn peer_name(&self) -> PeerName {
-        match self {
-            Socket::Tcp(tcp) => PeerName::from_ip(tcp.peer_addr().ok()),
-            Socket::Unix(unix) => PeerName::from_unix(unix.peer_addr().ok()),
-            Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().peer_addr().ok()),
-            Socket::Tls(tls) => PeerName::from_ip(tls.tcp().peer_addr().ok()),
-        }
-    }
-
-    /// The address on this side.
-    pub fn local_name(&self) -> PeerName {
-        match self {
-            Socket::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
-            Socket::Unix(unix) => PeerName::from_unix(unix.local_addr().ok()),
-            Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().local_addr().ok()),
-            Socket::Tls(tls) => PeerName::from_ip(tls.tcp().local_addr().ok()),
-        }
-    }
-
-    /// The TCP socket, with or without TLS on it.
-    fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Socket::Tcp(tcp) => Some(tcp),
-            Socket::Tls(tls) => Some(tls.tcp()),
-            Socket::Unix(_) | Socket::Packet(_) => None,
-        }
-    }
-
-    /// The TLS layer, if there is one.
-    pub(crate) fn tls(&self) -> Option<&Layer> {
-        match self {
-            Socket::Tls(tls) => Some(tls.layer()),
-            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => None,
-        }
-    }
-
-    /// The same connection with TLS on it. The handshake is still to come.
-    ///
-    /// # Errors
-    /// It is not TCP.
-    fn with_tls(self, layer: Layer) -> io::Result<Socket> {
-        match self {
-            Socket::Tcp(tcp) => Ok(Socket::Tls(Box::new(TlsSocket::new(tcp, layer)))),
-            Socket::Unix(_) | Socket::Packet(_) | Socket::Tls(_) => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, "TLS needs a TCP connection"))
-            }
-        }
-    }
-
-    /// See [`SocketState::reset_on_close`].
-    pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
-        // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
-        self.tcp().map_or(Ok(()), |tcp| SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)))
-    }
-
     /// Registers the socket of a client, with these options.
     ///
     /// # Errors
@@ -218,17 +142,6 @@ impl Socket {
             Socket::Tls(tls) => io.register(tls.tcp_mut())?,
         };
         Ok(Transport { socket: self, readiness, sent_bytes: 0 })
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(tcp) => tcp.as_fd(),
-            Socket::Unix(unix) => unix.as_fd(),
-            Socket::Packet(packet) => packet.as_fd(),
-            Socket::Tls(tls) => tls.as_fd(),
-        }
     }
 }
 
@@ -307,26 +220,14 @@ impl Transport {
         self.socket.tls()
     }
 
-    /// The same connection with TLS on it, whose handshake is still to come.
-    ///
-    /// # Errors
-    /// It is not TCP.
+    /// See [`Socket::with_tls`].
     pub(crate) fn with_tls(self, layer: Layer) -> io::Result<Transport> {
         Ok(Transport { socket: self.socket.with_tls(layer)?, ..self })
     }
 
     /// The first byte that was received and not read, which stays unread. None: nothing has come yet.
-    ///
-    /// # Errors
-    /// `UnexpectedEof` for the peer's end; those of the socket.
     pub(crate) fn peek(&self) -> io::Result<Option<u8>> {
-        let mut byte = [0];
-        match uninterrupted(|| Ok(rustix::net::recv(self.socket.as_fd(), &mut byte, RecvFlags::PEEK)?)) {
-            Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(Some(byte[0])),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        peek(self.socket.as_fd())
     }
 
     /// Advances the TLS handshake. True once it is complete, or if there is no TLS.
@@ -349,34 +250,6 @@ impl Transport {
         };
         Some(KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness })
     }
-}
-
-/// Reads from a stream socket, if there may be something.
-pub(super) fn receive(fd: BorrowedFd<'_>, readiness: &Readiness, buffer: &mut [u8]) -> io::Result<usize> {
-    if !readiness.is_readable() {
-        return Err(io::ErrorKind::WouldBlock.into());
-    }
-    let result = uninterrupted(|| {
-        // The system call itself: that of the C library checks for thread cancellation each time.
-        let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
-        Ok(count)
-    });
-    if would_block(&result) {
-        readiness.clear_readable();
-    }
-    result
-}
-
-/// Writes to a stream socket, if there may be room.
-pub(super) fn send(fd: BorrowedFd<'_>, readiness: &Readiness, bytes: &[u8]) -> io::Result<usize> {
-    if !readiness.is_writable() {
-        return Err(io::ErrorKind::WouldBlock.into());
-    }
-    let result = uninterrupted(|| Ok(rustix::net::send(fd, bytes, SendFlags::empty())?));
-    if would_block(&result) {
-        readiness.clear_writable();
-    }
-    result
 }
 
 impl Stream for Transport {
@@ -521,9 +394,4 @@ impl KernelEnds for Transport {
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
         self.end().filter(|_| self.sent_bytes == 0)
     }
-}
-
-/// True if a call would have had to wait.
-pub(crate) fn would_block<T>(result: &io::Result<T>) -> bool {
-    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -1,6 +1,7 @@
 //! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(crate) enum Proof {
     Code(Code),
     /// Its key.
     Key,
+    /// Nothing yet: the server is not known, and there is no code.
+    Missing,
 }
 
 /// The key that the server must have.
@@ -60,7 +63,7 @@ impl ClientTrust {
         expected: Option<ExpectedKey>,
         on_admitted: Box<dyn Fn(Pin)>,
     ) -> ClientTrust {
-        let may_ask = Cell::new(matches!(proof, Proof::Key));
+        let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
         let (proof, is_code_wanted, session) = (RefCell::new(proof), Cell::default(), RefCell::default());
         ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
     }
@@ -97,14 +100,26 @@ pub(crate) fn with_code<T>(
     if error.exit() != Exit::Untrusted || !trust.takes_code() {
         return result;
     }
-    let Ok(typed) = ask(&format!("code for {host}: ")) else { return result };
-    *trust.proof.borrow_mut() = Proof::Code(parse(&typed)?);
+    let Ok(code) = ask_for_code(host) else { return result };
+    *trust.proof.borrow_mut() = Proof::Code(code);
     attempt()
 }
 
-/// Reads a code that was typed.
-pub(crate) fn parse(typed: &str) -> Result<Code, Error> {
-    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, format!("the code {fault}")))
+/// Asks the person at the terminal for a code, until it is one.
+///
+/// # Errors
+/// There is no terminal.
+pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
+    let mut question = format!("code for {host}: ");
+    loop {
+        match Code::parse(&ask(&question)?) {
+            Ok(code) => return Ok(code),
+            Err(fault) => {
+                let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                question = format!("{fault}{hint}\ncode for {host}: ");
+            }
+        }
+    }
 }
 
 fn untrusted(text: &str) -> Error {
@@ -171,6 +186,13 @@ impl Admitting {
             (Some(id), Some(session), _) => Credential::Session { id: *id, session },
             (_, _, Proof::Code(code)) => Credential::Code(code),
             (_, _, Proof::Key) => Credential::Key,
+            (_, _, Proof::Missing) => {
+                self.trust.is_code_wanted.set(true);
+                return Err(untrusted(
+                    "the server is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or type \
+                     --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt",
+                ));
+            }
         };
         let machine = ClientAdmission::new(credential, channel, &random);
         machine.map(Machine).map_err(|why| untrusted(&why.to_string()))
@@ -211,7 +233,9 @@ impl Admitting {
                     Err(error) => {
                         // The server is sent the reason, not a reset.
                         let _ = transport.reset_on_close(false);
-                        return Err(not_encrypted(lost(&error)));
+                        let has_tls =
+                            transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
+                        return Err(not_encrypted(lost(&error), has_tls));
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
@@ -255,17 +279,14 @@ impl Admitting {
     }
 }
 
-/// A server that does not speak TLS is older, or is served with `--plain`.
-fn not_encrypted(error: Error) -> Error {
-    match error.exit() {
-        Exit::Untrusted => Error::new(
-            Exit::Untrusted,
-            format!(
-                "{error}: nothing was sent (a server without encryption is reached without --code and --pin)"
-            ),
-        ),
-        _ => error,
+/// The failure of a TLS handshake. A server that answers none of it, or something else, may not encrypt.
+fn not_encrypted(error: Error, has_received_tls: bool) -> Error {
+    if has_received_tls {
+        return error;
     }
+    let text =
+        "nothing was sent: a server that does not encrypt is reached with --plain (connect: without --code)";
+    Error::new(Exit::Untrusted, format!("{error}; {text}"))
 }
 
 impl Connect for Admitting {

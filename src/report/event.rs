@@ -30,6 +30,10 @@ pub(super) enum Event {
     Listening {
         address: Text,
     },
+    Admission {
+        code: Option<Text>,
+        key: Text,
+    },
     Peer {
         state: &'static str,
     },

@@ -161,6 +161,18 @@ impl Report {
         }
     }
 
+    /// Reports what clients need to be admitted: the code that was made for this run, also if quiet, because nobody else has it,
+    /// and the key of this side.
+    pub fn admission(&self, code: Option<&str>, key: impl Display) {
+        if self.json {
+            return self.event(Event::Admission { code: code.map(Text::new), key: Text::new(key) });
+        }
+        if let Some(code) = code {
+            self.write_line(format_args!("code: {code}"));
+        }
+        self.info(format_args!("key: {key}"));
+    }
+
     /// Reports a new or a gone peer: `state` is `connected`, `ended`, or with datagrams `heard`. It is an event only:
     /// there are other lines for it.
     pub fn peer(&self, state: &'static str, name: impl Display) {

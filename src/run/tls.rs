@@ -13,7 +13,7 @@ use crate::net::tls::server::{ServerSettings, ServerTls};
 use crate::proto::secure::pin::Pin;
 use crate::proto::starttls::StartTlsProtocol;
 use crate::server::option_files::bytes_of;
-use crate::server::tls_gate::TlsTerms;
+use crate::server::tls_files::TlsTerms;
 
 /// The files of a certificate and its key.
 #[derive(Clone, Debug)]

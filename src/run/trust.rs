@@ -9,7 +9,6 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Exit};
-use crate::net::ask::ask;
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::key::{Key, KeyError};
 use crate::net::tls::peer::PeerTls;
@@ -20,7 +19,7 @@ use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::known::{self, How, Known};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
-use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, parse};
+use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
 use crate::report::Report;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
@@ -75,8 +74,9 @@ impl ClientTrustPlan {
         }
         let proof = match &self.code {
             Some(source) => Proof::Code(client_code(source, &host, port)?),
-            None if is_trusted && !has_code => Proof::Key,
-            None => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
+            None if has_code => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
+            None if is_trusted => Proof::Key,
+            None => Proof::Missing,
         };
         let expected = match (&self.pins[..], known, &file) {
             ([], Some(Known { pin, line }), Some(file)) => {
@@ -86,7 +86,7 @@ impl ClientTrustPlan {
             (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
         };
         let how = match (&proof, &self.pins[..]) {
-            (Proof::Code(_), _) => How::Code,
+            (Proof::Code(_) | Proof::Missing, _) => How::Code,
             (Proof::Key, []) => How::TrustNew,
             (Proof::Key, _) => How::Pin,
         };
@@ -123,6 +123,7 @@ fn record(file: &Path, (host, port): (&str, u16), key: Pin, how: How, report: &R
 
 /// This machine's key, which is made at the first use.
 pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Report) -> Result<Key, Error> {
+    crate::net::leave_no_core();
     let Some(place) = places.key(option) else {
         report.warning("there is no place for a key (HOME is not set): this run has one of its own");
         return Key::generate().map_err(|fault| Error::new(Exit::Failed, format!("a key {fault}")));
@@ -171,17 +172,10 @@ fn code_from_environment() -> Option<Zeroizing<String>> {
 fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
     match given_code(source)? {
         Some(code) => Ok(code),
-        None => {
-            let asked = ask(&format!("code for {host}:{port}: "));
-            let typed = asked.map_err(|_| {
-                let text = format!(
-                    "{host}:{port} is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or \
-                     type --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt"
-                );
-                Error::new(Exit::Untrusted, text)
-            })?;
-            parse(&typed)
-        }
+        None => ask_for_code(&format!("{host}:{port}")).map_err(|_| {
+            let text = "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
+            Error::new(Exit::Untrusted, text)
+        }),
     }
 }
 
@@ -193,14 +187,14 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let text =
                 std::str::from_utf8(line).map_err(|_| usage("--code-file: its first line is not text"))?;
-            (Zeroizing::new(text.to_owned()), "--code-file: the code")
+            (Zeroizing::new(text.to_owned()), "--code-file")
         }
         CodeSource::Environment => match code_from_environment() {
-            Some(code) => (code, "SENDALL_CODE: the code"),
+            Some(code) => (code, "SENDALL_CODE"),
             None => return Ok(None),
         },
     };
-    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name} {fault}")))
+    Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
 /// The arguments of a server.

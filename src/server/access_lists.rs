@@ -1,7 +1,7 @@
 //! Files that are read again while a server runs: access lists, and those of TLS.
 
 use super::admission::AccessSources;
-use super::tls_gate::TlsTerms;
+use super::tls_files::TlsTerms;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{BlockingTask, Io};

@@ -3,6 +3,7 @@
 pub(crate) mod acceptor;
 pub(crate) mod access_lists;
 pub(crate) mod admission;
+mod arrivals;
 pub(crate) mod client_session;
 pub(crate) mod invitation;
 pub(crate) mod limits;
@@ -10,5 +11,6 @@ pub(crate) mod option_files;
 pub(crate) mod places;
 pub(crate) mod proxy_header_gate;
 pub(crate) mod setup;
+pub(crate) mod tls_files;
 pub(crate) mod tls_gate;
 pub(crate) mod trust;

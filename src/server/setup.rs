@@ -64,10 +64,7 @@ impl ServerSetup {
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
-                if let Some(code) = &trust.shown_code {
-                    report.info(format_args!("code: {}", code.as_str()));
-                }
-                report.info(format_args!("key: {}", trust.pin));
+                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.pin);
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }
@@ -90,7 +87,7 @@ pub(crate) fn acceptor<H: Handler + 'static>(
 ) -> Result<Box<dyn Session>, Error> {
     Ok(match gate {
         Some(terms) => {
-            let handler = TlsGate::new(handler, terms, context.0);
+            let handler = TlsGate::new(handler, terms, limits.max_clients, context.0);
             Box::new(Acceptor::new(listeners, limits, access, context, handler)?)
         }
         None => Box::new(Acceptor::new(listeners, limits, access, context, handler)?),

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
+use super::arrivals::{Arrival, Arrivals};
+use super::tls_files::TlsTerms;
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust, SharedPolicy};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
@@ -19,10 +21,11 @@ use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Stream, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
-use crate::net::tls::server::ServerTls;
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::secure::ALPN;
-use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus, Violation};
+use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
+use crate::proto::secure::refusal::{Reason, Refusal};
+use crate::proto::secure::server::{Policy, ServerAdmission, Status as AdmissionStatus, Violation};
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -57,39 +60,6 @@ impl GateTerms {
     }
 }
 
-/// Reads the files of a server's TLS. Blocks.
-pub(crate) type TlsSource = Arc<dyn Fn() -> Result<ServerTls, Error> + Send + Sync>;
-
-/// A server's TLS. Clones share what was read last.
-#[derive(Clone)]
-pub(crate) struct TlsTerms {
-    /// Makes the layer of each connection.
-    current: Rc<RefCell<ServerTls>>,
-    source: TlsSource,
-    /// The longest time of a handshake.
-    limit: Duration,
-}
-
-impl TlsTerms {
-    /// What `source` reads, and handshakes of up to `limit`.
-    ///
-    /// # Errors
-    /// Those of `source`.
-    pub(crate) fn new(source: TlsSource, limit: Duration) -> Result<TlsTerms, Error> {
-        Ok(TlsTerms { current: Rc::new(RefCell::new(source()?)), source, limit })
-    }
-
-    /// What reads the files.
-    pub(super) fn source(&self) -> TlsSource {
-        Arc::clone(&self.source)
-    }
-
-    /// Replaces what was read, for clients to come.
-    pub(super) fn replace(&self, tls: ServerTls) {
-        *self.current.borrow_mut() = tls;
-    }
-}
-
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
@@ -99,14 +69,20 @@ pub(crate) struct TlsGate<H> {
 
 struct Shared {
     terms: GateTerms,
+    arrivals: Arrivals,
     passed: RefCell<Vec<(AdmittedClient, Instant)>>,
     acceptor: Waker,
 }
 
 impl<H: Handler> TlsGate<H> {
-    /// A gate before `handler`. The session of `io` is the acceptor.
-    pub(crate) fn new(handler: H, terms: GateTerms, io: &Io) -> TlsGate<H> {
-        let shared = Rc::new(Shared { terms, passed: RefCell::default(), acceptor: io.waker() });
+    /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
+    pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
+        let shared = Rc::new(Shared {
+            terms,
+            arrivals: Arrivals::new(max_clients),
+            passed: RefCell::default(),
+            acceptor: io.waker(),
+        });
         TlsGate { handler, shared, io: io.clone() }
     }
 }
@@ -118,6 +94,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             return self.handler.accept(incoming, now);
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
+        let source = permit.peer.ip();
         let mut permit = Some(permit);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
@@ -125,9 +102,12 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
+            let arrival = self.shared.arrivals.add(source, now, io.waker());
             let deadline = now + self.shared.terms.limit();
             Ok(Arriving {
                 state,
+                arrival,
+                looked_at: now,
                 permit: permit.take(),
                 destination,
                 deadline,
@@ -164,6 +144,31 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
+/// The failure of a client that was refused, in the server's words.
+fn not_admitted(refusal: &Refusal, policy: &SharedPolicy) -> Error {
+    let refused = |text: &str| Error::new(Exit::Refused, text);
+    match refusal.reason {
+        Reason::WrongCode => {
+            let count = policy.code().map_or(0, |account| account.wrong_proofs());
+            refused(&format!(
+                "not admitted: a wrong code ({count} of {MAX_WRONG_PROOFS} before it is withdrawn)"
+            ))
+        }
+        // A client that knows the server asks for the code only now.
+        Reason::CodeWanted | Reason::KeyNotKnown => {
+            refused("not admitted: it has shown no code").of_health_check()
+        }
+        Reason::CodeWithdrawn => {
+            refused("not admitted: the code was guessed too often: start again for a new one")
+        }
+        Reason::CodeUsed => refused("not admitted: the code was used up (see --code-uses)"),
+        Reason::NoCode => refused("not admitted: it has a code, and this server has none (--open)"),
+        Reason::Wait => refused("not admitted now: it has to wait"),
+        Reason::SessionNotKnown => refused("not admitted: its session is over"),
+        _ => refused("not admitted"),
+    }
+}
+
 fn socket_is_tcp(client: &AdmittedClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
@@ -171,6 +176,9 @@ fn socket_is_tcp(client: &AdmittedClient) -> bool {
 /// A client that was not let through yet.
 struct Arriving {
     state: State,
+    arrival: Rc<Arrival>,
+    /// The time of the last step.
+    looked_at: Instant,
     permit: Option<Permit>,
     destination: Option<SocketAddr>,
     deadline: Instant,
@@ -284,14 +292,17 @@ impl Arriving {
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
             HandshakeFailure::Lost(error) => lost(&error),
-            HandshakeFailure::Ended => Error::new(Exit::Lost, "the client left during admission"),
+            // One that has no code yet looks whether the server is there, and asks for it then.
+            HandshakeFailure::Ended => {
+                Error::new(Exit::Lost, "the client left during admission").of_health_check()
+            }
             HandshakeFailure::Fault(why) => Error::new(Exit::Refused, format!("the client sent {why}")),
         })?;
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 // It has its reason: the end that follows is an orderly one.
                 let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
-                Err(Error::new(Exit::Refused, format!("not admitted: {refusal}")))
+                Err(not_admitted(refusal, &driver.machine.policy))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;
@@ -310,6 +321,7 @@ impl Arriving {
 
     /// Advances until the client waits or is through. True if it is through.
     fn step(&mut self, now: Instant) -> Result<bool, Error> {
+        self.looked_at = now;
         loop {
             let step = match std::mem::replace(&mut self.state, State::Over) {
                 State::First(transport) => self.first(transport),
@@ -320,6 +332,10 @@ impl Arriving {
             match step? {
                 Step::Next(state) => self.state = state,
                 Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
+                Step::Wait(_) if self.makes_way(now) => {
+                    let text = "it took long to be admitted, and made way for others";
+                    return Err(Error::new(Exit::Refused, text).of_health_check());
+                }
                 Step::Wait(_) if now >= self.deadline => {
                     let limit = humantime::format_duration(self.shared.terms.limit());
                     return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
@@ -330,6 +346,10 @@ impl Arriving {
                 }
             }
         }
+    }
+
+    fn makes_way(&self, now: Instant) -> bool {
+        self.arrival.makes_way() || now >= self.arrival.grace_until() && self.shared.arrivals.are_many()
     }
 
     fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
@@ -370,6 +390,8 @@ impl Session for Arriving {
             State::Admission(_, driver) => driver.machine.admission.deadline(),
             _ => None,
         };
-        Some(answer.map_or(self.deadline, |answer| answer.min(self.deadline)))
+        // Looked at once: a deadline must not stay due.
+        let grace = Some(self.arrival.grace_until()).filter(|grace| self.looked_at < *grace);
+        [answer, grace, Some(self.deadline)].into_iter().flatten().min()
     }
 }

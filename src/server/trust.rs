@@ -11,7 +11,7 @@ use crate::proto::secure::account::{CodeAccount, CodeUse};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::server::{Admitted, By, Policy};
 use crate::proto::secure::session::Session;
-use crate::proto::secure::{Rights, SessionId, SpkiHash};
+use crate::proto::secure::{Rights, SessionId};
 
 /// A server's side of admission.
 pub(crate) struct ServerTrust {
@@ -61,7 +61,7 @@ impl Policy for SharedPolicy {
         false
     }
 
-    fn key(&self, _key: &SpkiHash) -> Option<Rights> {
+    fn key(&self, _key: &Pin) -> Option<Rights> {
         None
     }
 

@@ -6,7 +6,8 @@
 //! `listening on` is left running. `a$ ^C` is that key. In a line that is printed `...` stands for anything.
 //!
 //! The ports of the text (7255, 8080, 9000 and so on) are served on ports that the system chooses, the name `alpha` is
-//! this machine, and so are 192.0.2.1 and 192.0.2.2.
+//! this machine, and so are 192.0.2.1 and 192.0.2.2. Where a server prints a code, clients of `alpha` are asked for it with
+//! `--code`, because this machine is trusted without; the code of the text, after `code for alpha: `, is typed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,8 +39,13 @@ struct Machine {
     expected: Vec<String>,
 }
 
-/// A port of the text and the one that it has become.
+/// A port or a code of the text and the one that it has become.
 type Ports = Vec<(String, String)>;
+
+/// Before a server's code.
+const CODE: &str = "code: ";
+/// Before the code that a client asks for.
+const QUESTION: &str = "code for ";
 
 #[test]
 fn the_examples_do_what_is_written() {
@@ -118,8 +124,12 @@ fn run(example: &Example) -> Result<(), String> {
             machine.finish(&ports)?;
             machine.expect(step);
             machine.terminal.type_line(&typed(&step.command, &ports)?);
+            if let Some(line) = step.expected.iter().find(|line| line.starts_with(QUESTION)) {
+                machine.answer(line, &ports)?;
+            }
         }
-        match machine.expected.iter().rposition(|line| line.starts_with("listening on ")) {
+        let is_awaited = |line: &String| line.starts_with("listening on ") || line.starts_with(CODE);
+        match machine.expected.iter().rposition(is_awaited) {
             Some(last) => {
                 machine.terminal.wait(|terminal| terminal.has_ended() || terminal.lines().len() > last);
                 learn(step, &machine.terminal.lines(), &mut ports)?;
@@ -136,6 +146,16 @@ impl Machine {
         self.expected = step.expected.iter().filter(|line| is_due(line)).cloned().collect();
     }
 
+    /// Types the code that the command asks for.
+    fn answer(&mut self, question: &str, ports: &Ports) -> Result<(), String> {
+        let code = question.rsplit(' ').next().unwrap();
+        let (_, actual) =
+            ports.iter().rev().find(|(written, _)| written == code).ok_or("no server has that code")?;
+        self.terminal.wait(|terminal| terminal.has_ended() || terminal.unfinished().starts_with(QUESTION));
+        self.terminal.answer(actual);
+        Ok(())
+    }
+
     /// Waits for the prompt, and compares what was printed before it.
     fn finish(&mut self, ports: &Ports) -> Result<(), String> {
         if !self.terminal.wait(Terminal::has_ended) {
@@ -149,6 +169,7 @@ impl Machine {
         for (written, actual) in ports {
             for line in &mut printed {
                 *line = line.replace(&format!(":{actual}"), &format!(":{written}"));
+                *line = line.replace(&format!(": {actual}"), &format!(": {written}"));
             }
         }
         let expected: Vec<String> = self.expected.iter().map(|line| pattern(line)).collect();
@@ -185,6 +206,9 @@ fn pattern(line: &str) -> String {
         // Port 7255 need not be typed; the one that is listened on here must.
         return line.replace(" 192.0.2.1", " ...");
     }
+    if line.starts_with(QUESTION) {
+        return line.replace("alpha:", "localhost:");
+    }
     line.replace("192.0.2.1:", "127.0.0.1:").replace("192.0.2.2:", "127.0.0.1:")
 }
 
@@ -204,6 +228,7 @@ fn is_server(command: &str) -> bool {
 fn typed(command: &str, ports: &Ports) -> Result<String, String> {
     let known =
         |written: &str| ports.iter().rev().find(|(port, _)| port == written).map(|(_, actual)| actual);
+    let has_code = ports.iter().any(|(written, _)| is_code(written));
     let mut words: Vec<String> = Vec::new();
     for word in command.split(' ') {
         words.push(match (word, listened_on(word)) {
@@ -211,6 +236,7 @@ fn typed(command: &str, ports: &Ports) -> Result<String, String> {
             ("alpha" | "localhost", _) => {
                 format!("localhost:{}", known("7255").ok_or("nothing listens on 7255")?)
             }
+            ("upload" | "download", _) if has_code && command.contains(" alpha") => format!("{word} --code"),
             _ => word.replace("alpha:", "localhost:"),
         });
     }
@@ -227,7 +253,16 @@ fn learn(step: &Step, printed: &[String], ports: &mut Ports) -> Result<(), Strin
     let port = printed.iter().find_map(|line| line.strip_prefix("listening on ")?.rsplit_once(':'));
     let (_, actual) = port.ok_or_else(|| format!("$ {}\nprinted {printed:#?}", step.command))?;
     ports.push((written.to_owned(), actual.to_owned()));
+    if let Some(code) = step.expected.iter().find_map(|line| line.strip_prefix(CODE)) {
+        let actual = printed.iter().find_map(|line| line.strip_prefix(CODE));
+        ports.push((code.to_owned(), actual.ok_or("no code was printed")?.to_owned()));
+    }
     Ok(())
+}
+
+/// True for a code, as opposed to a port.
+fn is_code(written: &str) -> bool {
+    written.contains('-')
 }
 
 /// Compares a line with one in which `...` stands for anything.

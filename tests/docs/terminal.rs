@@ -47,6 +47,10 @@ impl Terminal {
             ])
             .envs([("HOME", folder.to_str().unwrap()), ("HISTFILE", "/dev/null")])
             .env_remove("PROMPT_COMMAND")
+            .env_remove("XDG_STATE_HOME")
+            .env_remove("STATE_DIRECTORY")
+            .env_remove("SENDALL_CODE")
+            .env_remove("SENDALL_KEY")
             .spawn(pts)
             .expect("bash, in which the examples are run");
         let keyboard = File::from(master);
@@ -70,6 +74,17 @@ impl Terminal {
     pub(crate) fn type_line(&mut self, line: &str) {
         self.printed.clear();
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Types an answer to a question, which is shown after it.
+    pub(crate) fn answer(&mut self, answer: &str) {
+        self.printed.extend(format!("{answer}\r\n").as_bytes());
+        self.keyboard.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+
+    /// The last line on the screen, which is not whole yet.
+    pub(crate) fn unfinished(&self) -> String {
+        rendered(&String::from_utf8_lossy(&self.printed)).pop().unwrap_or_default()
     }
 
     /// Presses ^C; what was printed before is forgotten.

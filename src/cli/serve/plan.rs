@@ -116,7 +116,7 @@ impl ServeArgs {
         if tls.is_some() {
             self.check_tls(&endpoints, &mode)?;
         }
-        let trust = self.trust_plan(&endpoints, &mode)?;
+        let trust = self.trust_plan(&endpoints, &mode, tls.is_some())?;
         let mut limits = match mode.serves_many() {
             true => self.limits.for_many_clients(mode.is_costly()),
             false => self.limits.for_single_client()?,
@@ -157,7 +157,12 @@ impl ServeArgs {
     }
 
     /// The admission of clients, if it was requested.
-    fn trust_plan(&self, endpoints: &[Endpoint], mode: &Mode) -> Result<Option<ServerTrustPlan>, Error> {
+    fn trust_plan(
+        &self,
+        endpoints: &[Endpoint],
+        mode: &Mode,
+        has_tls: bool,
+    ) -> Result<Option<ServerTrustPlan>, Error> {
         let usage = |text: &str| Error::new(Exit::Usage, text);
         let rights = match mode {
             Mode::Transfer(plan) => {
@@ -173,6 +178,9 @@ impl ServeArgs {
         let terms = (self.transfer.once, wants_code);
         let plan = self.trust.plan(self.handshake_timeout(), rights, terms).map_err(usage)?;
         let Some(plan) = plan else { return Ok(None) };
+        if has_tls {
+            return Err(usage("--tls and --code exclude each other, and so do --tls and --open"));
+        }
         let is_socket = matches!(mode, Mode::Exec(program, _) if program.stdio == ChildStdio::Socket);
         if !endpoints.iter().all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_)))
         {

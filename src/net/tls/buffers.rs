@@ -4,7 +4,12 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::io;
 
-use super::layer::Below;
+/// The socket below: non-blocking reads and writes of ciphertext, as those of [`Stream`](crate::net::stream::Stream).
+pub(crate) trait Below {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    fn finish_writing(&mut self) -> io::Result<()>;
+}
 
 /// Bytes of plaintext that are encrypted, or expected from the socket, at a time.
 pub(super) const PIECE_BYTES: usize = 256 << 10;

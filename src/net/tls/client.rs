@@ -3,22 +3,19 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, UnbufferedClientConnection};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
-};
+use rustls::{CertificateError, ClientConfig, OtherError, RootCertStore, SupportedProtocolVersion};
 
+use super::authorities::ByAuthorities;
 use super::certificate::pin_of;
 use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
 use super::records::Role;
+use super::signatures::verify_signatures;
 use super::{TlsOptions, VERSIONS, provider};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -66,7 +63,7 @@ impl ClientTls {
         let algorithms = provider.signature_verification_algorithms;
         let builder = builder(provider, VERSIONS)?;
         let builder = match settings.check {
-            ServerCheck::Authorities(only) => builder.with_root_certificates(authorities(only, options)?),
+            ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?)?,
             ServerCheck::Pins(pins) => pinned(builder, pins, (algorithms, options)),
             ServerCheck::Anyone => pinned(builder, Vec::new(), (algorithms, options)),
         };
@@ -125,6 +122,18 @@ fn pinned(
     builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms, options }))
 }
 
+fn by_authorities(
+    builder: Builder<rustls::WantsVerifier>,
+    store: RootCertStore,
+) -> Result<Builder<rustls::client::WantsClientCert>, Error> {
+    let provider = Arc::clone(builder.crypto_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+        .build()
+        .map_err(|error| Error::new(Exit::Usage, format!("TLS: {error}")))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(ByAuthorities { verifier, algorithms })))
+}
+
 /// The given authorities, or the system's.
 fn authorities(
     only: Option<Vec<CertificateDer<'static>>>,
@@ -145,10 +154,17 @@ fn authorities(
 
 /// Compares the server's key with pins; without pins each key will do. The server proves in any case that it has the key.
 #[derive(Debug)]
-struct PinnedServer {
+pub(super) struct PinnedServer {
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
     options: &'static TlsOptions,
+}
+
+impl PinnedServer {
+    /// Each key will do.
+    pub(super) fn anyone(algorithms: WebPkiSupportedAlgorithms) -> PinnedServer {
+        PinnedServer { pins: Vec::new(), algorithms, options: &super::failure::CLIENT_OPTIONS }
+    }
 }
 
 /// The server's key is not a pinned one.
@@ -179,25 +195,5 @@ impl ServerCertVerifier for PinnedServer {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    verify_signatures!();
 }

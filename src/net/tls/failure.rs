@@ -46,7 +46,7 @@ impl TlsOptions {
 pub(super) const BARE_END: &str = "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
 /// The socket's end came too early.
 pub(super) const END_IN_HANDSHAKE: &str =
-    "the peer ended the connection during the TLS handshake: does it expect TLS on this port?";
+    "the peer ended the connection during the TLS handshake: it may not speak TLS on this port";
 
 /// The exit code and the line of a failure.
 pub(super) fn failure_of(error: &Error, options: &TlsOptions) -> (Exit, String) {

@@ -4,20 +4,13 @@ use std::io;
 
 use rustls::{CommonState, ProtocolVersion};
 
-use super::buffers::{Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
+use super::buffers::{Below, Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
 use super::certificate::pin_of;
 use super::exporter::Exporter;
 use super::failure::{BARE_END, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
-
-/// The socket below: non-blocking reads and writes of ciphertext, as those of [`Stream`](crate::net::stream::Stream).
-pub(crate) trait Below {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
-    fn finish_writing(&mut self) -> io::Result<()>;
-}
 
 /// How far the end of our direction has got.
 #[derive(Clone, Copy, PartialEq, Eq)]

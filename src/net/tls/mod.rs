@@ -1,5 +1,6 @@
 //! TLS on TCP connections: rustls with its unbuffered interface, certificates and keys.
 
+mod authorities;
 mod buffers;
 pub mod certificate;
 pub mod client;
@@ -12,6 +13,7 @@ pub(crate) mod layer;
 pub mod peer;
 mod records;
 pub mod server;
+mod signatures;
 pub(crate) mod socket;
 
 use rustls::crypto::CryptoProvider;

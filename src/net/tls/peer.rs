@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig, SignatureScheme,
-};
+use rustls::{ClientConfig, DistinguishedName, ServerConfig};
 use zeroize::Zeroizing;
 
 use super::certificate::certified_key;
+use super::client::PinnedServer;
 use super::exporter::Exporter;
 use super::key::Key;
 use super::layer::Layer;
 use super::provider;
 use super::records::Role;
+use super::signatures::verify_signatures;
 use crate::error::{Error, Exit};
 use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
 
@@ -40,13 +39,13 @@ impl PeerTls {
         let certified: Arc<CertifiedKey> = certified_key(key, &[]).map_err(|error| failed(&error))?;
         let resolver = Arc::new(SingleCertAndKey::from(certified));
         let provider = Arc::new(provider());
-        let verifier = Arc::new(AnyKey(provider.signature_verification_algorithms));
+        let algorithms = provider.signature_verification_algorithms;
         let versions = &[&rustls::version::TLS13];
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(|error| failed(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier.clone())
+            .with_custom_certificate_verifier(Arc::new(PinnedServer::anyone(algorithms)))
             .with_client_cert_resolver(resolver.clone());
         client.alpn_protocols = vec![protocol.to_vec()];
         client.resumption = rustls::client::Resumption::disabled();
@@ -55,7 +54,7 @@ impl PeerTls {
         let mut server = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map_err(|error| failed(&error))?
-            .with_client_cert_verifier(verifier)
+            .with_client_cert_verifier(Arc::new(AnyClient { algorithms }))
             .with_cert_resolver(resolver);
         server.alpn_protocols = vec![protocol.to_vec()];
         server.send_tls13_tickets = 0;
@@ -87,53 +86,20 @@ pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
     let (mut auth, mut session) = ([0; 32], Zeroizing::new([0; 64]));
     layer.export(AUTH_EXPORTER, &mut auth)?;
     layer.export(SESSION_EXPORTER, &mut *session)?;
-    Some(Channel { auth, session, peer: layer.peer_pin().map(|pin| pin.0) })
+    Some(Channel { auth, session, peer: layer.peer_pin() })
 }
 
 fn failed(error: rustls::Error) -> Error {
     Error::new(Exit::Failed, format!("TLS: {error}"))
 }
 
-/// Accepts each key whose owner proves to have it: admission decides about it.
+/// Accepts each client that proves to have the key that it shows, and those that show none: admission decides.
 #[derive(Debug)]
-struct AnyKey(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyKey {
-    fn verify_server_cert(
-        &self,
-        _certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(PeerIncompatible::Tls13RequiredForQuic.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
+struct AnyClient {
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ClientCertVerifier for AnyKey {
+impl ClientCertVerifier for AnyClient {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -151,25 +117,5 @@ impl ClientCertVerifier for AnyKey {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        ServerCertVerifier::verify_tls12_signature(self, message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
+    verify_signatures!();
 }

@@ -2,7 +2,7 @@
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 use rustls::{CommonState, Error};
 
 use super::buffers::Outgoing;
@@ -192,15 +192,37 @@ fn step(
         // Early data is never offered, nor accepted.
         Ok(_) => step.result = Err(Error::General("unexpected early data".into())),
         Err(error) => {
-            // The alert is the last of what waits. Without room the peer does not learn the reason.
-            while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-                machine.next(&mut incoming[discard..]).state
-                && outgoing.append(|room| data.encode(room)).is_ok()
-            {}
+            append_alert(machine, &mut incoming[discard..], outgoing);
             step.result = Err(error);
         }
     }
     step
+}
+
+/// Appends what waits to be sent after a failure, up to the alert that names it. Beyond the alert the machine must not be
+/// asked: it would fail again, with another alert. Without room the peer does not learn the reason.
+fn append_alert(machine: &mut impl Machine, incoming: &mut [u8], outgoing: &mut Outgoing) {
+    let mut is_done = false;
+    while !is_done && let Ok(ConnectionState::EncodeTlsData(mut data)) = machine.next(incoming).state {
+        let appended = outgoing.append(|room| {
+            let count = data.encode(room)?;
+            is_done = is_alert(&room[..count]);
+            Ok::<_, EncodeError>(count)
+        });
+        is_done |= appended.is_err();
+    }
+}
+
+/// True for a record that is an alert: by its type, or, encrypted by TLS 1.3, by its length (two bytes, a type, a tag).
+fn is_alert(record: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const ENCRYPTED: u8 = 23;
+    const ENCRYPTED_ALERT_BYTES: usize = 5 + 2 + 1 + 16;
+    match record.first() {
+        Some(&ALERT) => true,
+        Some(&ENCRYPTED) => record.len() == ENCRYPTED_ALERT_BYTES,
+        _ => false,
+    }
 }
 
 impl Step {

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::net::TcpStream;
 
-use super::layer::{Below, Layer};
+use super::buffers::Below;
+use super::layer::Layer;
 use crate::net::acknowledged::delivery;
+use crate::net::raw::{receive, send};
 use crate::net::reactor::Readiness;
-use crate::net::stream::{receive, send};
 
 /// A connected TCP socket and the TLS layer on it. The handshake may still be to come.
 pub struct TlsSocket {
@@ -78,6 +79,8 @@ impl TlsSocket {
     /// See [`Layer::finish_writing`]. A peer that has closed its socket after its own end answers our `close_notify` with a
     /// reset: no failure, if its system had acknowledged all that came before.
     pub(crate) fn finish_writing(&mut self, readiness: &Readiness) -> io::Result<()> {
+        // A reset before our end says that the peer has not read all of it.
+        self.take_error()?;
         let has_everything = || delivery(self.tcp.as_fd()).is_some_and(|delivery| !delivery.is_pending);
         self.may_reject_our_end |= self.layer.has_peer_ended() && self.layer.is_flushed() && has_everything();
         let result = self.layer.finish_writing(&mut Raw { tcp: &self.tcp, readiness });

@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::Rights;
 use super::code::Code;
 use super::guesses::{Guesses, Judgement, NotNow, Uses};
-use super::{Rights, SpkiHash};
+use super::pin::Pin;
 
 /// A code, what it admits to, and its [`Guesses`].
 pub struct CodeAccount {
@@ -64,16 +65,6 @@ impl CodeAccount {
         Ok(CodeRun { account: Arc::clone(self), number })
     }
 
-    /// Reserves a use for a session that was admitted by the code before, was cut and returns. `key` is what its client has
-    /// shown. The code may have been withdrawn meanwhile.
-    ///
-    /// # Errors
-    /// All uses have succeeded, or are reserved at the moment.
-    pub fn reserve(self: &Arc<Self>, key: Option<SpkiHash>) -> Result<CodeUse, NotNow> {
-        let number = self.guesses().reserve(key)?;
-        Ok(CodeUse { account: Arc::clone(self), number })
-    }
-
     /// The account is right after every statement, so a thread that has panicked leaves nothing half done.
     fn guesses(&self) -> MutexGuard<'_, Guesses> {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,13 +90,8 @@ pub enum Proven {
 }
 
 impl CodeRun {
-    /// Returns the account.
-    pub fn account(&self) -> &Arc<CodeAccount> {
-        &self.account
-    }
-
     /// Ends the run with a proof of the client that has shown `key`.
-    pub fn prove(self, is_right: bool, key: Option<SpkiHash>, now: Instant) -> Proven {
+    pub fn prove(self, is_right: bool, key: Option<Pin>, now: Instant) -> Proven {
         let judgement = self.account.guesses().prove(self.number, is_right, key, now);
         match judgement {
             Judgement::Right(number) => Proven::Right(CodeUse { account: Arc::clone(&self.account), number }),

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::SpkiHash;
+use super::pin::Pin;
 use super::refusal::Reason;
 
 /// Wrong proofs that withdraw a code.
@@ -87,7 +87,7 @@ pub struct Guesses {
     wrong_proofs: u32,
     next_number: u64,
     runs: Vec<Run>,
-    reserved: Vec<(u64, Option<SpkiHash>)>,
+    reserved: Vec<(u64, Option<Pin>)>,
     sources: BTreeMap<IpAddr, Source>,
 }
 
@@ -174,7 +174,7 @@ impl Guesses {
     }
 
     /// Ends a run with a proof of the client that has shown `key`.
-    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<SpkiHash>, now: Instant) -> Judgement {
+    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement {
         let Some(place) = self.runs.iter().position(|known| known.number == run) else {
             return Judgement::NotNow(wait(GRACE));
         };
@@ -186,32 +186,19 @@ impl Guesses {
             return Judgement::Wrong(self.wrong_proof(source, now));
         }
         self.sources.remove(&source);
-        match self.reserve(key) {
-            Ok(number) => Judgement::Right(number),
-            Err(not_now) => Judgement::NotNow(not_now),
-        }
-    }
-
-    /// Reserves a use for the client that has shown `key`, and returns its number: after a right proof, and for a session
-    /// that was cut, gave its use back and returns.
-    ///
-    /// # Errors
-    /// All uses have succeeded, or are reserved at the moment.
-    pub fn reserve(&mut self, key: Option<SpkiHash>) -> Result<u64, NotNow> {
-        if self.is_used_up() {
-            return Err(NotNow { reason: Reason::CodeUsed, seconds: 0 });
-        }
         let Some(left) = self.uses_left else {
-            return Ok(self.number());
+            return Judgement::Right(self.number());
         };
         if self.reserved.len() >= left as usize {
-            let is_own = |(_, other): &(u64, Option<SpkiHash>)| key.is_some() && *other == key;
-            let place = self.reserved.iter().position(is_own).ok_or(wait(THIRD_DELAY))?;
+            let is_own = |(_, other): &(u64, Option<Pin>)| key.is_some() && *other == key;
+            let Some(place) = self.reserved.iter().position(is_own) else {
+                return Judgement::NotNow(wait(THIRD_DELAY));
+            };
             self.reserved.remove(place);
         }
         let number = self.number();
         self.reserved.push((number, key));
-        Ok(number)
+        Judgement::Right(number)
     }
 
     fn wrong_proof(&mut self, source: IpAddr, now: Instant) -> Instant {

@@ -5,7 +5,7 @@
 //!   reasons.
 //! - [`code`]: the code that one person reads to another. [`cpace`] proves on both sides that they have the same one.
 //! - [`guesses`] and [`account`]: how often a code may be guessed, and used.
-//! - [`session`] and [`sessions`]: what lets further connections in, and how long.
+//! - [`session`]: what lets further connections in.
 //! - [`pin`]: a key's digest; [`known`] and [`clients`]: lists of keys in files, parsed with [`list`].
 //!
 //! Everything is bound to the connection by [`Channel`]: bytes that somebody in between passes on, or has recorded, are
@@ -14,6 +14,8 @@
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+use self::pin::Pin;
 
 pub mod account;
 pub mod client;
@@ -29,7 +31,6 @@ pub mod pin;
 pub mod refusal;
 pub mod server;
 pub mod session;
-pub mod sessions;
 
 #[cfg(test)]
 mod tests;
@@ -41,9 +42,6 @@ pub const SESSION_EXPORTER: &[u8] = b"EXPORTER-sendall-session";
 /// The name of the protocol in TLS's ALPN. CPace is run with the same text as its channel identifier.
 pub const ALPN: &[u8] = b"sendall/1";
 
-/// SHA-256 of the SubjectPublicKeyInfo of a certificate.
-pub type SpkiHash = [u8; 32];
-
 /// The session id of `ACCEPT`.
 pub type SessionId = [u8; 16];
 
@@ -54,7 +52,7 @@ pub struct Channel {
     /// Exporter for [`SESSION_EXPORTER`].
     pub session: Zeroizing<[u8; 64]>,
     /// Key of the certificate that the other end has shown. A server always has one.
-    pub peer: Option<SpkiHash>,
+    pub peer: Option<Pin>,
 }
 
 /// Shows no exporter.

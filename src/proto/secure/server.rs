@@ -13,9 +13,10 @@ use super::client::inputs;
 use super::cpace::{BadShare, Exchange, Keys, Role, SHARE_BYTES, TAG_BYTES};
 use super::guesses::NotNow;
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
+use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
 use super::session::Session;
-use super::{Channel, Rights, SessionId, SpkiHash};
+use super::{Channel, Rights, SessionId};
 use crate::proto::Parsed;
 
 /// What a server admits. Asked at most once for each message of a client.
@@ -27,7 +28,7 @@ pub trait Policy {
     fn has_keys(&self) -> bool;
 
     /// Returns what the owner of a key may do; `None` if it is not known.
-    fn key(&self, key: &SpkiHash) -> Option<Rights>;
+    fn key(&self, key: &Pin) -> Option<Rights>;
 
     /// Returns the session of an id, if it still is one that further connections may join or that may be resumed.
     fn session(&self, id: &SessionId) -> Option<Session>;
@@ -42,7 +43,7 @@ pub enum By {
     /// The server is open.
     Open,
     /// By its key.
-    Key(SpkiHash),
+    Key(Pin),
     /// By a code.
     Code,
     /// By a session.
@@ -58,8 +59,7 @@ pub struct Admitted {
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
     pub session: Session,
-    /// By a code: to be held for as long as the session lasts, and then used up or dropped. A client that was admitted by a
-    /// session and begins another one, instead of joining it, needs one of [`Session::reserve`].
+    /// By a code: to be held for as long as the session lasts, and then used up or dropped.
     pub code_use: Option<CodeUse>,
 }
 
@@ -274,11 +274,10 @@ impl ServerAdmission {
         policy: &dyn Policy,
         now: Instant,
     ) -> State {
-        let account = Arc::clone(run.account());
         match run.prove(keys.accepts(tag), self.channel.peer, now) {
             Proven::Right(code_use) => {
                 self.outgoing.extend(ServerMessage::Proof(*keys.own_tag()).encode());
-                let session = Session::by_code(keys, &self.channel, rights).of_account(&account);
+                let session = Session::by_code(keys, &self.channel, rights);
                 State::Admitted(Admitted { by: By::Code, rights, session, code_use: Some(code_use) })
             }
             Proven::Wrong(answer_at) => {

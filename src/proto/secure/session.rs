@@ -8,16 +8,14 @@
 //! no use on another connection, and both ends must show the same certificates' keys as on the first one.
 
 use std::fmt;
-use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::account::{CodeAccount, CodeUse};
 use super::cpace::{Keys, TAG_BYTES};
-use super::guesses::NotNow;
 use super::mac::{SHA512_BYTES, hmac};
-use super::{Channel, Rights, SpkiHash};
+use super::pin::Pin;
+use super::{Channel, Rights};
 
 const LABEL: &[u8] = b"sendall/1 session";
 
@@ -36,27 +34,20 @@ impl fmt::Debug for SessionKey {
 #[derive(Clone, Debug)]
 pub struct Session {
     key: SessionKey,
-    peer: Option<SpkiHash>,
+    peer: Option<Pin>,
     rights: Rights,
-    /// On a server: the code that has admitted the client.
-    account: Option<Arc<CodeAccount>>,
 }
 
 impl Session {
     /// Returns the session of a client that was admitted by a code.
     pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> Session {
         let key = SessionKey(Zeroizing::new(hmac(keys.key(), LABEL)));
-        Session { key, peer: channel.peer, rights, account: None }
-    }
-
-    /// Returns the same session, of a server that has admitted the client by this code.
-    pub(super) fn of_account(self, account: &Arc<CodeAccount>) -> Session {
-        Session { account: Some(Arc::clone(account)), ..self }
+        Session { key, peer: channel.peer, rights }
     }
 
     /// Returns the session of a client that was admitted by its key, or because the server is open.
     pub(super) fn by_channel(channel: &Channel, rights: Rights) -> Session {
-        Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights, account: None }
+        Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
     }
 
     /// Returns what the client may do.
@@ -70,17 +61,8 @@ impl Session {
     }
 
     /// Returns the key of the other side's certificate.
-    pub fn peer(&self) -> Option<SpkiHash> {
+    pub fn peer(&self) -> Option<Pin> {
         self.peer
-    }
-
-    /// Reserves a use of the code that has admitted the client, if one has: for a connection that begins a session of its own,
-    /// and does not join one. `None`: the client was admitted without a code.
-    ///
-    /// # Errors
-    /// The code was used up by others, or is in use.
-    pub fn reserve(&self) -> Result<Option<CodeUse>, NotNow> {
-        self.account.as_ref().map(|account| account.reserve(self.peer)).transpose()
     }
 
     /// Returns whether the other end of `channel` shows the same key as on the first connection.

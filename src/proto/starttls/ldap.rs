@@ -47,8 +47,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(ExtendedResponse, usize)>, S
     }))
 }
 
+/// The content of a value, and what follows it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The content of the value with this tag at the beginning of `bytes`, and what follows. None: a part is missing.
-fn value(bytes: &[u8], tag: u8) -> Result<Option<(&[u8], &[u8])>, StartTlsFault> {
+fn value(bytes: &[u8], tag: u8) -> Result<Option<Split<'_>>, StartTlsFault> {
     let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
     if *first != tag {
         return Err(StartTlsFault::NotSpoken);

@@ -1,11 +1,14 @@
 //! A server's side of a transfer: the handshake, then a sending or receiving session.
 
+mod granted;
 mod rejection;
+mod trust;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::granted::Granted;
 use self::rejection::{not_allowed, not_ours, reject, reject_queued, superseded, too_many};
 use super::sessions::{Claim, OnlySession, Registration, Sessions};
 use super::share::Share;
@@ -15,7 +18,6 @@ use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
 use crate::proto::Parsed;
-use crate::proto::secure::Rights;
 use crate::proto::secure::account::CodeUse;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
@@ -34,7 +36,6 @@ use crate::transfer::digests::DigestSink;
 use crate::transfer::failure::{Role, local_failure, protocol_error};
 use crate::transfer::list::List;
 use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving, SpareParts};
-use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
 /// Time limit for getting a place of the client's source. Further connections return theirs once they send JOIN.
@@ -161,36 +162,6 @@ impl Serving {
     /// Returns whether the client has a place among those of its source.
     fn has_place(&self) -> bool {
         self.place.as_ref().is_some_and(|place| place.is_acquired())
-    }
-
-    /// Fails if the client was not admitted to what it asks for.
-    fn check_trust(&self, operation: &Operation) -> Result<(), Failure> {
-        let text = match &self.trust {
-            ClientTrust::NotAsked => return Ok(()),
-            ClientTrust::Plain => "this server encrypts: type --code, and the code that it has printed",
-            ClientTrust::Admitted(by) => {
-                let may = match operation {
-                    Operation::Put { .. } => by.may(Rights::STORE),
-                    Operation::Get { .. } | Operation::List => by.may(Rights::SHARE),
-                    Operation::Join(session) => by.may_join(session),
-                };
-                if may || self.lacks(operation) {
-                    return Ok(());
-                }
-                "this client was not admitted to that"
-            }
-        };
-        let error = Error::new(Exit::Refused, text);
-        Err(Failure { error, to_peer: Some((Reason::NotAllowed, text.to_owned())) })
-    }
-
-    /// Returns whether the server does not have what is asked for, whoever asks.
-    fn lacks(&self, operation: &Operation) -> bool {
-        match operation {
-            Operation::Put { .. } => self.offer.store.is_none(),
-            Operation::Get { .. } | Operation::List => self.offer.share.is_none(),
-            Operation::Join(_) => false,
-        }
     }
 
     /// Returns what the client is granted, or the reason of its refusal.
@@ -355,25 +326,6 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
             && !folder.has_part(root)
     };
     !roots.is_empty() && roots.iter().all(is_new)
-}
-
-/// The rights of a client.
-enum Granted {
-    /// To send files to this destination.
-    Put(ReceiveFolder),
-    /// To receive these files, in a stream if true, else in rounds.
-    Get(Offering, bool),
-    /// To list these files.
-    List(Offering),
-    /// To add its connection to this session.
-    Join(SessionId),
-}
-
-impl Granted {
-    /// Returns whether it is a session of its own that moves files, not only a list.
-    fn moves_files(&self) -> bool {
-        matches!(self, Granted::Put(_) | Granted::Get(..))
-    }
 }
 
 impl Session for Serving {

@@ -28,13 +28,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
 ];
 
-/// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes, the pin of a
-/// key.
+/// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes, keys and
+/// what admission is bound to.
 const PROTO_IN_NET: &[&str] = &[
     "proto::relay::lane",
     "proto::relay::half_close_timer::Delivery",
     "proto::proxy::handshake::Handshake",
-    "proto::secure::pin",
+    "proto::secure",
 ];
 
 /// The folders of `proto` that each folder of `proto` may name.
@@ -78,6 +78,7 @@ const OWNED: &[(&str, &[&str])] = &[
         "std::fs",
         &[
             "store/",
+            "net/ask.rs",
             "net/bind.rs",
             "net/services.rs",
             "net/signals.rs",

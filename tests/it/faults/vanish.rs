@@ -188,12 +188,13 @@ fn a_peer_that_vanishes_is_given_up_at_the_limit() {
     File::create(here.path("f")).and_then(|file| file.set_len(1 << 30)).expect("a file");
     let path = here.at("f");
 
-    let (storing, store) = net.serve(&["--store", there.arg(), "--once"], In::Null, Out::Collect);
-    let (sharing, share) = net.serve(&["--share", &path, "--once"], In::Null, Out::Collect);
+    let (storing, store) = net.serve(&["--store", there.arg(), "--once", "--plain"], In::Null, Out::Collect);
+    let (sharing, share) = net.serve(&["--share", &path, "--once", "--plain"], In::Null, Out::Collect);
     let (quiet, silence) = net.serve(&[], In::Open, Out::Collect);
     let (busy, noise) = net.serve(&["--recv-only"], In::Null, Out::Fd(opened("/dev/null")));
-    let upload = net.client(&["upload", "-q", &path, &store], In::Null, Out::Collect);
-    let download = net.client(&["download", "-q", &share, "-o", back.arg()], In::Null, Out::Collect);
+    let upload = net.client(&["upload", "--plain", "-q", &path, &store], In::Null, Out::Collect);
+    let download =
+        net.client(&["download", "--plain", "-q", &share, "-o", back.arg()], In::Null, Out::Collect);
     let silent = net.client(&["connect", &silence], In::Bytes(b"hello".to_vec()), Out::Collect);
     quiet.expect_output(b"hello");
     let zeros = In::Fd(opened("/dev/zero"));
@@ -247,14 +248,17 @@ fn a_dead_address_does_not_hide_one_that_lives() {
     let Some(net) = Net::new() else { return };
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", b"content");
-    let (server, address) = net.serve(&["--store", there.arg(), "--once"], In::Null, Out::Collect);
+    let (server, address) = net.serve(&["--store", there.arg(), "--once", "--plain"], In::Null, Out::Collect);
     let (_, port) = address.rsplit_once(':').expect("a port");
     let begun = now();
     let to = format!("{TWO_ADDRESSES}:{port}");
-    net.client(&["upload", "-q", &path, &to, "--timeout", "15s"], In::Null, Out::Collect).finish().expect(0);
+    net.client(&["upload", "--plain", "-q", &path, &to, "--timeout", "15s"], In::Null, Out::Collect)
+        .finish()
+        .expect(0);
     // The limit is for each address: it must not have been used up for the first.
     assert_within(begun, Duration::from_secs(10));
-    server.finish().expect(0);
+    let finished = server.finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
     there.expect("f", b"content");
 }
 

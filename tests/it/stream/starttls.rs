@@ -7,8 +7,11 @@ use crate::harness::identity::IdentityFiles;
 use crate::harness::{Finished, In, LIMIT, Out, sendall};
 use crate::transfer::xfer::{address, serve};
 
+/// What the client says, to its end, and what the server answers.
+type Turn = (&'static [u8], &'static [u8]);
+
 /// Each protocol: what the client says, to its end, and what the server answers.
-const DIALOGUES: &[(&str, &[(&[u8], &[u8])])] = &[
+const DIALOGUES: &[(&str, &[Turn])] = &[
     (
         "smtp",
         &[

@@ -117,8 +117,7 @@ fn an_idle_connection_keeps_no_buffer() {
 #[test]
 fn a_server_with_another_key_is_sent_an_alert_and_nothing_else() {
     let (mut client, mut server) = pair(SHAPES[3], |settings| {
-        settings.check =
-            crate::net::tls::client::ServerCheck::Pins(vec![crate::proto::secure::pin::Pin([7; 32])]);
+        settings.check = crate::net::tls::client::ServerCheck::Pins(vec![Pin([7; 32])]);
     });
     let error = loop {
         match client.handshake() {

@@ -14,8 +14,9 @@ use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{ServerAdmission, Status, Violation};
 use super::super::session::Session;
 use super::{CLIENT_KEY, HOME, Server, admit, any_time, client_end, code, end, once, random, server_end};
+use crate::proto::secure::pin::Pin;
 
-pub(super) const OTHER_KEY: [u8; 32] = [0xEE; 32];
+pub(super) const OTHER_KEY: Pin = Pin([0xEE; 32]);
 
 pub(super) fn with_code(code: &Code, connection: u64) -> ClientAdmission {
     ClientAdmission::new(Credential::Code(code), client_end(connection), &random(connection)).expect("begins")

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::super::Channel;
 use super::super::client::{ClientAdmission, Credential};
 use super::super::server::ServerAdmission;
-use super::super::{Rights, SpkiHash};
+use super::super::{Pin, Rights};
 use super::{CLIENT_KEY, HOME, SERVER_KEY, Server, any_time, code, once};
 use crate::proto::secure::account::CodeAccount;
 
@@ -35,7 +35,7 @@ fn scalar(first: u8) -> [u8; 64] {
 }
 
 /// An end of a connection whose exporter counts from `first`.
-fn end(first: u8, peer: SpkiHash) -> Channel {
+fn end(first: u8, peer: Pin) -> Channel {
     let auth = core::array::from_fn(|at| first + at as u8);
     Channel { auth, session: Zeroizing::new([0; 64]), peer: Some(peer) }
 }

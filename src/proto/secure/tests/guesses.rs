@@ -13,6 +13,7 @@ use super::super::guesses::{
 };
 use super::super::refusal::Reason;
 use super::{HOME, any_time, code, once};
+use crate::proto::secure::pin::Pin;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -172,14 +173,14 @@ fn of_two_right_codes_at_once_the_second_waits() {
     let now = any_time();
     let account = CodeAccount::new(code(), Rights::ALL, once());
     let (one, two) = (account.begin(at(1), now).expect("a run"), account.begin(at(2), now).expect("a run"));
-    let Proven::Right(used) = one.prove(true, Some([1; 32]), now) else { panic!("right") };
-    let proof = two.prove(true, Some([2; 32]), now);
+    let Proven::Right(used) = one.prove(true, Some(Pin([1; 32])), now) else { panic!("right") };
+    let proof = two.prove(true, Some(Pin([2; 32])), now);
     assert!(matches!(proof, Proven::NotNow(NotNow { reason: Reason::Wait, seconds: 5 })), "{proof:?}");
     // The same client again, before the server knows that it was cut off.
-    let again = account.begin(at(1), now).expect("a run").prove(true, Some([1; 32]), now);
+    let again = account.begin(at(1), now).expect("a run").prove(true, Some(Pin([1; 32])), now);
     let Proven::Right(again) = again else { panic!("right") };
     drop(used);
-    let third = account.begin(at(2), now).expect("a run").prove(true, Some([2; 32]), now);
+    let third = account.begin(at(2), now).expect("a run").prove(true, Some(Pin([2; 32])), now);
     assert!(matches!(third, Proven::NotNow(_)), "what was taken over is not given back");
     again.succeeded();
     assert!(account.is_used_up());
@@ -209,7 +210,7 @@ proptest! {
                 2 if !runs.is_empty() => guesses.end(runs.remove(pick % runs.len())),
                 3 | 4 if !runs.is_empty() => {
                     let key = (source < 3).then_some([source as u8; 32]);
-                    match guesses.prove(runs.remove(pick % runs.len()), step == 3, key, now) {
+                    match guesses.prove(runs.remove(pick % runs.len()), step == 3, key.map(Pin), now) {
                         Judgement::Right(number) => used.push(number),
                         Judgement::Wrong(answer_at) => {
                             wrong += 1;

@@ -3,13 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::account::Proven;
 use super::super::client::{ClientAdmission, Credential, NotTrusted};
 use super::super::code::Code;
 use super::super::guesses::Uses;
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{By, ServerAdmission, Status};
-use super::super::sessions::{KEPT, MAX_CUT, Sessions};
 use super::super::{Channel, Rights};
 use super::{
     CLIENT_KEY, HOME, SERVER_KEY, Server, admit, any_time, client_end, code, converse, end, once, random,
@@ -44,56 +42,6 @@ fn a_code_admits_and_further_connections_follow() {
     // A session that has begun may go on.
     let credential = Credential::Session { id: [3; 16], session: &session };
     assert!(admit(&server, credential, 9, HOME, any_time()).0.is_ok());
-}
-
-#[test]
-fn a_session_that_was_cut_returns_and_uses_up_its_code() {
-    let (mut server, now) = (Server::with_code(once()), any_time());
-    let (session, admitted) = admit(&server, Credential::Code(&code()), 1, HOME, now).0.expect("admitted");
-    server.sessions.insert([3; 16], admitted.session);
-    // The cut gives the use back; the client returns, and has it again.
-    drop(admitted.code_use);
-    let credential = Credential::Session { id: [3; 16], session: &session };
-    let (_, returned) = admit(&server, credential, 2, HOME, now).0.expect("admitted");
-    let code_use = returned.session.reserve().expect("a use").expect("of a code");
-    // Another one with the right code waits meanwhile.
-    let other = server.account().begin(HOME, now).expect("a run").prove(true, None, now);
-    assert!(matches!(other, Proven::NotNow(_)), "{other:?}");
-    code_use.succeeded();
-    assert!(server.account().is_used_up());
-    let used = returned.session.reserve().map(drop);
-    assert_eq!(used.expect_err("used up").reason, Reason::CodeUsed);
-    // Without a code there is nothing to use up; a client keeps no account.
-    assert!(session.reserve().expect("nothing to wait for").is_none());
-}
-
-#[test]
-fn sessions_are_known_while_they_run_and_for_a_while_after_a_cut() {
-    let (server, start) = (Server { open: Some(Rights::ALL), ..Server::default() }, any_time());
-    let (_, admitted) = admit(&server, Credential::Open, 1, HOME, start).0.expect("admitted");
-    let id = |number: u32| core::array::from_fn(|at| number.to_be_bytes()[at % 4]);
-    let mut sessions = Sessions::default();
-    for number in 0..2000 {
-        sessions.begin(id(number), admitted.session.clone());
-    }
-    let later = start + 2 * KEPT;
-    assert!((0..2000).all(|number| sessions.get(&id(number), later).is_some()));
-    // Only so many of those that were cut, the latest ones.
-    for number in 1..2000 {
-        sessions.cut(&id(number), later + Duration::from_millis(number.into()));
-    }
-    sessions.cut(&id(7), later + KEPT);
-    let known: Vec<u32> = (0..2000).filter(|number| sessions.get(&id(*number), later).is_some()).collect();
-    assert_eq!(known, [&[0][..], &(2000 - MAX_CUT as u32..2000).collect::<Vec<u32>>()].concat());
-    // And for so long.
-    let end = later + Duration::from_millis(1999) + KEPT;
-    assert!(sessions.get(&id(1999), end - Duration::from_millis(1)).is_some());
-    assert!(sessions.get(&id(1999), end).is_none());
-    assert!(sessions.get(&id(0), end).is_some());
-    sessions.cut(&id(0), end);
-    sessions.forget(&id(0));
-    assert!(sessions.get(&id(0), end).is_none());
-    assert!(!format!("{sessions:?}").contains("key: ["));
 }
 
 #[test]

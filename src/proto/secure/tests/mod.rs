@@ -22,13 +22,14 @@ use super::account::CodeAccount;
 use super::client::{ClientAdmission, Credential, NotTrusted};
 use super::code::Code;
 use super::guesses::Uses;
+use super::pin::Pin;
 use super::server::{Admitted, Policy, ServerAdmission, Status};
 use super::session::Session;
-use super::{Channel, Rights, SessionId, SpkiHash};
+use super::{Channel, Rights, SessionId};
 
 const CODE: &str = "violin-acoustic-lunar";
-const SERVER_KEY: SpkiHash = [0x55; 32];
-const CLIENT_KEY: SpkiHash = [0xCC; 32];
+const SERVER_KEY: Pin = Pin([0x55; 32]);
+const CLIENT_KEY: Pin = Pin([0xCC; 32]);
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// The beginning of all times in a test.
@@ -57,7 +58,7 @@ fn code() -> Code {
 }
 
 /// One end of the TLS connection with a number.
-fn end(connection: u64, peer: Option<SpkiHash>) -> Channel {
+fn end(connection: u64, peer: Option<Pin>) -> Channel {
     let secret = random(connection ^ 0xFFFF_0000);
     let auth = *secret.first_chunk().expect("32 bytes");
     Channel { auth, session: Zeroizing::new(random(connection ^ 0xEEEE_0000)), peer }
@@ -76,7 +77,7 @@ fn server_end(connection: u64) -> Channel {
 #[derive(Default)]
 struct Server {
     open: Option<Rights>,
-    keys: BTreeMap<SpkiHash, Rights>,
+    keys: BTreeMap<Pin, Rights>,
     sessions: BTreeMap<SessionId, Session>,
     code: Option<Arc<CodeAccount>>,
 }
@@ -86,7 +87,7 @@ impl Server {
         Server { code: Some(CodeAccount::new(code(), Rights::STORE, uses)), ..Server::default() }
     }
 
-    fn account(&self) -> &Arc<CodeAccount> {
+    fn account(&self) -> &CodeAccount {
         self.code.as_ref().expect("a code")
     }
 }
@@ -100,7 +101,7 @@ impl Policy for Server {
         !self.keys.is_empty()
     }
 
-    fn key(&self, key: &SpkiHash) -> Option<Rights> {
+    fn key(&self, key: &Pin) -> Option<Rights> {
         self.keys.get(key).copied()
     }
 

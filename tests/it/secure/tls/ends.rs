@@ -76,6 +76,18 @@ fn what_comes_after_the_peer_has_closed_is_lost() {
     running.finish().expect(5);
 }
 
+/// Its system has acknowledged what it never reads, and resets the connection, after its end in order.
+#[test]
+fn what_the_peer_leaves_unread_is_lost() {
+    let (mut running, mut link) = connected(&[], In::Open);
+    running.say(b"unread");
+    assert!(link.socket.tcp.peek(&mut [0; 1]).expect("a record") > 0);
+    link.close();
+    drop(link);
+    let finished = running.finish().expect(5);
+    assert!(finished.stderr.contains("reset"), "{}", finished.stderr);
+}
+
 #[test]
 fn an_end_without_close_notify_is_a_loss_unless_it_is_accepted() {
     for (options, code) in [(&[][..], 5), (&["--lax-end"], 0)] {
@@ -153,7 +165,7 @@ fn an_end_or_a_reset_in_the_handshake_is_a_loss() {
         let mut link = server.accept();
         // The hello is read: to close before would be a reset.
         let mut hello = [0; 9000];
-        link.socket.read(&mut hello).expect("a hello");
+        assert!(link.socket.read(&mut hello).expect("a hello") > 0);
         if reset {
             socket2::SockRef::from(&link.socket.tcp).set_linger(Some(Duration::ZERO)).expect("an option");
         }
@@ -188,7 +200,7 @@ fn a_signal_ends_a_handshake_and_a_stream_at_once() {
             link.send(b"x");
             running.expect_output(b"x");
         } else {
-            link.socket.read(&mut [0; 1]).expect("a hello");
+            link.socket.read_exact(&mut [0; 1]).expect("a hello");
         }
         running.signal(Signal::INT);
         assert_eq!(running.finish_within(LIMIT / 4).code, 130);

@@ -44,7 +44,7 @@ fn options_that_do_not_go_together_say_so() {
         (&["connect", "127.0.0.1:9", "--pin", &identity.pin], "--tls"),
         (&["connect", "127.0.0.1:9", "--tls", "--pin", "sha256:short"], "43 characters"),
         (&["connect", "127.0.0.1:9", "--tls", "--cert", &identity.certificate], "--cert-key"),
-        (&["connect", "unix:/nowhere", "--tls", "--insecure"], "leave it out with a Unix socket"),
+        (&["connect", "unix:/nowhere", "--tls", "--insecure"], "with a Unix socket"),
         (&["connect", "127.0.0.1:9", "--tls", "--insecure", "--server-name", "a b"], "--server-name"),
     ] {
         assert_usage(args, text);

@@ -165,7 +165,9 @@ fn what_servers_are_sent_arrives() {
             continue;
         };
         assert_code(finished, code, server);
-        assert!(got == bytes(), "{server:?}: {} bytes", got.len());
+        // With its bare end it may have gone before it had everything.
+        let is_right = if code == 0 { got == bytes() } else { bytes().starts_with(&got) };
+        assert!(is_right, "{server:?}: {} bytes", got.len());
     }
 }
 
@@ -182,21 +184,21 @@ fn what_servers_send_arrives() {
     }
 }
 
-/// s_server stops now and then after the first piece of a file: it is fed by hand.
+/// s_server stops reading its input now and then after the first piece, and then it does not see its end: ours is enough.
 #[test]
 fn what_openssls_server_sends_arrives() {
     let identity = Identity::new();
-    for version in ["-tls1_3", "-tls1_2"] {
+    for (version, options) in [("-tls1_3", &[][..]), ("-tls1_2", &["--end-when", "input"])] {
         let port = free_port();
         let server = [S_SERVER, &[version]].concat();
         let Some(mut server) = start_tool(&server, port, &identity, In::Open) else { return };
         assert!(wait_until(LIMIT, || is_listening(port)), "{}", server.stderr.text());
         let address = format!("127.0.0.1:{port}");
-        let args = [&["connect", &address], &identity.expected()[..]].concat();
-        let client = sendall(&args, In::Null, Out::Collect);
+        let args = [&["connect", &address], &identity.expected()[..], options].concat();
+        let mut client = sendall(&args, In::Open, Out::Collect);
         server.say(&bytes()[..800]);
         client.expect_output(&bytes()[..800]);
-        server.end_input();
+        client.end_input();
         client.finish().expect(0);
     }
 }
@@ -207,7 +209,7 @@ fn curl_gets_a_page() {
         return;
     }
     let identity = Identity::new();
-    let page = "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\nConnection: close\\r\\n\\r\\nhello\\n";
+    let page = "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\nhello\\n";
     let args = [&["serve", "127.0.0.1:0", "--count", "1", "--reply", page][..], &identity.shown()].concat();
     let server = sendall(&args, In::Null, Out::Collect);
     let port = server.port();

@@ -128,7 +128,7 @@ fn each_reason_to_refuse_a_server_has_its_words() {
         ("top", &["--ca", &ca, "--server-name", "a.b.example"], "not for a.b.example"),
         ("past", &trusts, "has expired"),
         ("future", &trusts, "is not valid yet: is this machine's clock right?"),
-        ("self", &trusts, "from an issuer that is not trusted here"),
+        ("self", &trusts, "it is signed by itself, and no authority vouches for it (see --pin and --ca)"),
         (
             "authority",
             &["--ca", &made.text("authority.pem")],

@@ -182,6 +182,7 @@ pub(super) fn client_settings(key: &Key) -> ClientSettings {
         identity: None,
         alpn: Vec::new(),
         accepts_bare_end: false,
+        options: &CLIENT_OPTIONS,
     }
 }
 
