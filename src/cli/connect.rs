@@ -26,6 +26,7 @@ use crate::run::connect::{ConnectTask, Plan, RelayPlan};
     manual::CONNECT_EXAMPLES]
     .join("\n\n"))]
 #[command(group = ArgGroup::new("trying").multiple(true))]
+#[command(group = ArgGroup::new("secured").multiple(true))]
 pub(crate) struct ConnectArgs {
     /// The server.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
@@ -35,7 +36,7 @@ pub(crate) struct ConnectArgs {
     /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
-        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "tls", "code", "code_file", "key"])]
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket", "secured", "code", "code_file", "key"])]
     probe: bool,
 
     /// With --probe: retry until all are open, for at most this long
@@ -65,7 +66,7 @@ pub(crate) struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that opens the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "tls", "code", "code_file", "proxies",
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "secured", "code", "code_file", "proxies",
         "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
         "max_message", "exec", "sh", "exec_socket"])]
     fastopen: bool,
@@ -122,7 +123,8 @@ impl ConnectArgs {
                 }
                 let is_secure = server.tls.is_some() || server.trust.is_some();
                 if is_secure && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket) {
-                    let text = "--exec-socket gives the process the socket itself: type --exec with --tls and --code";
+                    let text =
+                        "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
                     return Err(usage(text.into()));
                 }
                 if (server.tls.is_some() || server.trust.is_some())

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use crate::net::tls::client::certificate_name;
 use crate::net::tls::{CLIENT_OPTIONS, TARGET_OPTIONS};
 use crate::proto::secure::pin::Pin;
+use crate::proto::starttls::StartTlsProtocol;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 
 /// TLS of a client.
@@ -16,24 +17,29 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long)]
+    #[arg(long, group = "secured")]
     tls: bool,
 
+    /// Begin in the clear, and change to TLS as this protocol does; implies --tls. A server that does not offer TLS is
+    /// refused
+    #[arg(long, value_enum, value_name = "PROTOCOL", group = "secured")]
+    starttls: Option<StartTlsProtocol>,
+
     /// Trust the authorities in this file (PEM) instead of the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secured")]
     ca: Option<PathBuf>,
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    #[arg(long, value_name = "KEY", requires = "tls", conflicts_with = "ca")]
+    #[arg(long, value_name = "KEY", requires = "secured", conflicts_with = "ca")]
     pin: Vec<Pin>,
 
     /// Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = server_name, requires = "tls")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = server_name, requires = "secured")]
     server_name: Option<String>,
 
     /// Do not check who the server is: the connection is encrypted, but anybody may be at the other end
-    #[arg(long, requires = "tls", conflicts_with_all = ["ca", "pin"])]
+    #[arg(long, requires = "secured", conflicts_with_all = ["ca", "pin"])]
     insecure: bool,
 
     #[command(flatten)]
@@ -59,11 +65,11 @@ pub(crate) struct ServerTlsArgs {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ShownTlsArgs {
     /// Serve TLS only, with the certificate of --cert
-    #[arg(long, requires = "cert")]
+    #[arg(long, group = "secured", requires = "cert")]
     tls: bool,
 
     /// Accept only clients with a certificate from the authorities in this file (PEM)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secured")]
     client_ca: Option<PathBuf>,
 
     #[command(flatten)]
@@ -83,7 +89,7 @@ pub(crate) struct TargetTlsArgs {
     target_pin: Vec<Pin>,
 
     /// With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = server_name, requires = "forward")]
     target_name: Option<String>,
 
     /// With --forward tls:HOST:PORT: do not check who the server is
@@ -100,6 +106,7 @@ impl TargetTlsArgs {
             identity: None,
             alpn: Vec::new(),
             accepts_bare_end: false,
+            starttls: None,
             options: &TARGET_OPTIONS,
         }
     }
@@ -128,7 +135,7 @@ fn trust(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> TrustPlan {
 #[derive(Args, Clone, Debug, Default)]
 struct IdentityArgs {
     /// Show the certificate in this file (PEM), followed by those of its issuers
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["tls", "cert_key"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["secured", "cert_key"])]
     cert: Option<PathBuf>,
 
     /// The private key of --cert (PEM)
@@ -140,11 +147,11 @@ struct IdentityArgs {
 #[derive(Args, Clone, Debug, Default)]
 struct StreamTlsArgs {
     /// Negotiate one of these protocols, the preferred one first, for example h2,http/1.1
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = protocol, requires = "tls")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = protocol, requires = "secured")]
     alpn: Vec<String>,
 
     /// Accept an end without TLS's close_notify, as some peers send it; whoever is in between can then cut the stream short
-    #[arg(long, requires = "tls")]
+    #[arg(long, requires = "secured")]
     lax_end: bool,
 }
 
@@ -167,17 +174,21 @@ impl ClientTlsArgs {
             (!self.stream.alpn.is_empty(), "--alpn"),
             (self.stream.lax_end, "--lax-end"),
         ];
-        typed.iter().find(|(is_typed, _)| *is_typed && !self.tls).map(|(_, option)| *option)
+        typed
+            .iter()
+            .find(|(is_typed, _)| *is_typed && !self.tls && self.starttls.is_none())
+            .map(|(_, option)| *option)
     }
 
     /// The plan, if TLS was requested.
     pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
-        self.tls.then(|| ClientTlsPlan {
+        (self.tls || self.starttls.is_some()).then(|| ClientTlsPlan {
             trust: trust(self.insecure, &self.pin, self.ca.as_ref()),
             server_name: self.server_name.clone(),
             identity: self.identity.plan(),
             alpn: self.stream.alpn.clone(),
             accepts_bare_end: self.stream.lax_end,
+            starttls: self.starttls,
             options: &CLIENT_OPTIONS,
         })
     }

@@ -11,6 +11,7 @@ use crate::proto::proxy::header::HeaderVersion;
 use crate::proto::relay::conversation::Unit;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
+use crate::proto::starttls::StartTlsProtocol;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::OutputFormat;
 use crate::server::limits::OverloadPolicy;
@@ -67,6 +68,15 @@ values!(OutputFormat {
     Line "line" "The message and a line feed"
     Raw "raw" "The message alone"
     Json "json" "One JSON object per line"
+});
+
+values!(StartTlsProtocol {
+    Smtp "smtp" "STARTTLS after EHLO (RFC 3207)"
+    Imap "imap" "STARTTLS (RFC 9051)"
+    Pop3 "pop3" "STLS (RFC 2595)"
+    Ldap "ldap" "The extended operation StartTLS (RFC 4511)"
+    Postgres "postgres" "SSLRequest of PostgreSQL"
+    Xmpp "xmpp" "starttls of a client's stream (RFC 6120)"
 });
 
 values!(OverloadPolicy {

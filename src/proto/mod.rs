@@ -11,6 +11,7 @@
 //! - [`http`]: the requests and responses of a web server.
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
+//! - [`starttls`]: what a client says before TLS to servers that begin in the clear.
 //! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
 //!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
 //!
@@ -22,6 +23,7 @@ pub mod http;
 pub mod proxy;
 pub mod relay;
 pub mod secure;
+pub mod starttls;
 pub mod transfer;
 
 /// A message parsed from the beginning of a buffer.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::admission::{Admitting, ClientTrust, with_code};
 use super::proxies::{Route, Via};
+use super::starttls::StartTlsConnecting;
 use crate::error::Error;
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
@@ -16,6 +17,7 @@ use crate::net::tls::client::ClientTls;
 use crate::net::tls::connecting::TlsConnecting;
 use crate::net::tls::negotiated;
 use crate::proto::secure::SessionId;
+use crate::proto::starttls::StartTlsProtocol;
 use crate::report::Report;
 
 /// Connects to one server.
@@ -25,13 +27,14 @@ pub(crate) struct Connector {
     route: Option<Route>,
     local: LocalEnd,
     tls: Option<(ClientTls, String)>,
+    starttls: Option<StartTlsProtocol>,
     trust: Option<Rc<ClientTrust>>,
 }
 
 impl Connector {
     /// The way from `local` to `endpoint`.
     pub(crate) fn new(endpoint: Endpoint, route: Option<Route>, local: LocalEnd) -> Connector {
-        Connector { endpoint, route, local, tls: None, trust: None }
+        Connector { endpoint, route, local, tls: None, starttls: None, trust: None }
     }
 
     /// Runs `attempt`; see [`with_code`].
@@ -45,10 +48,15 @@ impl Connector {
         Connector { trust, ..self }
     }
 
-    /// The same with TLS, to a server whose certificate names `host`.
+    /// The same with TLS, to a server whose certificate names `host`; after the dialogue of a protocol, if one is given.
     #[must_use]
-    pub(crate) fn with_tls(self, tls: ClientTls, host: String) -> Connector {
-        Connector { tls: Some((tls, host)), ..self }
+    pub(crate) fn with_tls(
+        self,
+        tls: ClientTls,
+        host: String,
+        starttls: Option<StartTlsProtocol>,
+    ) -> Connector {
+        Connector { tls: Some((tls, host)), starttls, ..self }
     }
 
     /// Where to.
@@ -81,6 +89,12 @@ impl Connector {
         let below: Box<dyn Connect> = match self.through(limit, io)? {
             Some(via) => Box::new(via),
             None => Box::new(self.dial(limit, io)),
+        };
+        let below = match (self.starttls, &self.tls) {
+            (Some(protocol), Some((_, host))) => {
+                Box::new(StartTlsConnecting::new(below, (protocol, host), limit))
+            }
+            _ => below,
         };
         Ok(match (&self.tls, &self.trust) {
             (_, Some(trust)) => {

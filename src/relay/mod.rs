@@ -10,6 +10,7 @@ pub(crate) mod probe;
 pub(crate) mod proxies;
 mod send_only;
 pub mod session;
+pub(crate) mod starttls;
 pub(crate) mod targets;
 pub mod tools;
 pub mod tunnel;

@@ -38,8 +38,7 @@ impl ConnectorPlan {
             return Ok(connector.with_trust(plan.load(&self.endpoint, is_transfer, report)?));
         }
         let Some(plan) = &self.tls else { return Ok(connector) };
-        let host = plan.server_name.clone().or_else(|| self.endpoint.certified_host());
-        Ok(connector.with_tls(plan.load()?, host.unwrap_or_default()))
+        Ok(connector.with_tls(plan.load()?, plan.host(&self.endpoint), plan.starttls))
     }
 }
 

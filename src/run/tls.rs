@@ -11,6 +11,7 @@ use crate::net::tls::client::{ClientSettings, ClientTls, ServerCheck};
 use crate::net::tls::identity::{Identity, certificates_from_pem};
 use crate::net::tls::server::{ServerSettings, ServerTls};
 use crate::proto::secure::pin::Pin;
+use crate::proto::starttls::StartTlsProtocol;
 use crate::server::option_files::bytes_of;
 use crate::server::tls_files::TlsTerms;
 
@@ -49,6 +50,8 @@ pub(crate) struct ClientTlsPlan {
     pub(crate) identity: Option<IdentityFiles>,
     pub(crate) alpn: Vec<String>,
     pub(crate) accepts_bare_end: bool,
+    /// The protocol that leads to TLS.
+    pub(crate) starttls: Option<StartTlsProtocol>,
     /// The options that set it.
     pub(crate) options: &'static TlsOptions,
 }

@@ -30,6 +30,9 @@ status and bytes. Clients never wait for the log: lines that stdout does not tak
 --count counts answers that arrived. The last answer on a connection counts when the client's system has acknowledged it, earlier \
 ones when they were given to the local system. A lost answer does not count: the next client replaces it.
 
+With --tls the server speaks HTTPS, with the certificate of --cert: HTTP/1.1 over TLS 1.2 and 1.3. The handshake has to end within \
+--header-timeout. A client without TLS gets no answer. Files of TLS are read again on SIGHUP.
+
 The first SIGINT or SIGTERM lets requests in progress finish, within a second. Clients over --max-clients, or over the limit on \
 descriptors (ulimit -n), wait, or are refused with --full refuse. A client refused by a limit or by an access list gets a reset. \
 SIGHUP works as for 'serve': see sendall-serve(1), ACCESS.";
@@ -43,4 +46,6 @@ EXAMPLES
     sendall http-hello --whoami                        show what a proxy passes on
     sendall http-hello 0 --status 503 --header 'Retry-After: 60' --body 'back soon\\n'
         announce maintenance
+    sendall http-hello :443 --tls --cert cert.pem --cert-key key.pem
+        the same over HTTPS
     sendall http-hello 0 --count 1 --log common        wait for one request, and end";

@@ -75,7 +75,8 @@ ACCESS
 --allow and --deny take networks (10.0.0.0/8, 2001:db8::/32), addresses and names. The longest prefix that contains a \
 client's address decides; if two are equally long, the denial wins. A client in no list is admitted if there are only denials. IPv4 \
 addresses match as IPv4 on every kind of socket. The lists do not apply to Unix sockets. @FILE has one entry per line, and # starts a comment. On SIGHUP files \
-are read again and names are resolved again. A rejected client gets a reset.
+are read again and names are resolved again; so are the files of --cert, --cert-key and --client-ca, for clients to come. If one cannot be read, the \
+old ones stay in use, and a line says why. A rejected client gets a reset.
 
 Without such files or names, SIGHUP ends a server that was started at a terminal or that ends by itself (--count), and every other command. A \
 server that was started without a terminal reports that it has nothing to read again. When its terminal goes away, \
@@ -95,7 +96,9 @@ continues without those that are refused.
 
 FORWARDING AND PROXYING
 
---forward gives each client a connection of its own to the server. Each end of file is passed on, and a failure of one side is a reset for \
+--forward gives each client a connection of its own to the server. With tls:HOST:PORT that connection is encrypted: the server's certificate must \
+come from an authority that this system knows, or from one in --target-ca, and name HOST, or --target-name. --target-pin trusts a key instead. No byte of a client \
+leaves before that was checked; if the server is not trusted, the client's connection is reset, and a line says why. With --tls clients have TLS as well. Each end of file is passed on, and a failure of one side is a reset for \
 the other. A session ends when both systems have acknowledged everything. Large streams pass inside the kernel.
 
 --socks lets each client choose a target, in SOCKS5 or in HTTP. CONNECT makes a tunnel. A request for an http:// URL (programs send these with \

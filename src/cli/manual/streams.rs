@@ -200,6 +200,8 @@ EXAMPLES
     sendall connect --crlf --hex-dump - host:25     talk to an SMTP server, and show the bytes
     sendall connect --crlf --wait-greeting --line-delay 1s host:25 <lines
         send a dialogue from a file, at the pace of a person
+    sendall connect --starttls smtp --crlf mail.example:587
+        talk to a mail server over TLS
     sendall connect --linger 2s host:9000 <asked    end after two seconds of silence
     sendall connect --frame u32be host:7000         each line a message, each message a line
     sendall connect --frame u16be --each all host:53 <query
@@ -207,6 +209,11 @@ EXAMPLES
     sendall connect --proxy socks5://localhost:1080 host.example:22
         connect through a proxy, which resolves the name
     sendall connect host:9000 --sh 'make 2>&1'      connect a process to the server
+
+FROM CLEAR TEXT TO TLS
+
+--starttls leads the dialogue in which a client of that protocol asks for TLS, and then does what --tls does; the stream begins after it. A server \
+that does not offer TLS, refuses it, or sends anything between its consent and TLS is code 8: nothing of stdin is sent in the clear.
 
 THROUGH PROXIES
 

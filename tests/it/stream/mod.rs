@@ -26,5 +26,6 @@ pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod signals;
 pub(crate) mod socket_options;
+pub(crate) mod starttls;
 pub(crate) mod streams;
 pub(crate) mod telnet;
