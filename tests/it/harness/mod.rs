@@ -6,12 +6,13 @@ pub(crate) mod link;
 pub(crate) mod others;
 pub(crate) mod skips;
 
+use std::any::Any;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -160,8 +161,8 @@ pub(crate) struct Running {
     pub(crate) output: Option<Collector>,
     pub(crate) stderr: Collector,
     pub(crate) dir: Option<TempDir>,
-    /// The process' own keys and known hosts.
-    _state: TempDir,
+    /// The folder of the process' keys and known hosts, kept for as long as it runs.
+    pub(crate) state: Arc<dyn Any + Send + Sync>,
 }
 
 /// A process that has ended.
@@ -259,7 +260,7 @@ pub(crate) fn start_with(
     let output = stdout.take_if(|_| collects).map(Collector::new);
     let stderr = Collector::new(child.stderr.take().expect("stderr is a pipe"));
     let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).expect("a pidfd");
-    Running { child, pidfd, stdin, stdout, output, stderr, dir: None, _state: state }
+    Running { child, pidfd, stdin, stdout, output, stderr, dir: None, state: Arc::new(state) }
 }
 
 impl Running {

@@ -1,5 +1,6 @@
 //! Trust in transit: keys, certificates, and who is let in.
 
+mod attacks;
 mod certificates;
 mod codes;
 mod keys;

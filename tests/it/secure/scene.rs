@@ -1,6 +1,7 @@
 //! Servers and clients with keys, codes and known hosts in folders of their own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::harness::{Finished, In, Out, Running, start_with};
 use crate::transfer::xfer::Place;
@@ -11,18 +12,18 @@ pub(super) const CODE: &str = "zebra-actor-lunar";
 
 /// One side: what its user's variables are.
 pub(super) struct User {
-    pub(super) state: Place,
+    pub(super) state: Arc<Place>,
     /// `SENDALL_CODE`.
     pub(super) code: Option<String>,
 }
 
 impl User {
     pub(super) fn new() -> User {
-        User { state: Place::new(), code: None }
+        User { state: Arc::new(Place::new()), code: None }
     }
 
     pub(super) fn with(code: &str) -> User {
-        User { state: Place::new(), code: Some(code.to_owned()) }
+        User { state: Arc::new(Place::new()), code: Some(code.to_owned()) }
     }
 
     fn variables(&self) -> Vec<(&str, &str)> {
@@ -44,7 +45,9 @@ impl User {
     /// Starts the binary without a terminal, so that it cannot ask.
     pub(super) fn start(&self, args: &[&str], input: In) -> Running {
         let args = [&["-w", PROGRAM], args].concat();
-        start_with("setsid", &args, &self.variables(), input, Out::Collect)
+        let mut running = start_with("setsid", &args, &self.variables(), input, Out::Collect);
+        running.state = Arc::clone(&self.state) as _;
+        running
     }
 
     /// Runs it to its end.

@@ -1,0 +1,99 @@
+//! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+use socket2::{Domain, Socket, Type};
+
+use super::scene::{CODE, User};
+use crate::harness::In;
+use crate::transfer::xfer::Place;
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+#[test]
+fn an_answer_without_tls_is_8_and_takes_no_name() {
+    let place = Place::new();
+    let file = place.write("a-secret-name", b"a secret content");
+    for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x89SDA\r\n\x1a\n\x01\x00\x00\x00"] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let client = User::with(CODE).start(&["upload", &file, &address, "--retry", "3"], In::Null);
+        let (mut peer, _) = listener.accept().expect("a client");
+        let mut first = [0; 5];
+        peer.read_exact(&mut first).expect("a record");
+        assert_eq!(first[0], 0x16, "TLS");
+        peer.write_all(answer).expect("sent");
+        let mut rest = Vec::new();
+        let _ = peer.read_to_end(&mut rest);
+        let finished = client.finish().expect(8);
+        assert!(!finished.stderr.contains("trying again"), "{}", finished.stderr);
+        for secret in [&b"a-secret-name"[..], b"a secret content", b"zebra"] {
+            assert!(!holds(&rest, secret));
+        }
+    }
+}
+
+/// Passes one connection on, and returns all its bytes.
+fn record(listener: &TcpListener, server: &str) -> Vec<u8> {
+    let (client, _) = listener.accept().expect("a client");
+    let server = TcpStream::connect(server).expect("the server");
+    let copy = |mut from: TcpStream, mut to: TcpStream| {
+        std::thread::spawn(move || {
+            let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                all.extend_from_slice(&buffer[..count]);
+                if to.write_all(&buffer[..count]).is_err() {
+                    break;
+                }
+            }
+            let _ = to.shutdown(Shutdown::Write);
+            all
+        })
+    };
+    let twin = |stream: &TcpStream| stream.try_clone().expect("a clone");
+    let (up, down) = (copy(twin(&client), twin(&server)), copy(server, client));
+    [up.join().expect("bytes"), down.join().expect("bytes")].concat()
+}
+
+#[test]
+fn a_recording_holds_neither_names_nor_content_nor_the_code() {
+    let (place, inbox) = (Place::new(), Place::new());
+    let file = place.write("a-secret-name", b"a secret content");
+    let server = User::with(CODE).serve(&["--store", inbox.arg()]);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let client = User::with(CODE).start(&["upload", &file, &address, "-j", "1"], In::Null);
+    let bytes = record(&listener, &server.address);
+    client.finish().expect(0);
+    inbox.expect("a-secret-name", b"a secret content");
+    assert!(bytes.len() > 500);
+    for secret in [&b"a-secret-name"[..], b"a secret content", b"zebra", b"lunar"] {
+        assert!(!holds(&bytes, secret));
+    }
+}
+
+#[test]
+fn half_open_connections_keep_no_honest_client_out() {
+    let (place, inbox) = (Place::new(), Place::new());
+    let file = place.write("f", b"hello");
+    let server = User::with(CODE).serve(&["--store", inbox.arg()]);
+    let idle: Vec<TcpStream> = (0..40)
+        .map(|_| {
+            // Another address of this machine's than the client's.
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let own = std::net::SocketAddr::from(([127, 0, 0, 2], 0));
+            socket.bind(&own.into()).expect("an address");
+            let to: std::net::SocketAddr = server.address.parse().expect("an address");
+            socket.connect(&to.into()).expect("a connection");
+            let mut stream = TcpStream::from(socket);
+            let _ = stream.write_all(&[0x16]);
+            stream
+        })
+        .collect();
+    User::with(CODE).run(&["upload", &file, &server.address]).expect(0);
+    inbox.expect("f", b"hello");
+    drop(idle);
+}
