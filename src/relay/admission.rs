@@ -235,7 +235,8 @@ impl Admitting {
                         let _ = transport.reset_on_close(false);
                         let has_tls =
                             transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
-                        return Err(not_encrypted(lost(&error), has_tls));
+                        let is_known = self.trust.expected.is_some() || self.trust.session.borrow().is_some();
+                        return Err(not_encrypted(lost(&error), has_tls || is_known));
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
@@ -280,8 +281,8 @@ impl Admitting {
 }
 
 /// The failure of a TLS handshake. A server that answers none of it, or something else, may not encrypt.
-fn not_encrypted(error: Error, has_received_tls: bool) -> Error {
-    if has_received_tls {
+fn not_encrypted(error: Error, is_known_to_encrypt: bool) -> Error {
+    if is_known_to_encrypt {
         return error;
     }
     let text =

@@ -39,9 +39,11 @@ impl Arrivals {
         self.waiting.borrow().iter().any(|arrival| arrival.strong_count() > 0)
     }
 
-    /// True if there are so many that one which takes long has to make way.
-    pub(super) fn are_many(&self) -> bool {
-        self.waiting.borrow().iter().filter(|arrival| arrival.strong_count() > 0).count() >= self.max
+    /// True if there are so many, in all or of its source, that this one has to make way if it takes long.
+    pub(super) fn are_many(&self, arrival: &Arrival) -> bool {
+        let here: Vec<Rc<Arrival>> = self.waiting.borrow().iter().filter_map(Weak::upgrade).collect();
+        let of_source = here.iter().filter(|other| other.source == arrival.source).count();
+        here.len() >= self.max || of_source >= MAX_PER_SOURCE
     }
 
     /// Adds a connection, whose session is woken if it has to make way. Others may have to now.

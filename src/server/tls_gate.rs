@@ -292,9 +292,8 @@ impl Arriving {
         driver.machine.now = now;
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
-            HandshakeFailure::Lost(error) => lost(&error),
             // One that has no code yet looks whether the server is there, and asks for it then.
-            HandshakeFailure::Ended => {
+            HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
             }
             HandshakeFailure::Fault(why) => Error::new(Exit::Refused, format!("the client sent {why}")),
@@ -350,7 +349,8 @@ impl Arriving {
     }
 
     fn makes_way(&self, now: Instant) -> bool {
-        self.arrival.makes_way() || now >= self.arrival.grace_until() && self.shared.arrivals.are_many()
+        self.arrival.makes_way()
+            || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 
     fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
