@@ -146,6 +146,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --proxy-password-file 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]'
             cand --code-file 'The same with the code in the first line of this file'
             cand --key 'Keep this side''s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]'
+            cand --starttls 'Begin in the clear, and change to TLS as this protocol does; implies --tls. A server that does not offer TLS is refused'
             cand --ca 'Trust the authorities in this file (PEM) instead of the system''s'
             cand --pin 'Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl''s --pinnedpubkey takes it; may be repeated'
             cand --server-name 'Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]'

@@ -160,6 +160,12 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy -d 'Co
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l code-file -d 'The same with the code in the first line of this file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l starttls -d 'Begin in the clear, and change to TLS as this protocol does; implies --tls. A server that does not offer TLS is refused' -r -f -a "smtp\t'STARTTLS after EHLO (RFC 3207)'
+imap\t'STARTTLS (RFC 9051)'
+pop3\t'STLS (RFC 2595)'
+ldap\t'The extended operation StartTLS (RFC 4511)'
+postgres\t'SSLRequest of PostgreSQL'
+xmpp\t'starttls of a client\'s stream (RFC 6120)'"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l ca -d 'Trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pin -d 'Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl\'s --pinnedpubkey takes it; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l server-name -d 'Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]' -r -f -a "(__fish_print_hostnames)"
