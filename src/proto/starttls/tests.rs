@@ -1,3 +1,5 @@
+//! Dialogues in pieces of any size, cut everywhere, refused, and with bytes after the consent.
+
 use proptest::prelude::*;
 
 use super::*;
