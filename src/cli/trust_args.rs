@@ -100,8 +100,8 @@ pub(crate) struct ServerTrustArgs {
     #[arg(long, value_name = "N", value_parser = uses)]
     code_uses: Option<Uses>,
 
-    /// Encrypt, and admit anybody
-    #[arg(long, conflicts_with_all = ["code", "code_file", "code_uses"])]
+    /// With --store and --share: encrypt, and admit anybody
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses"])]
     open: bool,
 
     /// With --store and --share: admit anybody, also without encryption, as older clients connect

@@ -144,7 +144,7 @@ impl Admission {
         self.0.inside.get()
     }
 
-    /// Ended connections that were further ones of a client.
+    /// Ended connections that do not count as clients: further ones of a client, and those that were not admitted.
     pub(crate) fn further(&self) -> u64 {
         self.0.further.get()
     }

@@ -114,8 +114,10 @@ impl<H: Handler> Handler for TlsGate<H> {
                 shared: Rc::clone(&self.shared),
             })
         });
-        if let (Err(error), Some(permit)) = (spawned, permit) {
-            permit.fail(error);
+        match (spawned, permit) {
+            (Err(error), Some(permit)) if is_there => permit.fail(error),
+            (Err(error), Some(permit)) => permit.report.detail(error),
+            _ => {}
         }
         is_there
     }
@@ -192,6 +194,16 @@ enum State {
     Handshake(Transport),
     Admission(Transport, Box<HandshakeDriver<Machine>>),
     Over,
+}
+
+impl State {
+    /// When an answer that is held back is due: that of a wrong code. It is given, however late.
+    fn held_answer(&self) -> Option<Instant> {
+        match self {
+            State::Admission(_, driver) => driver.machine.admission.deadline(),
+            State::First(_) | State::Handshake(_) | State::Over => None,
+        }
+    }
 }
 
 /// The machine as a handshake.
@@ -336,7 +348,7 @@ impl Arriving {
                     let text = "it took long to be admitted, and made way for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
-                Step::Wait(_) if now >= self.deadline => {
+                Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
                     let limit = humantime::format_duration(self.shared.terms.limit());
                     return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
                 }
@@ -387,12 +399,11 @@ impl Session for Arriving {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let answer = match &self.state {
-            State::Admission(_, driver) => driver.machine.admission.deadline(),
-            _ => None,
-        };
+        if let Some(answer) = self.state.held_answer() {
+            return Some(answer);
+        }
         // Looked at once: a deadline must not stay due.
         let grace = Some(self.arrival.grace_until()).filter(|grace| self.looked_at < *grace);
-        [answer, grace, Some(self.deadline)].into_iter().flatten().min()
+        grace.into_iter().chain([self.deadline]).min()
     }
 }

@@ -64,8 +64,8 @@ impl ClientTls {
         let builder = builder(provider, VERSIONS)?;
         let builder = match settings.check {
             ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?)?,
-            ServerCheck::Pins(pins) => pinned(builder, pins, (algorithms, options)),
-            ServerCheck::Anyone => pinned(builder, Vec::new(), (algorithms, options)),
+            ServerCheck::Pins(pins) => pinned(builder, Some(pins), (algorithms, options)),
+            ServerCheck::Anyone => pinned(builder, None, (algorithms, options)),
         };
         let mut config = match settings.identity {
             Some(Identity { chain, key }) => {
@@ -116,7 +116,7 @@ fn builder(
 
 fn pinned(
     builder: Builder<rustls::WantsVerifier>,
-    pins: Vec<Pin>,
+    pins: Option<Vec<Pin>>,
     (algorithms, options): (WebPkiSupportedAlgorithms, &'static TlsOptions),
 ) -> Builder<rustls::client::WantsClientCert> {
     builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms, options }))
@@ -152,10 +152,11 @@ fn authorities(
     Ok(store)
 }
 
-/// Compares the server's key with pins; without pins each key will do. The server proves in any case that it has the key.
+/// Compares the server's key with pins. The server proves in any case that it has the key.
 #[derive(Debug)]
 pub(super) struct PinnedServer {
-    pins: Vec<Pin>,
+    /// None: each key will do.
+    pins: Option<Vec<Pin>>,
     algorithms: WebPkiSupportedAlgorithms,
     options: &'static TlsOptions,
 }
@@ -163,7 +164,7 @@ pub(super) struct PinnedServer {
 impl PinnedServer {
     /// Each key will do.
     pub(super) fn anyone(algorithms: WebPkiSupportedAlgorithms) -> PinnedServer {
-        PinnedServer { pins: Vec::new(), algorithms, options: &super::failure::CLIENT_OPTIONS }
+        PinnedServer { pins: None, algorithms, options: &super::failure::CLIENT_OPTIONS }
     }
 }
 
@@ -189,7 +190,7 @@ impl ServerCertVerifier for PinnedServer {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let key = pin_of(certificate).ok_or(CertificateError::BadEncoding)?;
-        match self.pins.is_empty() || self.pins.contains(&key) {
+        match self.pins.as_ref().is_none_or(|pins| pins.contains(&key)) {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::Other(OtherError(Arc::new(OtherKey(key, self.options)))).into()),
         }
