@@ -117,7 +117,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--keep-existing', '--keep-existing', [CompletionResultType]::ParameterName, 'With --store: never replace a file, not even for ''upload --force''')
             [CompletionResult]::new('--accept-proxy-protocol', '--accept-proxy-protocol', [CompletionResultType]::ParameterName, 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port')
             [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one')
-            [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'Encrypt, and admit anybody')
+            [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'With --store and --share: encrypt, and admit anybody')
             [CompletionResult]::new('--plain', '--plain', [CompletionResultType]::ParameterName, 'With --store and --share: admit anybody, also without encryption, as older clients connect')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Serve TLS only, with the certificate of --cert')
             [CompletionResult]::new('--lax-end', '--lax-end', [CompletionResultType]::ParameterName, 'Accept an end without TLS''s close_notify, as some peers send it; whoever is in between can then cut the stream short')

@@ -113,7 +113,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --keep-existing 'With --store: never replace a file, not even for ''upload --force'''
             cand --accept-proxy-protocol 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
             cand --code 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
-            cand --open 'Encrypt, and admit anybody'
+            cand --open 'With --store and --share: encrypt, and admit anybody'
             cand --plain 'With --store and --share: admit anybody, also without encryption, as older clients connect'
             cand --tls 'Serve TLS only, with the certificate of --cert'
             cand --lax-end 'Accept an end without TLS''s close_notify, as some peers send it; whoever is in between can then cut the stream short'

@@ -134,7 +134,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, not even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l open -d 'Encrypt, and admit anybody'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l open -d 'With --store and --share: encrypt, and admit anybody'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l plain -d 'With --store and --share: admit anybody, also without encryption, as older clients connect'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tls -d 'Serve TLS only, with the certificate of --cert'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l lax-end -d 'Accept an end without TLS\'s close_notify, as some peers send it; whoever is in between can then cut the stream short'

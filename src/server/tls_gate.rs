@@ -1,6 +1,8 @@
 //! The gate for clients of a server with TLS: nothing is done for a client before its handshake is complete and, where the
 //! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
+mod machine;
+
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
@@ -10,22 +12,20 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use self::machine::{Machine, not_admitted};
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
 use super::arrivals::{Arrival, Arrivals};
 use super::tls_files::TlsTerms;
-use super::trust::{AdmittedBy, ClientTrust, ServerTrust, SharedPolicy};
+use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Stream, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
-use crate::proto::proxy::handshake::Handshake;
 use crate::proto::secure::ALPN;
-use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
-use crate::proto::secure::refusal::{Reason, Refusal};
-use crate::proto::secure::server::{Policy, ServerAdmission, Status as AdmissionStatus, Violation};
+use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus};
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -147,31 +147,6 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
-/// The failure of a client that was refused, in the server's words.
-fn not_admitted(refusal: &Refusal, policy: &SharedPolicy) -> Error {
-    let refused = |text: &str| Error::new(Exit::Refused, text);
-    match refusal.reason {
-        Reason::WrongCode => {
-            let count = policy.code().map_or(0, |account| account.wrong_proofs());
-            refused(&format!(
-                "not admitted: a wrong code ({count} of {MAX_WRONG_PROOFS} before it is withdrawn)"
-            ))
-        }
-        // A client that knows the server asks for the code only now.
-        Reason::CodeWanted | Reason::KeyNotKnown => {
-            refused("not admitted: it has shown no code").of_health_check()
-        }
-        Reason::CodeWithdrawn => {
-            refused("not admitted: the code was guessed too often: start again for a new one")
-        }
-        Reason::CodeUsed => refused("not admitted: the code was used up (see --code-uses)"),
-        Reason::NoCode => refused("not admitted: it has a code, and this server has none (--open)"),
-        Reason::Wait => refused("not admitted now: it has to wait"),
-        Reason::SessionNotKnown => refused("not admitted: its session is over"),
-        _ => refused("not admitted"),
-    }
-}
-
 fn socket_is_tcp(client: &AdmittedClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
@@ -203,29 +178,6 @@ impl State {
             State::Admission(_, driver) => driver.machine.admission.deadline(),
             State::First(_) | State::Handshake(_) | State::Over => None,
         }
-    }
-}
-
-/// The machine as a handshake.
-struct Machine {
-    admission: ServerAdmission,
-    policy: Arc<SharedPolicy>,
-    now: Instant,
-}
-
-impl Handshake for Machine {
-    type Error = Violation;
-
-    fn take_outgoing(&mut self) -> Vec<u8> {
-        self.admission.take_outgoing()
-    }
-
-    fn wanted(&self) -> usize {
-        self.admission.wanted()
-    }
-
-    fn take(&mut self, piece: &[u8]) -> Result<(), Violation> {
-        self.admission.receive(piece, &*self.policy, self.now).map(drop)
     }
 }
 

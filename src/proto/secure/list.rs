@@ -32,10 +32,6 @@ pub enum LineFault {
     Host,
     /// It has words behind its last one.
     Surplus,
-    /// It is beyond the 4,294,967,295 that are counted.
-    TooMany,
-    /// It is the last one and has no end: it may still be written, and may mean less when it is complete.
-    Unfinished,
     /// An earlier line, of this number, says something else about the same host or key.
     Contradiction(usize),
 }
@@ -52,8 +48,6 @@ impl fmt::Display for BadLine {
             LineFault::Surplus => f.write_str(
                 "HOST:PORT KEY TIME HOW has four words: begin a comment with # on a line of its own",
             ),
-            LineFault::TooMany => f.write_str("too many lines"),
-            LineFault::Unfinished => f.write_str("ends without a newline: add one, if nothing is missing"),
             LineFault::Contradiction(line) => write!(f, "contradicts line {line}: remove one of them"),
         }
     }
