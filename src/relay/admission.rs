@@ -236,7 +236,7 @@ impl Admitting {
                         let has_tls =
                             transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
                         let is_known = self.trust.expected.is_some() || self.trust.session.borrow().is_some();
-                        return Err(not_encrypted(lost(&error), has_tls || is_known));
+                        return Err(not_encrypted(lost(&error), has_tls, is_known));
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
@@ -281,8 +281,10 @@ impl Admitting {
 }
 
 /// The failure of a TLS handshake. A server that answers none of it, or something else, may not encrypt.
-fn not_encrypted(error: Error, is_known_to_encrypt: bool) -> Error {
-    if is_known_to_encrypt {
+///
+/// A known one that is lost in the handshake is a lost connection.
+fn not_encrypted(error: Error, has_received_tls: bool, is_known: bool) -> Error {
+    if has_received_tls || is_known && error.exit() == Exit::Lost {
         return error;
     }
     let text =
