@@ -86,7 +86,7 @@ impl DownloadArgs {
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
         let mut server = connector(&endpoint, &self.proxy, &self.local)?;
-        server.trust = Some(self.trust.plan());
+        server.trust = Some(self.trust.plan_for(&endpoint)?);
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
             true => DownloadTask::List,

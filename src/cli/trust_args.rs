@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
 use crate::proto::secure::Rights;
 use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::pin::Pin;
@@ -78,14 +80,21 @@ impl TransferTrustArgs {
     }
 
     /// The plan of a client that uploads or downloads.
-    pub(crate) fn plan(&self) -> ClientTrustPlan {
-        ClientTrustPlan {
+    ///
+    /// # Errors
+    /// There is no encryption for such an endpoint.
+    pub(crate) fn plan_for(&self, endpoint: &Endpoint) -> Result<ClientTrustPlan, Error> {
+        if self.is_explicit() && !matches!(endpoint, Endpoint::Tcp { .. }) {
+            let text = "--code, --pin and --trust-new are for TCP: leave them out with a Unix socket";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        Ok(ClientTrustPlan {
             code: self.code.source(),
             pins: self.pin.clone(),
             trusts_new: self.trust_new,
             key: self.code.key.clone(),
             is_plain: self.plain,
-        }
+        })
     }
 }
 

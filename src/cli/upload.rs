@@ -139,7 +139,7 @@ impl UploadArgs {
         let paths = paths.iter().map(PathBuf::from).collect();
         let mut server = connector(endpoint, &self.proxy, &self.local)?;
         server.trust = match self.wire {
-            WireProtocol::Sendall => Some(self.trust.plan()),
+            WireProtocol::Sendall => Some(self.trust.plan_for(endpoint)?),
             WireProtocol::Text if self.trust.is_explicit() => {
                 return Err(usage(
                     "--wire text knows no encryption: leave --code, --pin and --trust-new out",

@@ -46,8 +46,11 @@ pub enum ChildStdio {
 pub const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 
 /// Environment variables that are not passed on to children.
-const OWN_VARIABLES: [&str; 5] =
-    ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", PASSWORD_VARIABLE];
+const OWN_VARIABLES: [&str; 6] =
+    ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", PASSWORD_VARIABLE, CODE_VARIABLE];
+
+/// The variable with the code of transfers and of `--code`.
+pub const CODE_VARIABLE: &str = "SENDALL_CODE";
 
 /// Environment variables of a child beside ours; `None` removes one of ours.
 pub type Environment = Vec<(&'static str, Option<String>)>;

@@ -48,8 +48,8 @@ pub(crate) struct ClientTrust {
     /// The person at the terminal may be asked for a code if the server wants one.
     may_ask: Cell<bool>,
     is_code_wanted: Cell<bool>,
-    /// None: each key will do.
-    pub(crate) expected: Option<ExpectedKey>,
+    /// None: each key will do, until one was admitted.
+    expected: RefCell<Option<ExpectedKey>>,
     /// Called with the server's key at each admission.
     pub(crate) on_admitted: Box<dyn Fn(Pin)>,
     /// That of the first connection, for further ones.
@@ -64,7 +64,8 @@ impl ClientTrust {
         on_admitted: Box<dyn Fn(Pin)>,
     ) -> ClientTrust {
         let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
-        let (proof, is_code_wanted, session) = (RefCell::new(proof), Cell::default(), RefCell::default());
+        let (proof, expected) = (RefCell::new(proof), RefCell::new(expected));
+        let (is_code_wanted, session) = (Cell::default(), RefCell::default());
         ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
     }
 
@@ -76,7 +77,7 @@ impl ClientTrust {
     /// Fails if the server has another key than the expected one.
     fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
         let Some(key) = key else { return Err(untrusted("the server shows no key: nothing was sent")) };
-        match &self.expected {
+        match &*self.expected.borrow() {
             Some(ExpectedKey { pins, source }) if !pins.contains(&key) => {
                 let expected = pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(" or ");
                 Err(untrusted(&format!(
@@ -121,6 +122,9 @@ pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
         }
     }
 }
+
+/// The server has a proof of the code, and gives none. One in between could have guessed once: that must not be repeated.
+const NO_PROOF: &str = "the server did not prove that it has the code: nothing was sent; ask for a new code";
 
 fn untrusted(text: &str) -> Error {
     Error::new(Exit::Untrusted, text)
@@ -203,6 +207,8 @@ impl Admitting {
             *self.trust.session.borrow_mut() = Some(admission.session.clone());
         }
         if let Some(key) = transport.tls().and_then(|layer| layer.peer_pin()) {
+            let first = || ExpectedKey { pins: vec![key], source: "the first connection".to_owned() };
+            self.trust.expected.borrow_mut().get_or_insert_with(first);
             (self.trust.on_admitted)(key);
         }
     }
@@ -230,30 +236,46 @@ impl Admitting {
                         self.state = State::Handshaking(transport, until);
                         return self.wait(until, now);
                     }
+                    // A server that is full resets: it may encrypt.
+                    Err(error) if !error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+                        let text = "the server may be full, or may not encrypt (see --plain)";
+                        let error = lost(&error);
+                        return Err(Error::new(
+                            error.exit(),
+                            format!("{error} in the TLS handshake: {text}"),
+                        ));
+                    }
                     Err(error) => {
                         // The server is sent the reason, not a reset.
                         let _ = transport.reset_on_close(false);
                         let has_tls =
                             transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
-                        let is_known = self.trust.expected.is_some() || self.trust.session.borrow().is_some();
+                        let is_known =
+                            self.trust.expected.borrow().is_some() || self.trust.session.borrow().is_some();
                         return Err(not_encrypted(lost(&error), has_tls, is_known));
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
-                    if driver.advance(&mut transport).map_err(|failure| self.refused(failure))? {
+                    let advanced = driver.advance(&mut transport);
+                    let has_proven = driver.machine.0.has_proven();
+                    if advanced.map_err(|failure| self.refused(failure, has_proven))? {
                         self.admitted(&transport, &driver.machine);
                         return Ok(Some(transport));
                     }
                     self.state = State::Admission(transport, until, driver);
-                    return self.wait(until, now);
+                    return self.wait(until, now).map_err(|error| match has_proven {
+                        true => untrusted(NO_PROOF),
+                        false => error,
+                    });
                 }
                 State::Over => return Ok(None),
             };
         }
     }
 
-    fn refused(&self, failure: HandshakeFailure<NotTrusted>) -> Error {
+    fn refused(&self, failure: HandshakeFailure<NotTrusted>, has_proven: bool) -> Error {
         match failure {
+            HandshakeFailure::Lost(_) | HandshakeFailure::Ended if has_proven => untrusted(NO_PROOF),
             HandshakeFailure::Lost(error) => lost(&error),
             HandshakeFailure::Ended => {
                 untrusted("the server ended the connection during admission: nothing was sent")

@@ -35,7 +35,11 @@ impl ConnectorPlan {
         let route = self.route.clone().map(|route| route.with_passwords(self.password_file.as_deref()));
         let connector = Connector::new(self.endpoint.clone(), route.transpose()?, self.local.clone());
         if let Some(plan) = &self.trust {
-            return Ok(connector.with_trust(plan.load(&self.endpoint, is_transfer, report)?));
+            return Ok(connector.with_trust(plan.load(
+                (&self.endpoint, self.route.is_none()),
+                is_transfer,
+                report,
+            )?));
         }
         let Some(plan) = &self.tls else { return Ok(connector) };
         Ok(connector.with_tls(plan.load()?, plan.host(&self.endpoint), plan.starttls))

@@ -24,6 +24,7 @@ pub(crate) struct IdentityFiles {
 
 impl IdentityFiles {
     fn load(&self) -> Result<Identity, Error> {
+        crate::net::leave_no_core();
         let (certificate, key) = (bytes_of(&self.certificate, "--cert")?, bytes_of(&self.key, "--cert-key")?);
         Identity::from_pem(&certificate, &key).map_err(|why| {
             let option = if certificates_from_pem(&certificate).is_err() { "--cert" } else { "--cert-key" };

@@ -1,6 +1,7 @@
 //! How both sides of a connection come to trust each other: codes, keys and known hosts, as arguments and files have them.
 
 use std::cell::Cell;
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Exit};
+use crate::net::child::CODE_VARIABLE;
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::key::{Key, KeyError};
 use crate::net::tls::peer::PeerTls;
@@ -52,7 +54,7 @@ impl ClientTrustPlan {
     /// Reads codes, keys and lists. None: the connection is in the clear. `is_transfer`: `SENDALL_CODE` alone is enough.
     pub(crate) fn load(
         &self,
-        endpoint: &Endpoint,
+        (endpoint, is_direct): (&Endpoint, bool),
         is_transfer: bool,
         report: &Report,
     ) -> Result<Option<Rc<ClientTrust>>, Error> {
@@ -66,10 +68,10 @@ impl ClientTrustPlan {
             Some(file) => known_host(file, &host, port)?,
             None => None,
         };
-        let has_code = self.code.is_some() || is_transfer && code_from_environment().is_some();
+        let has_code = self.code.is_some() || is_transfer && code_from_environment()?.is_some();
         let is_trusted = !self.pins.is_empty() || self.trusts_new || known.is_some();
-        // This machine's own servers do not encrypt, unless they were told to.
-        if !has_code && !is_trusted && endpoint.is_local() {
+        // This machine's own servers do not encrypt, unless they were told to. A proxy may be another machine.
+        if !has_code && !is_trusted && endpoint.is_local() && is_direct {
             return Ok(None);
         }
         let proof = match &self.code {
@@ -163,9 +165,12 @@ impl From<KeyError> for KeyFileError {
     }
 }
 
-fn code_from_environment() -> Option<Zeroizing<String>> {
-    let code = std::env::var("SENDALL_CODE").ok()?;
-    (!code.is_empty()).then(|| Zeroizing::new(code))
+fn code_from_environment() -> Result<Option<Zeroizing<String>>, Error> {
+    match std::env::var(CODE_VARIABLE) {
+        Ok(code) => Ok(Some(Zeroizing::new(code)).filter(|code| !code.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(usage("SENDALL_CODE: it is not text (UTF-8)")),
+    }
 }
 
 /// The code of a client.
@@ -189,7 +194,7 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
                 std::str::from_utf8(line).map_err(|_| usage("--code-file: its first line is not text"))?;
             (Zeroizing::new(text.to_owned()), "--code-file")
         }
-        CodeSource::Environment => match code_from_environment() {
+        CodeSource::Environment => match code_from_environment()? {
             Some(code) => (code, "SENDALL_CODE"),
             None => return Ok(None),
         },

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use super::places::source_of;
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 
 /// A younger connection does not make way.
@@ -31,7 +33,8 @@ pub(super) struct Arrival {
 impl Arrivals {
     /// For a server of up to `max_clients`: half of them may be waiting here.
     pub(super) fn new(max_clients: usize) -> Arrivals {
-        Arrivals { waiting: RefCell::default(), max: (max_clients / 2).max(1) }
+        // One alone makes way for nobody.
+        Arrivals { waiting: RefCell::default(), max: (max_clients / 2).max(2) }
     }
 
     /// True if a connection waits.
@@ -47,7 +50,8 @@ impl Arrivals {
     }
 
     /// Adds a connection, whose session is woken if it has to make way. Others may have to now.
-    pub(super) fn add(&self, source: Option<IpAddr>, now: Instant, session: Waker) -> Rc<Arrival> {
+    pub(super) fn add(&self, peer: &PeerName, now: Instant, session: Waker) -> Rc<Arrival> {
+        let source = source_of(peer);
         let mut waiting = self.waiting.borrow_mut();
         waiting.retain(|arrival| arrival.strong_count() > 0);
         let here: Vec<Rc<Arrival>> = waiting.iter().filter_map(Weak::upgrade).collect();

@@ -30,7 +30,11 @@ pub(crate) fn begin<S: Session + 'static>(
     });
     match (spawned, permit) {
         (Err(error), Some(permit)) if is_there => permit.fail(error),
-        (Err(error), Some(permit)) => permit.report.detail(error),
+        (Err(error), Some(permit)) => {
+            // It has not succeeded.
+            permit.uses_up(None);
+            permit.report.detail(error);
+        }
         _ => {}
     }
     is_there

@@ -13,7 +13,7 @@ const FURTHER_PER_PLACE: usize = 3;
 const MIN_FURTHER: usize = 15;
 
 /// The source of a client: an IPv4 address, or an IPv6 network of 64 bits, which one subscriber has at least (RFC 6177).
-fn source_of(peer: &PeerName) -> Option<IpAddr> {
+pub(super) fn source_of(peer: &PeerName) -> Option<IpAddr> {
     const INTERFACE_BITS: u32 = 64;
     Some(match peer.ip()?.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),

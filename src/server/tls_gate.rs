@@ -94,7 +94,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             return self.handler.accept(incoming, now);
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
-        let source = permit.peer.ip();
+        let peer = permit.peer.clone();
         let mut permit = Some(permit);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
@@ -102,7 +102,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
-            let arrival = self.shared.arrivals.add(source, now, io.waker());
+            let arrival = self.shared.arrivals.add(&peer, now, io.waker());
             let deadline = now + self.shared.terms.limit();
             Ok(Arriving {
                 state,
@@ -132,7 +132,10 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn reject(&mut self, socket: Socket, why: AdmissionError) {
-        self.handler.reject(socket, why);
+        // A client that expects TLS could make nothing of a reason in the clear: it is reset.
+        if !matches!(&self.shared.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
+            self.handler.reject(socket, why);
+        }
     }
 
     fn may_close(&self) -> bool {
@@ -296,7 +299,7 @@ impl Arriving {
             match step? {
                 Step::Next(state) => self.state = state,
                 Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
-                Step::Wait(_) if self.makes_way(now) => {
+                Step::Wait(state) if self.makes_way(now) && state.held_answer().is_none() => {
                     let text = "it took long to be admitted, and made way for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }

@@ -173,7 +173,10 @@ impl ServeArgs {
         };
         let is_text = matches!(mode, Mode::Transfer(plan) if plan.wire == WireProtocol::Text);
         // Files that others can fetch or replace are not for everybody on the network.
-        let is_for_others = endpoints.iter().any(|endpoint| !endpoint.is_local());
+        // Behind a proxy all clients may be others.
+        let has_tcp = endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Tcp { .. }));
+        let is_for_others = endpoints.iter().any(|endpoint| !endpoint.is_local())
+            || has_tcp && self.limits.accept_proxy_protocol;
         let wants_code = is_for_others && !is_text && matches!(mode, Mode::Transfer(_));
         let terms = (self.transfer.once, wants_code);
         let plan = self.trust.plan(self.handshake_timeout(), rights, terms).map_err(usage)?;

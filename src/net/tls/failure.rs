@@ -43,6 +43,9 @@ impl TlsOptions {
 }
 
 /// The socket's end came without `close_notify`.
+pub(super) const BARE_END_OF_OURS: &str =
+    "the connection ended without TLS's close_notify: what came may be cut short";
+/// The same where the option is there.
 pub(super) const BARE_END: &str = "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
 /// The socket's end came too early.
 pub(super) const END_IN_HANDSHAKE: &str =

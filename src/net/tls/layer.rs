@@ -7,7 +7,9 @@ use rustls::{CommonState, ProtocolVersion};
 use super::buffers::{Below, Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
 use super::certificate::pin_of;
 use super::exporter::Exporter;
-use super::failure::{BARE_END, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of};
+use super::failure::{
+    BARE_END, BARE_END_OF_OURS, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of,
+};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -197,7 +199,15 @@ impl Layer {
             let room = ciphertext(buffer.len().clamp(RECORD_BYTES, PIECE_BYTES)).min(lent.len() - *end);
             match below.read(&mut lent[*end..*end + room]) {
                 Ok(0) if self.accepts_bare_end => self.has_ended = true,
-                Ok(0) => return (start, Err(self.fail(Exit::Lost, BARE_END))),
+                Ok(0) => {
+                    return (
+                        start,
+                        Err(self.fail(
+                            Exit::Lost,
+                            if self.exporter.is_some() { BARE_END_OF_OURS } else { BARE_END },
+                        )),
+                    );
+                }
                 Ok(count) => *end += count,
                 Err(error) => return (start, Err(error)),
             }

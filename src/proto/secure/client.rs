@@ -209,6 +209,12 @@ impl ClientAdmission {
         }
     }
 
+    /// Returns whether the proof of a code was made, and the server's is awaited. Whoever has the proof may have made one
+    /// guess of the code by it: from here on every failure is one of trust.
+    pub fn has_proven(&self) -> bool {
+        matches!(self.state, State::Proof { .. })
+    }
+
     /// Returns what follows from admission, if it has succeeded.
     pub fn admission(&self) -> Option<&Admission> {
         match &self.state {

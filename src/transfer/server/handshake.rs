@@ -166,7 +166,6 @@ impl Serving {
 
     /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
-        self.check_trust(&hello.operation)?;
         match (hello.operation, &self.offer.store, &self.offer.share) {
             (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(ReceiveFolder {
                 folder: folder.clone(),
@@ -200,6 +199,9 @@ impl Serving {
         succession: Option<Succession>,
         now: Instant,
     ) -> State {
+        if let Err(failure) = self.check_trust(&hello.operation) {
+            return reject(wire, failure);
+        }
         let is_further = matches!(hello.operation, Operation::Join(_));
         if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
             place.mark_identified();

@@ -1,6 +1,7 @@
 //! Trust in transit: keys, certificates, and who is let in.
 
 mod attacks;
+mod bypasses;
 mod certificates;
 mod codes;
 mod keys;

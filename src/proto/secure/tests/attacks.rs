@@ -63,6 +63,11 @@ pub(super) fn admission_of(
     Ok(server)
 }
 
+/// A server's share that follows from no code.
+fn share_of_seven() -> ServerMessage {
+    ServerMessage::Share(RistrettoPoint::mul_base(&Scalar::from(7u8)).compress().to_bytes())
+}
+
 #[test]
 fn admission_that_is_relayed_between_two_connections_fails() {
     let (server, code, now) = (Server::with_code(once()), code(), any_time());
@@ -86,7 +91,7 @@ fn admission_that_is_relayed_between_two_connections_fails() {
 fn a_server_without_the_code_is_not_trusted() {
     let code = code();
     // It plays open: at once, after the shares, and with any rights.
-    let share = ServerMessage::Share(RistrettoPoint::mul_base(&Scalar::from(7u8)).compress().to_bytes());
+    let share = share_of_seven();
     let admitted = ServerMessage::Admitted(Rights::ALL);
     let fault = answers(&mut with_code(&code, 1), std::slice::from_ref(&admitted)).0;
     assert_eq!(fault, Some(NotTrusted::NoProof));
@@ -99,8 +104,13 @@ fn a_server_without_the_code_is_not_trusted() {
     assert_eq!(fault, Some(NotTrusted::OutOfTurn));
     let fault = answers(&mut with_code(&code, 1), &[share.clone(), share]).0;
     assert_eq!(fault, Some(NotTrusted::OutOfTurn));
+    // One that has its proof may have guessed once: whatever follows, it is a matter of trust.
+    let mut client = with_code(&code, 1);
+    assert!(!client.has_proven());
+    client.receive(&share_of_seven().encode()).expect("a share");
+    assert!(client.has_proven());
     // What the client has sent: a share and a proof, each exactly as long.
-    let share = ServerMessage::Share(RistrettoPoint::mul_base(&Scalar::from(7u8)).compress().to_bytes());
+    let share = share_of_seven();
     let (_, sent) = answers(&mut with_code(&code, 1), &[share, ServerMessage::Proof([1; 64])]);
     assert_eq!((sent.len(), sent[0], sent[36]), (4 + 32 + 4 + 64, 0x02, 0x03));
 }

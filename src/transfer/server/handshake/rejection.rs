@@ -19,8 +19,13 @@ pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
     // In the form of a refusal that 'upload --wire text' understands: nothing of its file is stored.
     const ANSWER: &[u8] =
         b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
+    // A fatal alert, unexpected_message (RFC 8446, 6.2): the client learns that there is no TLS, and that nobody is full.
+    const TLS_ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
     let what = match wire.incoming().first() {
-        Some(0x16) => "TLS",
+        Some(0x16) => {
+            wire.push(TLS_ALERT);
+            "TLS"
+        }
         Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {
             wire.push(ANSWER);
             "text"
