@@ -164,7 +164,7 @@ impl<H: Handler> Acceptor<H> {
         self.gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
-    /// Clients accepted so far. Connections that turned out to be further ones of a client do not count.
+    /// Clients accepted so far. Connections that turned out to be further ones of a client, and those that were not admitted, do not count.
     fn clients(&self) -> u64 {
         self.accepted.saturating_sub(self.admission.further())
     }

@@ -39,7 +39,7 @@ pub(crate) enum GateTerms {
 }
 
 impl GateTerms {
-    /// True if sessions decide themselves when they have succeeded.
+    /// True for a server of transfers: its sessions decide themselves when they have succeeded.
     fn is_for_transfers(&self) -> bool {
         matches!(self, GateTerms::Admission { passes_plain: true, .. })
     }

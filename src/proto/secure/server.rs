@@ -19,7 +19,7 @@ use super::session::Session;
 use super::{Channel, Rights, SessionId};
 use crate::proto::Parsed;
 
-/// What a server admits. Asked at most once for each message of a client.
+/// What a server admits. Asked for each message of a client.
 pub trait Policy {
     /// Returns what anybody may do; `None` if the server is not open.
     fn open(&self) -> Option<Rights>;

@@ -65,7 +65,7 @@ fn every_mode_accepts_the_header() {
     std::fs::create_dir(place.path("in")).expect("a folder");
     std::fs::write(place.path("file"), payload(3_000_000)).expect("written");
     let (store, file) = (place.path("in").display().to_string(), place.path("file").display().to_string());
-    let server = serve(&["--store", &store, ACCEPT, "-v"]);
+    let server = serve(&["--store", &store, "--plain", ACCEPT, "-v"]);
     let front = serve(&["--forward", &address(&server), "--proxy-protocol", "v2", "-v"]);
     run(&["upload", &file, &address(&front)]).expect(0);
     assert_eq!(std::fs::read(place.path("in").join("file")).expect("the file"), payload(3_000_000));

@@ -31,12 +31,12 @@ fn files_go_through_proxies_over_several_connections_and_back() {
     let (first, second) = (serve(&ALLOWED), serve(&ALLOWED));
     let to = at(&server);
     let chain = ["--proxy", &through("http", &first), "--proxy", &through("socks5", &second)];
-    let done = run(&[&["upload", "-v", &file, &to, "-j", "3"], &chain[..]].concat()).ended(0);
+    let done = run(&[&["upload", "--plain", "-v", &file, &to, "-j", "3"], &chain[..]].concat()).ended(0);
     assert!(done.stderr.contains(&format!("to {to}")), "the summary names the server: {}", done.stderr);
     store.expect("large", &bytes);
-    run(&[&["download", &to, "-o", back.arg(), "-j", "3"], &chain[..2]].concat()).expect(0);
+    run(&[&["download", "--plain", &to, "-o", back.arg(), "-j", "3"], &chain[..2]].concat()).expect(0);
     back.expect("large", &bytes);
-    let listed = run(&[&["download", "--list", &to], &chain[..2]].concat()).expect(0);
+    let listed = run(&[&["download", "--plain", "--list", &to], &chain[..2]].concat()).expect(0);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("large"));
 }
 
@@ -47,7 +47,8 @@ fn further_connections_go_through_the_proxy_too() {
     let file = source.write("large", &bytes);
     let server = serve(&["--store", store.arg()]);
     let proxy = sendall(&[&["serve", "127.0.0.1:0", "-v"], &ALLOWED[..]].concat(), In::Null, Out::Collect);
-    run(&["upload", &file, &at(&server), "-j", "3", "--proxy", &through("socks5", &proxy)]).expect(0);
+    run(&["upload", "--plain", &file, &at(&server), "-j", "3", "--proxy", &through("socks5", &proxy)])
+        .expect(0);
     store.expect("large", &bytes);
     let joined = || proxy.stderr.text().matches("joined to").count();
     assert!(crate::harness::wait_until(crate::harness::LIMIT, || joined() == 3), "{}", proxy.stderr.text());
@@ -60,7 +61,8 @@ fn a_proxy_that_is_busy_is_tried_again() {
     let server = serve(&["--store", store.arg()]);
     let (proxy, name) = listener();
     let url = format!("http://{name}");
-    let args = ["upload", &file, &at(&server), "--retry", "2", "--retry-delay", "1ms", "--proxy", &url];
+    let args =
+        ["upload", "--plain", &file, &at(&server), "--retry", "2", "--retry-delay", "1ms", "--proxy", &url];
     let client = sendall(&args, In::Null, Out::Collect);
     let mut link = proxy.accept().expect("a client");
     link.send(b"HTTP/1.1 500 Overloaded\r\n\r\n");
