@@ -5,18 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use sendall::proto::proxy::handshake::Handshake;
 use sendall::proto::starttls::{StartTls, StartTlsFault, StartTlsProtocol};
 
-const PROTOCOLS: [StartTlsProtocol; 6] = [
-    StartTlsProtocol::Smtp,
-    StartTlsProtocol::Imap,
-    StartTlsProtocol::Pop3,
-    StartTlsProtocol::Ldap,
-    StartTlsProtocol::Postgres,
-    StartTlsProtocol::Xmpp,
-];
-
 fuzz_target!(|input: (u8, u8, Vec<u8>)| {
     let (protocol, piece, bytes) = input;
-    let protocol = PROTOCOLS[usize::from(protocol) % PROTOCOLS.len()];
+    let protocol = StartTlsProtocol::ALL[usize::from(protocol) % StartTlsProtocol::ALL.len()];
     let whole = outcome(protocol, &bytes, bytes.len());
     assert_eq!(whole, outcome(protocol, &bytes, usize::from(piece)));
     if whole == Ok(true) {

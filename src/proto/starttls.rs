@@ -37,6 +37,18 @@ pub enum StartTlsProtocol {
     Xmpp,
 }
 
+impl StartTlsProtocol {
+    /// All of them.
+    pub const ALL: [StartTlsProtocol; 6] = [
+        StartTlsProtocol::Smtp,
+        StartTlsProtocol::Imap,
+        StartTlsProtocol::Pop3,
+        StartTlsProtocol::Ldap,
+        StartTlsProtocol::Postgres,
+        StartTlsProtocol::Xmpp,
+    ];
+}
+
 impl Display for StartTlsProtocol {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

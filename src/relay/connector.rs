@@ -134,7 +134,7 @@ impl Connector {
 }
 
 /// Reports a connection that was made. Returns the peer's name.
-pub(crate) fn tell(transport: &Transport, report: &Report) -> PeerName {
+pub(crate) fn report_connected(transport: &Transport, report: &Report) -> PeerName {
     let peer = transport.peer_name();
     report.peer("connected", &peer);
     describe(transport, report);

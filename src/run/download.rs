@@ -13,7 +13,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::{describe, tell};
+use crate::relay::connector::{describe, report_connected};
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{Folder, StagingFolder, StoreErrorKind, sink};
 use crate::transfer::{
@@ -195,7 +195,7 @@ impl Plan {
                     let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
                     let dialer = Box::new(connector.clone());
                     Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                        let peer = dialer.server(tell(&transport, &report));
+                        let peer = dialer.server(report_connected(&transport, &report));
                         let origin = ConnectionOrigin::Client { dialer, connections };
                         let mut wire = Wire::new(transport, now).tracked(&run_state);
                         let may_stream = is_fresh(&destination, &names);

@@ -150,11 +150,11 @@ impl Server<'_> {
     fn keep_open(
         self,
         hub: Hub,
-        manners: SubscriberOptions,
+        options: SubscriberOptions,
         directions: StdioDirections,
     ) -> Result<(), Error> {
         let tools = Tools::new(&self.records, self.report)?;
-        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, directions)
+        keep_open::run(self.setup, tools, (self.report, self.signals), hub, options, directions)
     }
 }
 
@@ -220,22 +220,22 @@ impl Plan {
                     report.warning("stdin and stdout do not take part in --broker: see --join");
                 }
                 let hub = Hub::new(slow);
-                let manners =
+                let options =
                     SubscriberOptions { audience: Audience::Others, labelling, closes_at_eof: true };
-                server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
+                server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, options))))
             }
             Mode::Broker { slow, labelling, joins: true } => {
                 check_stdout()?;
-                let manners = SubscriberOptions { audience: Audience::All, labelling, closes_at_eof: true };
-                server.keep_open(Hub::new(slow), manners, StdioDirections { reads: true, writes: true })
+                let options = SubscriberOptions { audience: Audience::All, labelling, closes_at_eof: true };
+                server.keep_open(Hub::new(slow), options, StdioDirections { reads: true, writes: true })
             }
             Mode::KeepOpen { slow, labelling, directions } => {
                 if directions.writes {
                     check_stdout()?;
                 }
                 let audience = if directions.writes { Audience::Output } else { Audience::None };
-                let manners = SubscriberOptions { audience, labelling, closes_at_eof: false };
-                server.keep_open(Hub::new(slow), manners, directions)
+                let options = SubscriberOptions { audience, labelling, closes_at_eof: false };
+                server.keep_open(Hub::new(slow), options, directions)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
                 server.open(|io, terms| Ok(ExecSocket::new(io, terms, program)))

@@ -20,7 +20,7 @@ use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdin;
 use crate::proto::transfer::hello::Hello;
-use crate::relay::connector::{Connector, tell};
+use crate::relay::connector::{Connector, report_connected};
 use crate::report::{Report, escape_name};
 use crate::store::{Filter, Folder, SourceFile, StoreErrorKind, SymlinkPolicy};
 use crate::transfer::{
@@ -203,7 +203,7 @@ impl UploadPlan {
                     let (report, run_state) = (report.clone(), run_state.clone());
                     let dialer = Box::new(connector.clone());
                     Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                        let peer = dialer.server(tell(&transport, &report));
+                        let peer = dialer.server(report_connected(&transport, &report));
                         let origin = ConnectionOrigin::Client { dialer, connections };
                         let mut wire = Wire::new(transport, now).tracked(&run_state);
                         wire.push(&hello);

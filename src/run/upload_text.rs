@@ -12,7 +12,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::transfer::text_header;
-use crate::relay::connector::{Connector, tell};
+use crate::relay::connector::{Connector, report_connected};
 use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
 use crate::store::SourceFile;
 use crate::transfer::{Limits, SentText, TextSending, Wire};
@@ -164,7 +164,7 @@ fn send(
         let (report, name) = (report.clone(), file.name.clone());
         let outcome = (Rc::clone(progress), Rc::clone(&sent));
         Ok(Connecting::new(connecting, move |transport, now: Instant| {
-            let peer = connector.server(tell(&transport, &report));
+            let peer = connector.server(report_connected(&transport, &report));
             let wire = Wire::new(transport, now);
             Ok(TextSending::new(wire, &header, (name, source), limits, (report, peer), outcome))
         }))

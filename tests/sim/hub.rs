@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// The standard streams take part, and the door is opened.
+    /// The standard streams take part, and clients are accepted.
     fn open(&mut self) {
         self.closing = Some(CloseOnDrop::new(&self.hub));
         let Some(directions) = self.directions else { return };
@@ -153,7 +153,7 @@ impl World {
         party.joined_at = vec![0; count];
     }
 
-    /// The next client comes, if one is left. After the last the door is closed.
+    /// The next client comes, if one is left. After the last none is accepted any more.
     fn join(&mut self) -> Option<usize> {
         let number = (1..self.parties.len()).find(|number| !self.parties[*number].has_joined);
         let Some(number) = number else {

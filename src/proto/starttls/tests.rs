@@ -4,14 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PROTOCOLS: [StartTlsProtocol; 6] = [
-    StartTlsProtocol::Smtp,
-    StartTlsProtocol::Imap,
-    StartTlsProtocol::Pop3,
-    StartTlsProtocol::Ldap,
-    StartTlsProtocol::Postgres,
-    StartTlsProtocol::Xmpp,
-];
 const XMPP_BEGIN: &[u8] = b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' id='a>b'>";
 const XMPP_OFFER: &[u8] =
     b"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>";
@@ -69,7 +61,7 @@ fn said(protocol: StartTlsProtocol, bytes: &[u8]) -> Result<bool, StartTlsFault>
 
 #[test]
 fn each_dialogue_leads_to_tls_in_pieces_of_any_size() {
-    for protocol in PROTOCOLS {
+    for protocol in StartTlsProtocol::ALL {
         for piece in [1, 2, 3, 7, PIECE_BYTES] {
             let mut machine = StartTls::new(protocol, "a&b");
             let turns = dialogue(protocol);
@@ -86,7 +78,7 @@ fn each_dialogue_leads_to_tls_in_pieces_of_any_size() {
 
 #[test]
 fn nothing_but_all_of_it_is_a_consent() {
-    for protocol in PROTOCOLS {
+    for protocol in StartTlsProtocol::ALL {
         let all: Vec<u8> = dialogue(protocol).into_iter().flat_map(|(_, server)| server).collect();
         for cut in 0..all.len() {
             assert_eq!(said(protocol, &all[..cut]), Ok(false), "{protocol} cut at {cut}");
@@ -96,7 +88,7 @@ fn nothing_but_all_of_it_is_a_consent() {
 
 #[test]
 fn bytes_after_the_consent_are_refused() {
-    for protocol in PROTOCOLS {
+    for protocol in StartTlsProtocol::ALL {
         let all: Vec<u8> = dialogue(protocol).into_iter().flat_map(|(_, server)| server).collect();
         for injected in [&b"\n"[..], b"x", b"220 done\r\n", b"\x16\x03\x03"] {
             assert_eq!(
@@ -187,12 +179,12 @@ fn a_server_that_never_ends_is_left() {
 proptest! {
     #[test]
     fn pieces_make_no_difference_and_no_bytes_break_it(
-        which in 0..PROTOCOLS.len(),
+        which in 0..StartTlsProtocol::ALL.len(),
         kept in 0..400_usize,
         rest in prop::collection::vec(any::<u8>(), 0..100),
         piece in 1..50_usize,
     ) {
-        let protocol = PROTOCOLS[which];
+        let protocol = StartTlsProtocol::ALL[which];
         let mut all: Vec<u8> = dialogue(protocol).into_iter().flat_map(|(_, server)| server).collect();
         all.truncate(kept);
         all.extend(rest);

@@ -98,7 +98,7 @@ fn a_source_restricts_the_addresses_to_its_family() {
         sendall(&["connect", &to, "--source", "127.0.0.1"], In::Null, Out::Collect).finish().expect(3);
     assert!(finished.stderr.contains("refused") && !finished.stderr.contains("::1"), "{}", finished.stderr);
 
-    // Nothing that could be mended by trying again.
+    // Nothing that another try could change.
     let other = ["connect", &address, "--source", "::1", "--retry", "5"];
     let finished = sendall(&other, In::Null, Out::Collect).finish().expect(3);
     assert!(finished.stderr.contains("family of --source ::1"), "{}", finished.stderr);

@@ -61,8 +61,8 @@ fn a_download_reports_what_the_server_skips() {
     let listing = run(&["download", &address(&server), "--list"]);
     assert_eq!(listing.code, 0);
     assert!(listing.stderr.contains(&format!("sendall: the sender {ALL}")), "{}", listing.stderr);
-    let rehearsal = run(&["upload", "--dry-run", &there.at("d"), "127.0.0.1:1"]);
-    assert!(rehearsal.stderr.contains(&format!("sendall: {ALL}")), "{}", rehearsal.stderr);
+    let dry_run = run(&["upload", "--dry-run", &there.at("d"), "127.0.0.1:1"]);
+    assert!(dry_run.stderr.contains(&format!("sendall: {ALL}")), "{}", dry_run.stderr);
 }
 
 #[test]

@@ -89,13 +89,13 @@ fn a_dry_run_continues_after_an_unreadable_entry() {
     here.write("d/a", b"a");
     here.write("d/z", b"z");
     std::os::unix::fs::symlink("/nowhere/x", here.path("d/m")).expect("a link");
-    let rehearsal = run(&["upload", "--dry-run", "--links", "follow", &here.at("d"), "127.0.0.1:1"]);
-    assert_eq!(rehearsal.code, 9, "{}", rehearsal.stderr);
-    let listed = String::from_utf8(rehearsal.stdout.clone()).expect("UTF-8");
+    let dry_run = run(&["upload", "--dry-run", "--links", "follow", &here.at("d"), "127.0.0.1:1"]);
+    assert_eq!(dry_run.code, 9, "{}", dry_run.stderr);
+    let listed = String::from_utf8(dry_run.stdout.clone()).expect("UTF-8");
     let names: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next_back()).collect();
     assert_eq!(names, ["d/a", "d/z", "d/"]);
-    assert_eq!(rehearsal.errors().len(), 2, "{}", rehearsal.stderr);
-    assert!(rehearsal.stderr.contains("1 of 4 files cannot be sent"), "{}", rehearsal.stderr);
+    assert_eq!(dry_run.errors().len(), 2, "{}", dry_run.stderr);
+    assert!(dry_run.stderr.contains("1 of 4 files cannot be sent"), "{}", dry_run.stderr);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `--retry`: what a new connection mends is mended, and nothing else is tried again.
+//! `--retry`: what a new connection may change is tried again, and nothing else.
 
 use std::time::Duration;
 
