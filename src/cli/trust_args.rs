@@ -109,12 +109,21 @@ pub(crate) struct ServerTrustArgs {
     #[arg(long, value_name = "N", value_parser = uses)]
     code_uses: Option<Uses>,
 
+    /// With --store and --share: admit clients whose keys are in this file, one in a line: sha256:... rights=store,share
+    /// store=FOLDER max-size=SIZE, of which only the key must be there; it is read again when it changes
+    #[arg(long, requires = "transfer", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    clients: Option<PathBuf>,
+
+    /// With --clients: make a code, and add the keys of those who have used it with success: they need none next time
+    #[arg(long, requires = "clients")]
+    pair: bool,
+
     /// With --store and --share: encrypt, and admit anybody
-    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses"])]
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "clients"])]
     open: bool,
 
     /// With --store and --share: admit anybody, also without encryption, as older clients connect
-    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "open", "key"])]
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "clients", "open", "key"])]
     plain: bool,
 }
 
@@ -135,19 +144,23 @@ impl ServerTrustArgs {
         rights: Rights,
         (is_once, wants_code): (bool, bool),
     ) -> Result<Option<ServerTrustPlan>, &'static str> {
-        let default = (wants_code && !self.open && !self.plain).then_some(CodeSource::Environment);
+        let has_others = self.open || self.plain || self.clients.is_some();
+        let default = (self.pair || wants_code && !has_others).then_some(CodeSource::Environment);
         let code = self.code.source().or(default);
-        if code.is_none() && !self.open && !(self.plain && wants_code) {
-            return match (self.code_uses, &self.code.key) {
-                (Some(_), _) => Err("--code-uses goes with --code or --code-file"),
-                (None, Some(_)) => Err("--key goes with --code, --code-file or --open"),
-                (None, None) => Ok(None),
+        if code.is_none() && self.code_uses.is_some() {
+            return Err("--code-uses goes with --code, --code-file or --pair");
+        }
+        if code.is_none() && self.clients.is_none() && !self.open && !(self.plain && wants_code) {
+            return match &self.code.key {
+                Some(_) => Err("--key goes with --code, --code-file, --clients or --open"),
+                None => Ok(None),
             };
         }
         let uses = self.code_uses.unwrap_or(if is_once { ONCE } else { Uses::Many });
         let key = self.code.key.clone();
         let (is_open, is_plain) = (self.open || self.plain, self.plain);
-        Ok(Some(ServerTrustPlan { code, uses, is_open, is_plain, key, limit, rights }))
+        let clients = self.clients.clone().map(|path| (path, self.pair));
+        Ok(Some(ServerTrustPlan { code, uses, clients, is_open, is_plain, key, limit, rights }))
     }
 }
 

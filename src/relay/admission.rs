@@ -18,7 +18,7 @@ use crate::proto::secure::SessionId;
 use crate::proto::secure::client::{ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
-use crate::proto::secure::refusal::Wanted;
+use crate::proto::secure::refusal::{Reason, Wanted};
 use crate::proto::secure::session::Session;
 
 /// What a client shows.
@@ -283,7 +283,15 @@ impl Admitting {
             HandshakeFailure::Fault(why) => {
                 let wants = matches!(&why, NotTrusted::Refused(refusal) if refusal.wanted.has(Wanted::CODE));
                 self.trust.is_code_wanted.set(wants);
-                untrusted(&why.to_string())
+                match &why {
+                    NotTrusted::Refused(refusal)
+                        if refusal.reason == Reason::KeyNotKnown && refusal.wanted.has(Wanted::KEY) =>
+                    {
+                        let key = self.trust.tls.pin();
+                        untrusted(&format!("{why}; its line in the server's --clients begins with {key}"))
+                    }
+                    _ => untrusted(&why.to_string()),
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
 use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
 use crate::report::Report;
+use crate::server::client_list::ClientList;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
 use crate::store::{Kept, PrivateError, StatePlaces, append_line, read_list, read_or_create};
@@ -208,6 +209,8 @@ pub(crate) struct ServerTrustPlan {
     /// The code that admits clients. A new one is made if its source has none.
     pub(crate) code: Option<CodeSource>,
     pub(crate) uses: Uses,
+    /// The list of those who are admitted by their keys; true: those who come by the code are added.
+    pub(crate) clients: Option<(PathBuf, bool)>,
     /// Anybody is admitted.
     pub(crate) is_open: bool,
     /// Also without encryption.
@@ -236,13 +239,15 @@ impl ServerTrustPlan {
             code.as_ref().filter(|_| is_new).map(|code| Zeroizing::new(code.reveal().to_owned()));
         let account = code.map(|code| CodeAccount::new(code, self.rights, self.uses));
         let open = self.is_open.then_some(self.rights);
+        let clients =
+            self.clients.clone().map(|(path, pairs)| ClientList::load(path, pairs, report)).transpose()?;
+        let clients = clients.map(|list| (list, self.rights));
         Ok(ServerTrust {
             tls: PeerTls::new(&key, ALPN)?,
-            pin: key.pin(),
             shown_code,
             is_plain: self.is_plain,
             limit: self.limit,
-            policy: Arc::new(SharedPolicy::new(open, account)),
+            policy: Arc::new(SharedPolicy::new(open, account, clients)),
         })
     }
 }

@@ -64,7 +64,7 @@ impl ServerSetup {
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
-                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.pin);
+                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.tls.pin());
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }

@@ -269,7 +269,7 @@ impl Arriving {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 // It has its reason: the end that follows is an orderly one.
                 let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
-                Err(not_admitted(refusal, &driver.machine.policy))
+                Err(not_admitted(refusal, &driver.machine))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;

@@ -3,6 +3,7 @@
 mod attacks;
 mod bypasses;
 mod certificates;
+mod clients;
 mod codes;
 mod keys;
 mod scene;
