@@ -77,7 +77,8 @@ transfer is sent. 100 wrong codes withdraw it.
 
 The server also prints its key. After the first success the client knows the server by it (see FILES), and refuses another key, also with the right \
 code; if the server was set up anew, delete the line that the message names. --pin KEY trusts a server with that key. --trust-new trusts a \
-server that is not known yet, whoever it is. serve --store DIR --open encrypts, and admits anybody. With --plain nothing is encrypted: for peers that cannot.
+server that is not known yet, whoever it is. A server with --clients FILE admits clients by their keys, which --pair adds to that file: a client needs \
+the code only once. serve --store DIR --open encrypts, and admits anybody. With --plain nothing is encrypted: for peers that cannot.
 
 On loopback and on Unix sockets nothing is encrypted, and no code is asked for, unless --code or another of these options is typed. The same holds for raw \
 streams (serve and connect) everywhere: --code or --tls encrypts them. Datagrams are never encrypted: send them through WireGuard.

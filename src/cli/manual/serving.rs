@@ -57,6 +57,17 @@ answered after a second; from the third of an address on it waits 5 s, then twic
 A passed socket (systemd:, fd:3) counts as one of this machine: type --code or --code-file with it if others reach it. With --plain anybody is admitted, \
 encrypted or not. A service has its code in a file: --code-file FILE --code-uses many.
 
+--clients FILE admits clients by their keys, without a code. A line has the key and, for less than everything, what the client may do; a comment begins with #:
+
+    sha256:9rSu0uW_Px-S_uQReRcD5sD7wUdUKS2cTSMWDQ_5kF4
+    sha256:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU rights=share # only reads
+    sha256:Xfb8wGfJ7xkcqg1bHGuVLEYAyhGSVAyUUJWJnfHCOPk store=/srv/ann max-size=1GiB
+
+rights=store,share limits the client to uploads or downloads, store= is a folder for its uploads in place of that of --store, and max-size= limits each of its files. The list is read again when it changes. If it cannot be read then, nobody is admitted by a key, and a line says why. Running sessions go on. Others than the server's user and root must not be able to change it. A client that is refused learns its key, and so does the server's log.
+
+--pair adds to the list who has used the code with success, so that it needs none next time: 'serve --store inbox --clients FILE --pair :7255' makes a code once, and \
+each client is asked for it once. A client that is in the list keeps its line.
+
 TLS
 
 With --tls --cert FILE --cert-key FILE, raw streams and --forward are for clients of TLS 1.2 and 1.3, such as browsers, openssl s_client and ncat --ssl. \
