@@ -1,5 +1,9 @@
 //! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
 
+mod between;
+mod peer;
+mod policy;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
