@@ -1,6 +1,7 @@
 //! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
 
 mod between;
+mod downgrade;
 mod peer;
 mod policy;
 
