@@ -4,6 +4,7 @@ mod between;
 mod downgrade;
 mod peer;
 mod policy;
+mod sessions;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

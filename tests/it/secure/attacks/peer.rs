@@ -76,7 +76,13 @@ impl Impostor {
     /// Accepts a client, and does the handshake as far as it goes.
     #[track_caller]
     pub(super) fn accept(&self) -> Peer {
-        let tls = ServerConnection::new(Arc::clone(&self.config)).expect("a connection");
+        self.accept_as(self)
+    }
+
+    /// The same with the key of another one.
+    #[track_caller]
+    pub(super) fn accept_as(&self, other: &Impostor) -> Peer {
+        let tls = ServerConnection::new(Arc::clone(&other.config)).expect("a connection");
         let mut peer = Peer { tls: tls.into(), socket: self.accept_raw(), heard: Vec::new(), taken: 0 };
         peer.handshake();
         peer

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sendall::net::tls::key::Key;
 use sendall::proto::secure::account::CodeAccount;
+use sendall::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
+use sendall::proto::secure::code::Code;
 use sendall::proto::secure::pin::Pin;
 use sendall::proto::secure::server::{Admitted, Policy, ServerAdmission, Status};
 use sendall::proto::secure::session::Session;
 use sendall::proto::secure::{Rights, SessionId};
 
+use super::super::scene::CODE;
 use super::peer::Peer;
 use crate::harness::now;
 
@@ -65,4 +69,26 @@ impl Policy for Knows {
     fn code(&self) -> Option<Arc<CodeAccount>> {
         self.code.clone()
     }
+}
+
+/// Shows something to a server, as a client does.
+pub(super) fn show(peer: &mut Peer, credential: Credential<'_>) -> Result<Admission, NotTrusted> {
+    let mut machine = ClientAdmission::new(credential, peer.channel(), &[8; 64])?;
+    loop {
+        peer.say(&machine.take_outgoing());
+        if let Some(admission) = machine.admission() {
+            return Ok(admission.clone());
+        }
+        let bytes = peer.hear(machine.wanted());
+        assert!(!bytes.is_empty(), "it ended the connection");
+        machine.receive(&bytes)?;
+    }
+}
+
+/// A client with this key that was admitted by the usual code.
+pub(super) fn admitted(address: &str, key: &Key) -> (Peer, Admission) {
+    let mut peer = Peer::connect(address, Some(key));
+    let code = Code::parse(CODE).expect("a code");
+    let admission = show(&mut peer, Credential::Code(&code)).expect("admitted");
+    (peer, admission)
 }
