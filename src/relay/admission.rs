@@ -14,12 +14,12 @@ use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
 use crate::proto::proxy::handshake::Handshake;
-use crate::proto::secure::SessionId;
 use crate::proto::secure::client::{ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::refusal::{Reason, Wanted};
 use crate::proto::secure::session::Session;
+use crate::proto::secure::{ALPN, SessionId};
 
 /// What a client shows.
 #[derive(Debug)]
@@ -182,6 +182,11 @@ impl Admitting {
     fn begin(&self, transport: &Transport) -> Result<Machine, Error> {
         let layer = transport.tls().ok_or_else(|| untrusted("there is no TLS"))?;
         self.trust.check_key(layer.peer_pin())?;
+        if layer.state().alpn_protocol() != Some(ALPN) {
+            return Err(untrusted(
+                "the server does not speak sendall/1 inside TLS (ALPN), so it is another one: nothing was sent",
+            ));
+        }
         let channel = channel(layer).ok_or_else(|| untrusted("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;

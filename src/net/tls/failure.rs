@@ -159,7 +159,7 @@ fn received(alert: AlertDescription, options: &TlsOptions) -> String {
                 options.see(&[options.name])
             );
         }
-        AlertDescription::NoApplicationProtocol => "it speaks none of the protocols of --alpn",
+        AlertDescription::NoApplicationProtocol => "it speaks none of the protocols that are offered (ALPN)",
         other => return format!("the peer ended TLS: {other:?}"),
     };
     format!("the peer refused TLS: {why}")

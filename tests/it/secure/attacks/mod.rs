@@ -1,5 +1,11 @@
 //! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
 
+mod between;
+mod downgrade;
+mod peer;
+mod policy;
+mod sessions;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
