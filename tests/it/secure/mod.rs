@@ -5,5 +5,6 @@ mod bypasses;
 mod certificates;
 mod codes;
 mod keys;
+mod peers;
 mod scene;
 mod tls;
