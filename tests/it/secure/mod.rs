@@ -6,5 +6,6 @@ mod certificates;
 mod clients;
 mod codes;
 mod keys;
+mod peers;
 mod scene;
 mod tls;
