@@ -10,7 +10,7 @@ use crate::net::endpoint::Endpoint;
 use crate::proto::secure::Rights;
 use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::pin::Pin;
-use crate::run::trust::{ClientTrustPlan, CodeSource, ServerTrustPlan};
+use crate::run::trust::{AdmissionNeed, ClientTrustPlan, CodeSource, ServerTrustPlan};
 
 /// A code, and the key of this side.
 #[derive(Args, Clone, Debug, Default)]
@@ -133,6 +133,17 @@ impl ServerTrustArgs {
         self.code.source().is_some()
     }
 
+    /// True if an option was typed that makes any server encrypt.
+    pub(crate) fn encrypts(&self) -> bool {
+        self.has_code() || self.open || self.clients.is_some()
+    }
+
+    /// An option was typed that is of use only where clients have to be admitted.
+    pub(crate) fn typed_terms(&self) -> Option<&'static str> {
+        let typed = [(self.code_uses.is_some(), "--code-uses"), (self.code.key.is_some(), "--key")];
+        typed.iter().find(|(is_typed, _)| *is_typed).map(|(_, option)| *option)
+    }
+
     /// The plan, if clients have to be admitted. `limit` is the time for that, `rights` what they may do then. A server
     /// that `wants_code` has one unless something else was chosen.
     ///
@@ -160,7 +171,8 @@ impl ServerTrustArgs {
         let key = self.code.key.clone();
         let (is_open, is_plain) = (self.open || self.plain, self.plain);
         let clients = self.clients.clone().map(|path| (path, self.pair));
-        Ok(Some(ServerTrustPlan { code, uses, clients, is_open, is_plain, key, limit, rights }))
+        let when = AdmissionNeed::Requested;
+        Ok(Some(ServerTrustPlan { when, code, uses, clients, is_open, is_plain, key, limit, rights }))
     }
 }
 

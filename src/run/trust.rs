@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Exit};
 use crate::net::child::CODE_VARIABLE;
 use crate::net::endpoint::Endpoint;
+use crate::net::listen::{check_tcp, reached_by_others};
 use crate::net::tls::key::{Key, KeyError};
 use crate::net::tls::peer::PeerTls;
 use crate::net::wall::utc_now;
@@ -203,9 +204,21 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
     Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
+/// When a server admits clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdmissionNeed {
+    /// An option asks for it.
+    Requested,
+    /// Other machines reach an endpoint.
+    Reached,
+    /// If other machines reach a socket that was passed on. `typed`: an option that is of no use else.
+    IfReached { typed: Option<&'static str> },
+}
+
 /// The arguments of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerTrustPlan {
+    pub(crate) when: AdmissionNeed,
     /// The code that admits clients. A new one is made if its source has none.
     pub(crate) code: Option<CodeSource>,
     pub(crate) uses: Uses,
@@ -223,8 +236,35 @@ pub(crate) struct ServerTrustPlan {
 }
 
 impl ServerTrustPlan {
-    /// Reads or makes key and code.
-    pub(crate) fn load(&self, report: &Report) -> Result<ServerTrust, Error> {
+    /// Reads or makes key and code. None: only this machine reaches `endpoints`.
+    pub(crate) fn load(
+        &self,
+        endpoints: &[Endpoint],
+        behind_proxy: bool,
+        report: &Report,
+    ) -> Result<Option<ServerTrust>, Error> {
+        let mut reached = Vec::new();
+        if self.when == AdmissionNeed::Requested {
+            let option = match (&self.clients, &self.code) {
+                (Some(_), _) => "--clients",
+                (None, Some(_)) => "--code",
+                (None, None) => "--open",
+            };
+            check_tcp(endpoints, option)?;
+        }
+        if let AdmissionNeed::IfReached { typed } = self.when {
+            for endpoint in endpoints {
+                reached.extend(reached_by_others(endpoint, behind_proxy)?);
+            }
+            match (&reached[..], typed) {
+                ([], Some(option)) => {
+                    let text = "only this machine reaches its sockets, so nobody is asked for a code";
+                    return Err(usage(format!("{option}: {text}: leave it out, or type --code too")));
+                }
+                ([], None) => return Ok(None),
+                _ => {}
+            }
+        }
         let key = own_key(&StatePlaces::of_this_process(), self.key.as_deref(), report)?;
         let (mut code, mut is_new) = (None, false);
         if let Some(source) = &self.code {
@@ -242,12 +282,14 @@ impl ServerTrustPlan {
         let clients =
             self.clients.clone().map(|(path, pairs)| ClientList::load(path, pairs, report)).transpose()?;
         let clients = clients.map(|list| (list, self.rights));
-        Ok(ServerTrust {
+        let asks_for = self.code.as_ref().filter(|_| !reached.is_empty());
+        Ok(Some(ServerTrust {
             tls: PeerTls::new(&key, ALPN)?,
             shown_code,
+            reached: asks_for.map(|_| reached.join(", ")),
             is_plain: self.is_plain,
             limit: self.limit,
             policy: Arc::new(SharedPolicy::new(open, account, clients)),
-        })
+        }))
     }
 }

@@ -10,7 +10,7 @@ use crate::net::access::Access;
 use crate::net::activation::Ready;
 use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
-use crate::net::listen::{Listener, listen_with};
+use crate::net::listen::{Listener, listen_with, reached_by_others};
 use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, Reactor, Session};
 use crate::net::signals::Signals;
@@ -42,7 +42,9 @@ pub(crate) struct ServerSetup {
 impl ServerSetup {
     /// True if others than this machine's users can connect, and there are no access lists.
     pub(crate) fn is_open_to_others(&self) -> bool {
-        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
+        let is_reached =
+            |endpoint| !matches!(reached_by_others(endpoint, false), Ok(reached) if reached.is_empty());
+        self.access.is_empty() && self.endpoints.iter().any(is_reached)
     }
 
     /// Binds the endpoints, makes the handler, and runs an acceptor for it until the run is over.
@@ -65,6 +67,10 @@ impl ServerSetup {
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
                 report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.tls.pin());
+                if let Some(reached) = &trust.reached {
+                    let text = "other machines reach it, so clients need the code (see --open and --plain)";
+                    report.info(format_args!("{reached}: {text}"));
+                }
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }

@@ -21,6 +21,8 @@ pub(crate) struct ServerTrust {
     pub(crate) tls: PeerTls,
     /// The code that was made for this run, to be printed.
     pub(crate) shown_code: Option<Zeroizing<String>>,
+    /// The addresses of sockets that were passed on, because of which a code is asked for.
+    pub(crate) reached: Option<String>,
     /// Clients without encryption are served as well.
     pub(crate) is_plain: bool,
     /// The time limit of TLS and admission together.

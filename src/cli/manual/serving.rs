@@ -54,7 +54,7 @@ the start and printed after the listeners, with the key of the server, or comes 
 any number of clients; with --once, or --code-uses N, for as many sessions as succeed. A session that was cut does not count. A wrong code is \
 answered after a second; from the third of an address on it waits 5 s, then twice as long each time; 100 wrong codes in all withdraw the code.
 
-A passed socket (systemd:, fd:3) counts as one of this machine: type --code or --code-file with it if others reach it. With --plain anybody is admitted, \
+Of a passed socket (systemd:, fd:3) the address decides: if it is not loopback, clients need a code. With --plain anybody is admitted, \
 encrypted or not. A service has its code in a file: --code-file FILE --code-uses many.
 
 --clients FILE admits clients by their keys, without a code. A line has the key and, for less than everything, what the client may do; a comment begins with #:

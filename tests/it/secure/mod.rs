@@ -5,6 +5,7 @@ mod bypasses;
 mod certificates;
 mod clients;
 mod codes;
+mod inherited;
 mod keys;
 mod peers;
 mod scene;

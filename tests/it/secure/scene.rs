@@ -26,7 +26,7 @@ impl User {
         User { state: Arc::new(Place::new()), code: Some(code.to_owned()) }
     }
 
-    fn variables(&self) -> Vec<(&str, &str)> {
+    pub(super) fn variables(&self) -> Vec<(&str, &str)> {
         let code = self.code.as_deref().map(|code| ("SENDALL_CODE", code));
         [("XDG_STATE_HOME", self.state.arg())].into_iter().chain(code).collect()
     }
