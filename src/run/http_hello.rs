@@ -132,7 +132,8 @@ impl Plan {
             let common = Common { site, log: lines.clone(), stats, socket: options };
             let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = notify_ready(report);
-            acceptor((listeners, limits), (access, lists), tls.map(GateTerms::Tls), (&io, report), handler)
+            let gate = tls.map(|terms| GateTerms::Tls { terms, is_http: true });
+            acceptor((listeners, limits), (access, lists), gate, (&io, report), handler)
         })?;
         drop(alive);
         let result = reactor.run();

@@ -170,15 +170,15 @@ impl Plan {
         }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
-        let passes_plain = matches!(self.mode, Mode::Transfer(_));
+        let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
         let behind_proxy = self.limits.proxy_header_timeout.is_some();
         let gate = match (&self.trust, &self.tls) {
             (Some(plan), _) => plan
                 .load(&self.endpoints, behind_proxy, report)?
-                .map(|trust| GateTerms::Admission { trust: Rc::new(trust), passes_plain }),
+                .map(|trust| GateTerms::Admission { trust: Rc::new(trust), is_for_transfers }),
             (None, Some(plan)) => {
                 check_tcp(&self.endpoints, "--tls")?;
-                Some(GateTerms::Tls(plan.terms()?))
+                Some(GateTerms::Tls { terms: plan.terms()?, is_http: false })
             }
             (None, None) => None,
         };

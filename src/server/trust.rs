@@ -107,8 +107,6 @@ impl Drop for KeptSession {
 pub(crate) enum ClientTrust {
     /// The server asks nobody: its connections are in the clear, or TLS alone.
     NotAsked,
-    /// The server admits clients over TLS only, and this one does without.
-    Plain,
     /// It was admitted.
     Admitted(Box<AdmittedBy>),
 }

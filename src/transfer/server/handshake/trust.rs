@@ -19,9 +19,6 @@ impl Serving {
     pub(super) fn check_trust(&self, operation: &Operation) -> Result<(), Failure> {
         let text = match &self.trust {
             ClientTrust::NotAsked => return Ok(()),
-            ClientTrust::Plain => {
-                "this server encrypts: type --code for the code that it has printed, or --trust-new if it has none"
-            }
             ClientTrust::Admitted(by) => {
                 let may = match operation {
                     Operation::Put { .. } => by.client().rights.has(Rights::STORE),
