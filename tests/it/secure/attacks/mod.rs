@@ -2,6 +2,7 @@
 
 mod between;
 mod downgrade;
+mod guesses;
 mod peer;
 mod policy;
 mod sessions;
