@@ -214,7 +214,11 @@ impl Arriving {
     }
 
     fn handshake(&self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
-        match transport.handshake() {
+        let shaken = transport.handshake();
+        if transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some()) {
+            self.arrival.greet();
+        }
+        match shaken {
             Ok(false) => return Ok(Step::Wait(State::Handshake(transport))),
             Ok(true) => {}
             Err(error) => {
@@ -316,7 +320,7 @@ impl Arriving {
     }
 
     fn makes_way(&self, now: Instant) -> bool {
-        self.arrival.makes_way()
+        self.shared.arrivals.waits(&self.arrival)
             || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 
