@@ -1,5 +1,5 @@
-//! Connections that were not let through a gate yet. One that takes long makes way for others, and one that has not even
-//! sent a whole hello at once, so that nobody keeps honest clients out by connections that do nothing.
+//! Connections that were not let through a gate yet. One that takes long makes way for others, one that does not even send a
+//! hello very soon, so that nobody keeps honest clients out by connections that do nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,6 +13,10 @@ use crate::net::reactor::Waker;
 
 /// A younger connection does not make way, if its hello has come.
 const GRACE: Duration = Duration::from_secs(2);
+/// A younger connection does not make way: the hello of an honest client follows its connection.
+const HELLO_GRACE: Duration = Duration::from_millis(20);
+/// So many connections without a hello have their full time in any case.
+const MIN_SILENT: usize = 16;
 /// Connections of one source from which on its oldest makes way.
 const MAX_PER_SOURCE: usize = 8;
 
@@ -27,20 +31,10 @@ pub(super) struct Arrivals {
 pub(super) struct Arrival {
     source: Option<IpAddr>,
     since: Instant,
-    stage: Cell<Stage>,
+    /// The hello of its TLS handshake has come.
+    has_greeted: Cell<bool>,
     makes_way: Cell<bool>,
     session: Waker,
-}
-
-/// How far a connection has got.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It had no turn yet.
-    New,
-    /// It had its turn, and no whole hello had come.
-    Silent,
-    /// The hello of its TLS handshake has come.
-    Greeted,
 }
 
 impl Arrivals {
@@ -62,65 +56,58 @@ impl Arrivals {
         here.len() >= self.max || of_source >= MAX_PER_SOURCE
     }
 
-    /// Those that have not been told to make way.
-    fn staying(&self) -> Vec<Rc<Arrival>> {
-        let waiting = self.waiting.borrow();
-        waiting.iter().filter_map(Weak::upgrade).filter(|arrival| !arrival.makes_way()).collect()
+    /// Looks at a connection that waits for its client. True if it has to make way for others.
+    pub(super) fn must_leave(&self, arrival: &Arrival, now: Instant) -> bool {
+        if !arrival.has_greeted.get() && now >= arrival.since + HELLO_GRACE {
+            self.relieve(now);
+        }
+        arrival.makes_way.get() || now >= arrival.since + GRACE && self.are_many(arrival)
     }
 
-    /// Notes that a connection had its turn and waits for its client. True if it has to make way: if there are too many,
-    /// one without a hello does.
-    pub(super) fn waits(&self, arrival: &Arrival) -> bool {
-        if arrival.stage.get() == Stage::New {
-            arrival.stage.set(Stage::Silent);
+    /// If a quarter of all places is taken by connections without a hello, the oldest one makes way of the source that has
+    /// most of them.
+    fn relieve(&self, now: Instant) {
+        let waiting = self.waiting.borrow();
+        let max_silent = (self.max / 2).max(MIN_SILENT);
+        if waiting.len() <= max_silent {
+            return;
         }
-        if arrival.stage.get() == Stage::Silent && self.waiting.borrow().len() > self.max {
-            let here = self.staying();
-            if here.len() > self.max {
-                relieve(&here);
-            }
+        let is_silent = |arrival: &Rc<Arrival>| !arrival.has_greeted.get() && !arrival.makes_way.get();
+        let silent: Vec<Rc<Arrival>> = waiting.iter().filter_map(Weak::upgrade).filter(is_silent).collect();
+        if silent.len() <= max_silent {
+            return;
         }
-        arrival.makes_way()
+        let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        silent.iter().for_each(|arrival| *counts.entry(arrival.source).or_default() += 1);
+        let most = counts.values().copied().max();
+        let leaves = |arrival: &&Rc<Arrival>| {
+            counts.get(&arrival.source).copied() == most && now >= arrival.since + HELLO_GRACE
+        };
+        if let Some(oldest) = silent.iter().find(leaves) {
+            oldest.make_way();
+        }
     }
 
     /// Adds a connection, whose session is woken if it has to make way. Others may have to now.
     pub(super) fn add(&self, peer: &PeerName, now: Instant, session: Waker) -> Rc<Arrival> {
         let source = source_of(peer);
-        let here = self.staying();
-        let of_source = here.iter().filter(|arrival| arrival.source == source).count();
-        let is_full = here.len() >= self.max;
-        if !(is_full && relieve(&here)) {
-            let oldest = match (of_source >= MAX_PER_SOURCE, is_full) {
-                (true, _) => here.iter().find(|arrival| arrival.source == source),
-                (false, true) => here.first(),
-                (false, false) => None,
-            };
-            if let Some(oldest) = oldest.filter(|oldest| now >= oldest.since + GRACE) {
-                oldest.make_way();
-            }
-        }
-        let (stage, makes_way) = (Cell::new(Stage::New), Cell::default());
-        let arrival = Rc::new(Arrival { source, since: now, stage, makes_way, session });
         let mut waiting = self.waiting.borrow_mut();
         waiting.retain(|arrival| arrival.strong_count() > 0);
+        let here: Vec<Rc<Arrival>> = waiting.iter().filter_map(Weak::upgrade).collect();
+        let of_source = here.iter().filter(|arrival| arrival.source == source).count();
+        let oldest = match (of_source >= MAX_PER_SOURCE, here.len() >= self.max) {
+            (true, _) => here.iter().find(|arrival| arrival.source == source),
+            (false, true) => here.first(),
+            (false, false) => None,
+        };
+        if let Some(oldest) = oldest.filter(|oldest| now >= oldest.since + GRACE) {
+            oldest.make_way();
+        }
+        let (has_greeted, makes_way) = (Cell::default(), Cell::default());
+        let arrival = Rc::new(Arrival { source, since: now, has_greeted, makes_way, session });
         waiting.push(Rc::downgrade(&arrival));
         arrival
     }
-}
-
-/// Tells the oldest connection without a hello to make way, of the source that has most of them. False: all have sent one.
-fn relieve(here: &[Rc<Arrival>]) -> bool {
-    let silent = || here.iter().filter(|arrival| arrival.stage.get() == Stage::Silent);
-    let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
-    for arrival in silent() {
-        *counts.entry(arrival.source).or_default() += 1;
-    }
-    let most = counts.values().copied().max();
-    let oldest = silent().find(|arrival| counts.get(&arrival.source).copied() == most);
-    if let Some(oldest) = oldest {
-        oldest.make_way();
-    }
-    oldest.is_some()
 }
 
 impl Arrival {
@@ -131,16 +118,12 @@ impl Arrival {
 
     /// Notes that the hello of its TLS handshake has come.
     pub(super) fn greet(&self) {
-        self.stage.set(Stage::Greeted);
+        self.has_greeted.set(true);
     }
 
-    /// When the connection has had its time, if there are many.
-    pub(super) fn grace_until(&self) -> Instant {
-        self.since + GRACE
-    }
-
-    /// True if the connection has to make way.
-    pub(super) fn makes_way(&self) -> bool {
-        self.makes_way.get()
+    /// When a connection that was last looked at then has to be looked at again.
+    pub(super) fn next_look(&self, looked_at: Instant) -> Option<Instant> {
+        let hello = Some(self.since + HELLO_GRACE).filter(|_| !self.has_greeted.get());
+        hello.into_iter().chain([self.since + GRACE]).find(|at| looked_at < *at)
     }
 }

@@ -74,6 +74,16 @@ struct Shared {
     acceptor: Waker,
 }
 
+impl Shared {
+    /// Ends a client that is not served.
+    fn end(&self, permit: Permit, error: Error) {
+        match &self.terms {
+            GateTerms::Admission { .. } => permit.discount(&error),
+            GateTerms::Tls(_) => permit.fail(error),
+        }
+    }
+}
+
 impl<H: Handler> TlsGate<H> {
     /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
     pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
@@ -94,6 +104,8 @@ impl<H: Handler> Handler for TlsGate<H> {
             return self.handler.accept(incoming, now);
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
+        // Its source's slots are for clients that were let through.
+        permit.slot.release();
         let peer = permit.peer.clone();
         let mut permit = Some(permit);
         let mut is_there = false;
@@ -144,7 +156,12 @@ impl<H: Handler> Handler for TlsGate<H> {
 
     fn advance(&mut self) -> Result<Status, Error> {
         for (client, now) in self.shared.passed.take() {
-            self.handler.accept(client, now);
+            if client.permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
+                self.handler.accept(client, now);
+            } else {
+                let text = "refused: too many clients from its address (see --max-per-source)";
+                self.shared.end(client.permit, Error::new(Exit::Refused, text));
+            }
         }
         self.handler.advance()
     }
@@ -320,8 +337,7 @@ impl Arriving {
     }
 
     fn makes_way(&self, now: Instant) -> bool {
-        self.shared.arrivals.waits(&self.arrival)
-            || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
+        self.shared.arrivals.must_leave(&self.arrival, now)
     }
 
     fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
@@ -348,11 +364,11 @@ impl Session for Arriving {
         match self.step(context.now) {
             Ok(false) => return Ok(Status::Waiting),
             Ok(true) => {}
-            Err(error) => match (self.permit.take(), &self.shared.terms) {
-                (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
-                (Some(permit), GateTerms::Tls(_)) => permit.fail(error),
-                (None, _) => {}
-            },
+            Err(error) => {
+                if let Some(permit) = self.permit.take() {
+                    self.shared.end(permit, error);
+                }
+            }
         }
         Ok(Status::Done)
     }
@@ -362,7 +378,6 @@ impl Session for Arriving {
             return Some(answer);
         }
         // Looked at once: a deadline must not stay due.
-        let grace = Some(self.arrival.grace_until()).filter(|grace| self.looked_at < *grace);
-        grace.into_iter().chain([self.deadline]).min()
+        self.arrival.next_look(self.looked_at).into_iter().chain([self.deadline]).min()
     }
 }

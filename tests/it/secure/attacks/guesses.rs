@@ -32,7 +32,7 @@ fn prove(peer: &mut Peer) {
 fn a_hundred_wrong_codes_withdraw_it_also_from_as_many_addresses() {
     let (place, inbox) = (Place::new(), Place::new());
     let file = place.write("f", b"hello");
-    let server = User::with(CODE).serve(&["--store", inbox.arg(), "--max-clients", "400"]);
+    let server = User::with(CODE).serve(&["--store", inbox.arg()]);
     let mut waiting = Vec::new();
     for host in 2..MAX_WRONG_PROOFS as u8 + 2 {
         let (mut peer, answer) = begin(host, &server.address);
