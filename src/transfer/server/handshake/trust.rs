@@ -47,7 +47,7 @@ impl Serving {
     pub(super) fn destination(&self, folder: &Folder, replace: bool) -> Result<ReceiveFolder, Failure> {
         let client = match &self.trust {
             ClientTrust::Admitted(by) => Some(by.client()),
-            ClientTrust::NotAsked | ClientTrust::Plain => None,
+            ClientTrust::NotAsked => None,
         };
         let own = client.and_then(|client| client.store.as_deref());
         let failed = |fault| {
