@@ -1,18 +1,20 @@
 """Uploads a file with a code, written from PROTOCOL.md alone. It needs the packages pyopenssl (26 or later), rbcl
 (libsodium's ristretto255) and blake3.
-code_peer.py HOST PORT FILE     The code is in SENDALL_CODE, its words in full.
+code_peer.py HOST PORT FILE [KEY]     The code is in SENDALL_CODE, its words in full. With KEY, as the server prints it, the
+server is known by that, wants no code (--open), and is not waited for.
 Exit 0: the server has proved that it has the code, and the file is in place. 8: no trust, and nothing of it was sent.
 """
-import hashlib, hmac, os, pathlib, socket, struct, sys
+import base64, hashlib, hmac, os, pathlib, socket, struct, sys
 from OpenSSL import SSL
 from blake3 import blake3
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rbcl import crypto_core_ristretto255_from_hash as to_point, crypto_core_ristretto255_scalar_random as new_scalar
 from rbcl import crypto_scalarmult_ristretto255 as multiply
 
-SHARE, PROOF, SERVER_SHARE, ADMITTED, REFUSED = 0x02, 0x03, 0x82, 0x83, 0x8F
-MAGIC, PUT, CHUNK, WANT = b"\x89SALL\r\n\x1a", 1, 1 << 20, 1
+OPEN, SHARE, PROOF, ADMITTED, SERVER_SHARE, PROVEN, REFUSED = 0x01, 0x02, 0x03, 0x80, 0x82, 0x83, 0x8F
+MAGIC, PUT, FILE, CHUNK, WANT = b"\x89SALL\r\n\x1a", 1, 1, 1 << 20, 1
 ENTRY, HAVE, TURN, DATA, END, _, EOT, ACK, RESULT, PING = range(1, 11)
-DSI, CI, CLIENT, SERVER = b"CPaceRistretto255", b"sendall/1", b"client", b"server"
+DSI, CI, CLIENT, SERVER, EXPORTER = b"CPaceRistretto255", b"sendall/1", b"client", b"server", b"EXPORTER-sendall-auth"
 
 def check(is_true, text="the peer broke the protocol", code=1):
     if not is_true:
@@ -20,8 +22,6 @@ def check(is_true, text="the peer broke the protocol", code=1):
         sys.exit(code)
 
 class Link:
-    """TLS 1.3 to a server whose certificate says nothing: the code does."""
-
     def __init__(self, host, port):
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
@@ -33,9 +33,9 @@ class Link:
         print("group", self.tls.get_group_name())
 
     def fields(self, form):
-        data = b""
-        while len(data) < struct.calcsize(form):
-            try: data += self.tls.recv(struct.calcsize(form) - len(data))
+        data, length = b"", struct.calcsize(form)
+        while len(data) < length:
+            try: data += self.tls.recv(length - len(data))
             except (SSL.ZeroReturnError, SSL.SysCallError): check(False, "the connection is lost")
         return struct.unpack(form, data)
 
@@ -54,7 +54,7 @@ class Link:
         self.tls.sendall(struct.pack(">BBHIQQ", kind, 0, 0, file, offset, len(body)) + body)
 
     def hear(self, *kinds):
-        kind, body = PING, b""
+        kind, body = PING, b""  # Which may come at any time, as ACK may.
         while kind not in kinds:
             check(kind in (ACK, PING), f"frame {kind} from the peer: {body!r}")
             kind, file, offset, length = self.fields(">BxxxIQQ")
@@ -71,10 +71,8 @@ def pieces(*values):
         out += bytes([length]) + value
     return out
 
-def sha512(data): return hashlib.sha512(data).digest()
-
 def prove(link, code):
-    sid = link.tls.export_keying_material(b"EXPORTER-sendall-auth", 32)
+    sha512, sid = lambda data: hashlib.sha512(data).digest(), link.tls.export_keying_material(EXPORTER, 32)
     padding = bytes(max(0, 127 - len(pieces(code)) - len(pieces(DSI))))
     scalar, generator = new_scalar(), to_point(sha512(pieces(DSI, code, padding, CI, sid)))
     ours = multiply(scalar, generator)
@@ -86,15 +84,22 @@ def prove(link, code):
     isk = sha512(pieces(DSI + b"_ISK", sid, point) + pieces(ours, CLIENT) + pieces(theirs, SERVER))
     key = sha512(b"CPaceMac" + sid + isk)
     link.message(PROOF, hmac.digest(key, pieces(ours, CLIENT), "sha512"))
-    tag = link.answer(ADMITTED, 64)
+    tag = link.answer(PROVEN, 64)
     check(hmac.compare_digest(tag, hmac.digest(key, pieces(theirs, SERVER), "sha512")), "the server has no code", 8)
 
-def put(link, path):
+def recognize(link, key):
+    shown = link.tls.get_peer_certificate(as_cryptography=True).public_key()
+    digest = hashlib.sha256(shown.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    check("sha256:" + base64.urlsafe_b64encode(digest).decode().rstrip("=") == key, "the server has another key", 8)
+    link.message(OPEN, b"")
+
+def put(link, path, is_proven):
     data, stat, name = path.read_bytes(), path.stat(), os.fsencode(path.name)
     link.tls.sendall(MAGIC + struct.pack(">BBBBIQIHH", 1, 0, PUT, 0, 0, len(data), 1, 0, 0))
-    fixed = struct.pack(">BxHQqIH", 1, stat.st_mode & 0o777, len(data), *divmod(stat.st_mtime_ns, 10**9), len(name))
+    fixed = struct.pack(">BxHQqIH", FILE, stat.st_mode & 0o777, len(data), *divmod(stat.st_mtime_ns, 10**9), len(name))
     link.frame(ENTRY, body=fixed + name)
     link.frame(TURN)
+    check(is_proven or link.answer(ADMITTED, 1)[0] & 1, "nothing may be stored there", 8)
     check(link.fields(">8sBxBBI16x") == (MAGIC, 1, 0, 0, 0), "the server has not accepted")
     (_, offset, body), _ = link.hear(HAVE), link.hear(TURN)
     verdict, digest = struct.unpack_from(">B3x32s", body)
@@ -105,9 +110,11 @@ def put(link, path):
     link.frame(EOT, body=struct.pack(">QQ", 1, len(data) - start))
     check(struct.unpack(">B3xII", link.hear(RESULT)[2][:12]) == (0, 1, 0), "it has failed there")
 
-link = Link(sys.argv[1], int(sys.argv[2]))
-prove(link, "-".join(os.environ["SENDALL_CODE"].lower().replace("-", " ").split()).encode())
-put(link, pathlib.Path(sys.argv[3]))
+host, port, path, *key = sys.argv[1:]
+link = Link(host, int(port))
+if key: recognize(link, *key)
+else: prove(link, "-".join(os.environ["SENDALL_CODE"].lower().replace("-", " ").split()).encode())
+put(link, pathlib.Path(path), not key)
 link.tls.shutdown()
 try: check(not link.tls.recv(1), "more than a RESULT")
 except SSL.ZeroReturnError: print("in place")
