@@ -5,5 +5,6 @@ mod bypasses;
 mod certificates;
 mod codes;
 mod keys;
-mod scene;
+mod pinned;
+pub(crate) mod scene;
 mod tls;
