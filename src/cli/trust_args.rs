@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::pinned::PinnedEndpoint;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::proto::secure::Rights;
@@ -39,16 +40,28 @@ impl CodeArgs {
         file.or_else(|| self.code.then_some(CodeSource::Environment))
     }
 
+    /// True if a code is shown.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.source().is_some()
+    }
+
     /// The plan of a client of raw streams, if it has a code.
     ///
     /// # Errors
-    /// A key without a code.
-    pub(crate) fn client_plan(&self) -> Result<Option<ClientTrustPlan>, String> {
+    /// A key without a code, or two keys of one server.
+    pub(crate) fn client_plan(
+        &self,
+        server: &PinnedEndpoint,
+        pins: &[Pin],
+    ) -> Result<Option<ClientTrustPlan>, String> {
         let (code, key) = (self.source(), self.key.clone());
         match (&code, &key) {
             (None, None) => Ok(None),
             (None, Some(_)) => Err("--key goes with --code or --code-file".into()),
-            _ => Ok(Some(ClientTrustPlan { code, key, ..ClientTrustPlan::default() })),
+            _ => {
+                let (pins, endpoint_pins) = (server.pins(pins)?, server.pin.is_some());
+                Ok(Some(ClientTrustPlan { code, key, pins, endpoint_pins, ..ClientTrustPlan::default() }))
+            }
         }
     }
 }
@@ -74,23 +87,31 @@ pub(crate) struct TransferTrustArgs {
 }
 
 impl TransferTrustArgs {
-    /// True if encryption was requested.
+    /// True if encryption was requested by an option.
     pub(crate) fn is_explicit(&self) -> bool {
-        self.code.source().is_some() || !self.pin.is_empty() || self.trust_new
+        self.code.is_typed() || !self.pin.is_empty() || self.trust_new
     }
 
     /// The plan of a client that uploads or downloads.
     ///
     /// # Errors
-    /// There is no encryption for such an endpoint.
-    pub(crate) fn plan_for(&self, endpoint: &Endpoint) -> Result<ClientTrustPlan, Error> {
-        if self.is_explicit() && !matches!(endpoint, Endpoint::Tcp { .. }) {
+    /// There is no encryption for such an endpoint, or the words contradict each other.
+    pub(crate) fn plan_for(&self, server: &PinnedEndpoint) -> Result<ClientTrustPlan, Error> {
+        let usage = |text: String| Error::new(Exit::Usage, text);
+        if self.is_explicit() && !matches!(server.endpoint, Endpoint::Tcp { .. }) {
             let text = "--code, --pin and --trust-new are for TCP: leave them out with a Unix socket";
-            return Err(Error::new(Exit::Usage, text));
+            return Err(usage(text.into()));
+        }
+        for (is_typed, option) in [(self.plain, "--plain"), (self.trust_new, "--trust-new")] {
+            if is_typed && server.pin.is_some() {
+                let text = "the endpoint names the server's key: leave that out";
+                return Err(usage(format!("{text}, with its #, or {option}")));
+            }
         }
         Ok(ClientTrustPlan {
             code: self.code.source(),
-            pins: self.pin.clone(),
+            pins: server.pins(&self.pin).map_err(usage)?,
+            endpoint_pins: server.pin.is_some(),
             trusts_new: self.trust_new,
             key: self.code.key.clone(),
             is_plain: self.plain,

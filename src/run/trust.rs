@@ -44,6 +44,8 @@ pub(crate) struct ClientTrustPlan {
     /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
     pub(crate) code: Option<CodeSource>,
     pub(crate) pins: Vec<Pin>,
+    /// They stand in the endpoint.
+    pub(crate) endpoint_pins: bool,
     /// An unknown server is trusted, and known from then on.
     pub(crate) trusts_new: bool,
     /// The file of this side's key.
@@ -87,7 +89,10 @@ impl ClientTrustPlan {
                 Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", file.display()) })
             }
             ([], ..) => None,
-            (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
+            (pins, ..) => {
+                let source = if self.endpoint_pins { "the endpoint" } else { "--pin" };
+                Some(ExpectedKey { pins: pins.to_vec(), source: source.to_owned() })
+            }
         };
         let how = match (&proof, &self.pins[..]) {
             (Proof::Code(_) | Proof::Missing, _) => How::Code,

@@ -19,7 +19,7 @@ With --store and --share the port may be left out, and is 7255. Without an ENDPO
 Type :7255 for every interface.
 
 Port 0 lets the system choose one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, if other machines can connect. A service \
+'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, if other machines can connect: with the server's key, where there is no code. A service \
 manager is notified when all listeners are ready, and when the server ends: sd_notify(3), Type=notify.
 
 With a mode the server takes many clients at once. It ends with a signal, or with --count or --once after that many clients. \

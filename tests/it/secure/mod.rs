@@ -8,5 +8,6 @@ mod codes;
 mod inherited;
 mod keys;
 mod peers;
-mod scene;
+mod pinned;
+pub(crate) mod scene;
 mod tls;
