@@ -254,6 +254,10 @@ fn typed(command: &str, ports: &Ports) -> Result<String, String> {
                 word.replace(host, &format!("localhost:{port}"))
             }
             ("upload" | "download", _) if has_code && command.contains(" alpha") => format!("{word} --code"),
+            _ if word.starts_with("alpha#") => {
+                let port = known("7255").ok_or("nothing listens on 7255")?;
+                word.replace("alpha", &format!("localhost:{port}"))
+            }
             _ => word.replace("alpha:", "localhost:"),
         });
     }

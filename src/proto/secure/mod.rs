@@ -6,7 +6,7 @@
 //! - [`code`]: the code that one person reads to another. [`cpace`] proves on both sides that they have the same one.
 //! - [`guesses`] and [`account`]: how often a code may be guessed, and used.
 //! - [`session`]: what lets further connections in.
-//! - [`pin`]: a key's digest; [`known`]: a list of keys in a file, parsed with [`list`].
+//! - [`pin`]: a key's digest; [`known`] and [`clients`]: lists of keys in files, parsed with [`list`].
 //!
 //! Everything is bound to the connection by [`Channel`]: bytes that somebody in between passes on, or has recorded, are
 //! wrong on every other connection.
@@ -19,6 +19,7 @@ use self::pin::Pin;
 
 pub mod account;
 pub mod client;
+pub mod clients;
 pub mod code;
 pub mod cpace;
 pub mod guesses;

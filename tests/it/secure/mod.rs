@@ -3,8 +3,11 @@
 mod attacks;
 mod bypasses;
 mod certificates;
+mod clients;
 mod codes;
+mod inherited;
 mod keys;
 mod peers;
-mod scene;
+mod pinned;
+pub(crate) mod scene;
 mod tls;

@@ -1,9 +1,15 @@
 //! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
 
+mod between;
+mod downgrade;
+mod floods;
+mod guesses;
+mod peer;
+mod policy;
+mod sessions;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-
-use socket2::{Domain, Socket, Type};
 
 use super::scene::{CODE, User};
 use crate::harness::In;
@@ -73,27 +79,4 @@ fn a_recording_holds_neither_names_nor_content_nor_the_code() {
     for secret in [&b"a-secret-name"[..], b"a secret content", b"zebra", b"lunar"] {
         assert!(!holds(&bytes, secret));
     }
-}
-
-#[test]
-fn half_open_connections_keep_no_honest_client_out() {
-    let (place, inbox) = (Place::new(), Place::new());
-    let file = place.write("f", b"hello");
-    let server = User::with(CODE).serve(&["--store", inbox.arg()]);
-    let idle: Vec<TcpStream> = (0..40)
-        .map(|_| {
-            // Another address of this machine's than the client's.
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            let own = std::net::SocketAddr::from(([127, 0, 0, 2], 0));
-            socket.bind(&own.into()).expect("an address");
-            let to: std::net::SocketAddr = server.address.parse().expect("an address");
-            socket.connect(&to.into()).expect("a connection");
-            let mut stream = TcpStream::from(socket);
-            let _ = stream.write_all(&[0x16]);
-            stream
-        })
-        .collect();
-    User::with(CODE).run(&["upload", &file, &server.address]).expect(0);
-    inbox.expect("f", b"hello");
-    drop(idle);
 }
