@@ -11,7 +11,8 @@ server that stays: start, handshake, one line, end. Prints the ratios of sendall
 added: what encryption adds to the processor time of each side per gigabyte, and the rate beside that without it, of a raw
 stream and of an upload to a folder in memory.
 
-admission: the server's processor time for a session that lists an empty folder: in the clear, by a pin, by a code.
+admission: the server's processor time for a session that lists an empty folder: in the clear, by the client's key, open,
+by a code.
 
 trips: round trips before the protocol's first word, from the time that an upload takes through a proxy which holds each
 byte back for a while.
@@ -20,6 +21,8 @@ The exit code is 1 if a file did not arrive as sendall says, 2 if openssl is mis
 """
 import argparse
 import asyncio
+import base64
+import hashlib
 import os
 import resource
 import shutil
@@ -131,12 +134,22 @@ def hellos(pair, port, certificate, key, count):
 
 
 CODE = "zebra-actor-lunar"
-# Options of a server, and what its clients type: KEY is put in.
-TRUST = {
-    "in the clear": ([], []),
-    "by a pin": (["--open"], ["--pin", "KEY"]),
-    "by a code": (["--code", "--code-uses", "many"], ["--code"]),
-}
+
+
+def trusts(key):
+    """Options of a server, and what its clients type (SERVER is the server's key), for each way to be admitted."""
+    public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True, stdout=subprocess.PIPE)
+    pin = base64.urlsafe_b64encode(hashlib.sha256(public.stdout).digest()).decode().rstrip("=")
+    clients = key + ".clients"
+    with open(clients, "w") as file:
+        file.write(f"sha256:{pin}\n")
+    os.chmod(clients, 0o600)
+    return {
+        "in the clear": ([], []),
+        "by its key": (["--clients", clients], ["--key", key, "--pin", "SERVER"]),
+        "open": (["--open"], ["--pin", "SERVER"]),
+        "by a code": (["--code", "--code-uses", "many"], ["--code"]),
+    }
 
 
 class Side:
@@ -169,7 +182,7 @@ class Side:
 
     def asked(self, words):
         """What its clients type to be admitted."""
-        return [self.says("key: ") if word == "KEY" else word for word in words]
+        return [self.says("key: ") if word == "SERVER" else word for word in words]
 
     def seconds(self, stop=False):
         """Processor seconds, when it has ended, which must be with 0 or by the signal to stop."""
@@ -206,7 +219,7 @@ def added(args, certificate, key, path):
     kinds = {
         "stream": (["serve", "127.0.0.1:0"], ["connect"], True, ([], []), (shown, ["--tls", "--ca", certificate])),
         "upload": (["serve", "127.0.0.1:0", "--once", "--store", "INBOX"], ["upload", "--quiet", path], False,
-                   TRUST["in the clear"], (["--code"], ["--code"])),
+                   ([], []), (["--code"], ["--code"])),
     }
     print(f"{args.mib} MiB, {args.rounds} rounds, on loopback and in memory; load {os.getloadavg()[0]:.1f}")
     for name, (server, client, reads, plain, encrypted) in kinds.items():
@@ -236,9 +249,10 @@ def admission(args, certificate, key, path):
             used.append(server.seconds(stop=True))
         return 1000 * (used[1] - used[0]) / (many - few)
 
-    taken = {name: [] for name in TRUST}
+    ways = trusts(key)
+    taken = {name: [] for name in ways}
     for _ in range(args.rounds):
-        for name, trust in TRUST.items():
+        for name, trust in ways.items():
             taken[name].append(per_session(*trust))
     base = statistics.median(taken["in the clear"])
     print(f"a session that lists an empty folder, {args.rounds} rounds of {many - few}; load {os.getloadavg()[0]:.1f}")
@@ -281,9 +295,10 @@ def trips(args, certificate, key, path):
     small = os.path.join(folder, "small")
     with open(small, "w") as file:
         file.write("hello\n")
-    taken = {name: [] for name in TRUST}
+    ways = trusts(key)
+    taken = {name: [] for name in ways}
     for _ in range(args.rounds):
-        for name, (served, asked) in TRUST.items():
+        for name, (served, asked) in ways.items():
             inbox = tempfile.mkdtemp(dir=folder)
             server = Side(args.binary, folder, ["serve", "127.0.0.1:0", "--store", inbox, *served])
             proxy, words = Delay(server.address(), delay), server.asked(asked)
