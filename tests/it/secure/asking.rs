@@ -122,7 +122,7 @@ fn a_question_that_was_stopped_goes_on() {
     expect(&shell, "Stopped", 1);
     expect(&shell, "ready ", 2);
     // In the background it stops again.
-    shell.say(b"bg; fg\n");
+    shell.say(b"bg; until [ -n \"$(jobs -s)\" ]; do :; done; fg\n");
     expect(&shell, "zebra-", 2);
     shell.say(b"act\tor\tlunar\n");
     expect(&shell, "sent ", 1);
