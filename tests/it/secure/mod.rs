@@ -1,5 +1,6 @@
 //! Trust in transit: keys, certificates, and who is let in.
 
+mod asking;
 mod attacks;
 mod bypasses;
 mod certificates;
