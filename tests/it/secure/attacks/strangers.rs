@@ -1,10 +1,13 @@
 //! Clients that a server does not admit: nothing is done for them, and little is kept of what they send.
 
+use std::time::Duration;
+
 use rustls::version::{TLS12, TLS13};
 use sendall::proto::secure::ALPN;
 
 use super::super::scene::{CODE, User};
-use super::peer::{Peer, connect_from};
+use super::peer::{Impostor, Peer, connect_from};
+use crate::harness::In;
 use crate::transfer::frames::{PUT, entry, eot, hello, turn, whole};
 use crate::transfer::xfer::{Place, status_kib};
 
@@ -83,4 +86,31 @@ fn a_client_in_the_clear_is_refused_once_and_for_all() {
     let finished = User::new().run(&args).expect(7);
     assert!(!finished.stderr.contains("trying again"), "{}", finished.stderr);
     assert_eq!(inbox.names().len(), 0);
+}
+
+/// Says a byte every few milliseconds, until the other side has gone or all is said. True if it has gone.
+fn drip(peer: &mut Peer, bytes: &[u8]) -> bool {
+    peer.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a limit");
+    bytes.chunks(1).any(|byte| {
+        peer.hear(1);
+        !peer.say(byte)
+    })
+}
+
+#[test]
+fn the_limit_of_admission_is_absolute_at_both_ends() {
+    let inbox = Place::new();
+    let server = User::with(CODE).serve(&["--store", inbox.arg(), "--timeout", "300ms"]);
+    let mut peer = Peer::connect(&server.address, None);
+    assert!(drip(&mut peer, &[&[2, 0, 0, 32], &[7; 32][..]].concat()), "it takes all the time");
+    server.logs("took over 300ms");
+    // A refusal with a text as long as may be.
+    let impostor = Impostor::new();
+    let args = ["upload", &inbox.write("f", b"hello"), &impostor.address, "--timeout", "300ms"];
+    let client = User::with(CODE).start(&args, In::Null);
+    let mut peer = impostor.accept();
+    peer.hear_message();
+    assert!(drip(&mut peer, &[&[0x8F, 0, 4, 4, 0, 0, 0, 0], &[b'x'; 1024][..]].concat()));
+    let finished = client.finish().expect(4);
+    assert!(finished.stderr.contains("took over 300ms"), "{}", finished.stderr);
 }
