@@ -268,6 +268,7 @@ impl Arriving {
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
             // One that has no code yet looks whether the server is there, and asks for it then.
+            HandshakeFailure::Lost(error) if lost(&error).exit() == Exit::Untrusted => lost(&error),
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
             }

@@ -10,6 +10,7 @@ mod policy;
 mod records;
 mod secrets;
 mod sessions;
+mod strangers;
 mod wire;
 
 use std::io::{Read, Write};
