@@ -4,6 +4,7 @@ mod attacks;
 mod bypasses;
 mod certificates;
 mod codes;
+mod floods;
 mod inherited;
 mod keys;
 mod scene;
