@@ -311,7 +311,7 @@ impl Arriving {
                 Step::Pass(transport, trust) => {
                     return self.hand_over(transport, trust, now).map(|()| Status::Done);
                 }
-                Step::Wait(state) if self.makes_way(now) && state.held_answer().is_none() => {
+                Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }

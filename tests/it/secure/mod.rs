@@ -6,6 +6,7 @@ mod bypasses;
 mod certificates;
 mod clients;
 mod codes;
+mod floods;
 mod inherited;
 mod keys;
 mod peers;
