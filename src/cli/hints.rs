@@ -41,7 +41,7 @@ const EACH_COMMAND: &str =
 
 /// Options that need `--tls`.
 const OF_TLS: &[&str] =
-    &["--alpn", "--ca", "--cert", "--client-ca", "--insecure", "--lax-end", "--pin", "--server-name"];
+    &["--alpn", "--ca", "--cert", "--client-ca", "--insecure", "--lax-end", "--server-name"];
 
 /// The words that must follow a command, for commands without a default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[

@@ -53,8 +53,8 @@ pub(crate) struct ClientTrust {
     is_code_wanted: Cell<bool>,
     /// None: each key will do, until one was admitted.
     expected: RefCell<Option<ExpectedKey>>,
-    /// Called with the server's key at each admission.
-    pub(crate) on_admitted: Box<dyn Fn(Pin)>,
+    /// Called at each admission with the server's key; true: it was by a code.
+    pub(crate) on_admitted: Box<dyn Fn(Pin, bool)>,
     /// That of the first connection, for further ones.
     session: RefCell<Option<Session>>,
 }
@@ -64,7 +64,7 @@ impl ClientTrust {
         tls: PeerTls,
         proof: Proof,
         expected: Option<ExpectedKey>,
-        on_admitted: Box<dyn Fn(Pin)>,
+        on_admitted: Box<dyn Fn(Pin, bool)>,
     ) -> ClientTrust {
         let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
         let (proof, expected) = (RefCell::new(proof), RefCell::new(expected));
@@ -78,14 +78,15 @@ impl ClientTrust {
     }
 
     /// The server has admitted the client.
-    fn admitted(&self, key: Option<Pin>, admission: Option<&Admission>, is_further: bool) {
-        if let Some(admission) = admission.filter(|_| !is_further) {
+    fn admitted(&self, key: Option<Pin>, admission: &Admission, is_further: bool) {
+        if !is_further {
             *self.session.borrow_mut() = Some(admission.session.clone());
         }
         if let Some(key) = key {
             let first = || ExpectedKey { pins: vec![key], source: "the first connection".to_owned() };
             self.expected.borrow_mut().get_or_insert_with(first);
-            (self.on_admitted)(key);
+            let by_code = matches!(*self.proof.borrow(), Proof::Code(_));
+            (self.on_admitted)(key, by_code);
         }
     }
 
@@ -221,6 +222,8 @@ impl Admitting {
         let (session, proof) = (self.trust.session.borrow(), self.trust.proof.borrow());
         let credential = match (&self.joins, &*session, &*proof) {
             (Some(id), Some(session), _) => Credential::Session { id: *id, session },
+            // The code is not spent on it.
+            (Some(_), None, _) => return Err(untrusted("the session of this connection was not admitted")),
             (_, _, Proof::Code(code)) => Credential::Code(code),
             (_, _, Proof::Key) => Credential::Key,
             (_, _, Proof::Missing) => {
@@ -283,7 +286,8 @@ impl Admitting {
                     let is_complete = advanced.map_err(|failure| self.refused(failure, has_proven))?;
                     let key = transport.tls().and_then(|layer| layer.peer_pin());
                     if is_complete {
-                        self.trust.admitted(key, driver.machine.0.admission(), self.joins.is_some());
+                        let admission = driver.machine.0.admission().ok_or_else(|| untrusted(ENDED))?;
+                        self.trust.admitted(key, admission, self.joins.is_some());
                         return Ok(Some(transport));
                     }
                     if self.joins.is_none() && driver.is_sent() && driver.machine.0.awaits_answer_only() {

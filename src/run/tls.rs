@@ -8,7 +8,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::tls::TlsOptions;
 use crate::net::tls::client::{ClientSettings, ClientTls, ServerCheck};
-use crate::net::tls::identity::{Identity, certificates_from_pem};
+use crate::net::tls::identity::{CertificateDer, Identity, certificates_from_pem};
 use crate::net::tls::server::{ServerSettings, ServerTls};
 use crate::proto::secure::pin::Pin;
 use crate::proto::starttls::StartTlsProtocol;
@@ -116,7 +116,7 @@ fn protocols(names: &[String]) -> Vec<Vec<u8>> {
     names.iter().map(|name| name.clone().into_bytes()).collect()
 }
 
-fn authorities(file: &Path, option: &str) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {
+fn authorities(file: &Path, option: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     certificates_from_pem(&bytes_of(file, option)?)
         .map_err(|why| Error::new(Exit::Usage, format!("{option} {}: {why}", file.display())))
 }

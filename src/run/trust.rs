@@ -95,16 +95,13 @@ impl ClientTrustPlan {
                 Some(ExpectedKey { pins: pins.to_vec(), source: source.to_owned() })
             }
         };
-        let how = match (&proof, &self.pins[..]) {
-            (Proof::Code(_) | Proof::Missing, _) => How::Code,
-            (Proof::Key, []) => How::TrustNew,
-            (Proof::Key, _) => How::Pin,
-        };
+        let how_by_key = if self.pins.is_empty() { How::TrustNew } else { How::Pin };
         let tls = PeerTls::new(&own_key(&places, self.key.as_deref(), report)?, ALPN)?;
-        let (report, is_recorded) = (report.clone(), Cell::new(known.is_some()));
-        let on_admitted = Box::new(move |key| {
-            if let Some(file) = file.as_deref().filter(|_| !is_recorded.replace(true)) {
-                record(file, (&host, port), key, how, &report);
+        let (report, is_noted) = (report.clone(), Cell::new(false));
+        let on_admitted = Box::new(move |key, by_code| {
+            let how = if by_code { How::Code } else { how_by_key };
+            if !is_noted.replace(true) {
+                note((file.as_deref(), known), (&host, port), (key, how), &report);
             }
         });
         Ok(Some(Rc::new(ClientTrust::new(tls, proof, expected, on_admitted))))
@@ -122,9 +119,31 @@ fn known_host(file: &Path, host: &str, port: u16) -> Result<Option<Known>, Error
     known::lookup(&list.bytes, host, port).map_err(|bad| usage(format!("{}: {bad}", file.display())))
 }
 
-/// Adds a server to the known hosts. A list that cannot be written costs a warning: the connection is trusted all the same.
-fn record(file: &Path, (host, port): (&str, u16), key: Pin, how: How, report: &Report) {
-    let Ok(line) = known::line(host, port, key, &utc_now(), how) else { return };
+/// Adds a server to the known hosts, unless it is there. What cannot be noted costs a warning: the connection is trusted all
+/// the same.
+fn note(
+    (file, known): (Option<&Path>, Option<Known>),
+    (host, port): (&str, u16),
+    (key, how): (Pin, How),
+    report: &Report,
+) {
+    let Some(file) = file else {
+        return report
+            .warning("there is no place for known hosts (HOME is not set): the server stays unknown");
+    };
+    if let Some(Known { pin, line }) = known {
+        if pin != key {
+            let file = file.display();
+            report.warning(format_args!(
+                "line {line} of {file} has another key for {host}:{port}: if the server has a new one, delete that line"
+            ));
+        }
+        return;
+    }
+    let line = match known::line(host, port, key, &utc_now(), how) {
+        Ok(line) => line,
+        Err(fault) => return report.warning(format_args!("{host}:{port} {fault}: it stays unknown")),
+    };
     match append_line(file, line.as_bytes()) {
         Ok(()) => report.detail(format_args!("{} knows {host}:{port} from now on", file.display())),
         Err(fault) => report.warning(fault.about(file.display())),

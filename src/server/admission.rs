@@ -184,6 +184,7 @@ impl Permit {
     /// Reports the failure of a client that was not admitted: it is none of the clients that are counted.
     pub(crate) fn discount(&self, error: &Error) {
         self.is_discounted.set(true);
+        drop(self.code_use.take());
         match error.is_health_check() {
             true => self.report.detail(error),
             false => self.report.error(error),

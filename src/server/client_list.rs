@@ -61,7 +61,11 @@ impl ClientList {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = ListStamp::now(&self.path);
         if stamp != current.stamp {
-            *current = self.read().unwrap_or_else(|fault| {
+            let read = match self.read() {
+                Ok(Current { stamp: None, .. }) if !self.pairs => Err(format!("{} is gone", self.name())),
+                read => read,
+            };
+            *current = read.unwrap_or_else(|fault| {
                 self.report.warning(format_args!("no client is admitted by its key: {fault}"));
                 Current { clients: Clients::default(), stamp }
             });

@@ -9,6 +9,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, OtherError};
 
+use super::TlsOptions;
 use super::signatures::verify_signatures;
 
 /// rustls' verifier, with a word for certificates that are signed by themselves.
@@ -16,15 +17,17 @@ use super::signatures::verify_signatures;
 pub(super) struct ByAuthorities {
     pub(super) verifier: Arc<WebPkiServerVerifier>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
+    pub(super) options: &'static TlsOptions,
 }
 
 /// The certificate is signed by itself, and not one of the trusted ones.
 #[derive(Debug)]
-struct SelfSigned;
+struct SelfSigned(&'static TlsOptions);
 
 impl Display for SelfSigned {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("it is signed by itself, and no authority vouches for it (see --pin and --ca)")
+        let see = self.0.see(&[self.0.pin, self.0.ca]);
+        write!(f, "it is signed by itself, and no authority vouches for it{see}")
     }
 }
 
@@ -40,10 +43,18 @@ impl ServerCertVerifier for ByAuthorities {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
-        let is_unknown =
-            matches!(&verified, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)));
-        match is_unknown && names_itself(certificate) == Some(true) {
-            true => Err(CertificateError::Other(OtherError(Arc::new(SelfSigned))).into()),
+        // Another certificate of the same name may be trusted: then it is the signature that is wrong.
+        let is_of_nobody = matches!(
+            &verified,
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer
+                    | CertificateError::BadSignature
+                    | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                    | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+            ))
+        );
+        match is_of_nobody && names_itself(certificate) == Some(true) {
+            true => Err(CertificateError::Other(OtherError(Arc::new(SelfSigned(self.options)))).into()),
             false => verified,
         }
     }

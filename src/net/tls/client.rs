@@ -63,7 +63,7 @@ impl ClientTls {
         let algorithms = provider.signature_verification_algorithms;
         let builder = builder(provider, VERSIONS)?;
         let builder = match settings.check {
-            ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?)?,
+            ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?, options)?,
             ServerCheck::Pins(pins) => pinned(builder, Some(pins), (algorithms, options)),
             ServerCheck::Anyone => pinned(builder, None, (algorithms, options)),
         };
@@ -125,13 +125,18 @@ fn pinned(
 fn by_authorities(
     builder: Builder<rustls::WantsVerifier>,
     store: RootCertStore,
+    options: &'static TlsOptions,
 ) -> Result<Builder<rustls::client::WantsClientCert>, Error> {
     let provider = Arc::clone(builder.crypto_provider());
     let algorithms = provider.signature_verification_algorithms;
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
         .build()
         .map_err(|error| Error::new(Exit::Usage, format!("TLS: {error}")))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(ByAuthorities { verifier, algorithms })))
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(ByAuthorities {
+        verifier,
+        algorithms,
+        options,
+    })))
 }
 
 /// The given authorities, or the system's.

@@ -39,6 +39,11 @@ impl KeyLog for Exporter {
 }
 
 impl Exporter {
+    /// Forgets the secret.
+    pub(super) fn erase(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Fills `output` with the material of `label`, with an empty context. None: the handshake is not complete, or the
     /// version is not TLS 1.3.
     pub(super) fn export(&self, suite: SupportedCipherSuite, label: &[u8], output: &mut [u8]) -> Option<()> {

@@ -15,6 +15,8 @@ pub struct TlsOptions {
     pub name: &'static str,
     /// What to do about a peer that wants a certificate.
     identity: &'static str,
+    /// Accepts an end without `close_notify`. Empty: there is no such option.
+    lax_end: &'static str,
 }
 
 /// The options of `connect`.
@@ -23,6 +25,7 @@ pub const CLIENT_OPTIONS: TlsOptions = TlsOptions {
     pin: "--pin",
     name: "--server-name",
     identity: "connect --cert FILE --cert-key FILE",
+    lax_end: "--lax-end",
 };
 /// The same where the endpoint names the key.
 pub const PINNED_OPTIONS: TlsOptions = TlsOptions { pin: "the endpoint's", ..CLIENT_OPTIONS };
@@ -31,24 +34,38 @@ pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",
     pin: "--target-pin",
     name: "--target-name",
-    identity: "--forward shows none",
+    identity: "--forward presents none",
+    lax_end: "",
 };
 /// Those of a server.
-pub(super) const SERVER_OPTIONS: TlsOptions =
-    TlsOptions { ca: "--client-ca", pin: "", name: "", identity: "a server shows that of --cert" };
+pub(super) const SERVER_OPTIONS: TlsOptions = TlsOptions {
+    ca: "--client-ca",
+    pin: "",
+    name: "",
+    identity: "a server presents that of --cert",
+    lax_end: "--lax-end",
+};
+/// Those of two ends of this program: admission says who is trusted.
+pub(super) const PEER_OPTIONS: TlsOptions =
+    TlsOptions { ca: "", pin: "--pin", name: "", identity: "", lax_end: "" };
 
 impl TlsOptions {
-    fn see(&self, options: &[&str]) -> String {
+    /// Names options to look at, behind a failure.
+    pub(super) fn see(&self, options: &[&str]) -> String {
         let options: Vec<&str> = options.iter().copied().filter(|option| !option.is_empty()).collect();
         if options.is_empty() { String::new() } else { format!(" (see {})", options.join(" and ")) }
     }
 }
 
-/// The socket's end came without `close_notify`.
-pub(super) const BARE_END_OF_OURS: &str =
-    "the connection ended without TLS's close_notify: what came may be cut short";
-/// The same where the option is there.
-pub(super) const BARE_END: &str = "the connection ended without TLS's close_notify: what came may be cut short (--lax-end accepts such an end)";
+/// The failure of a socket's end without `close_notify`.
+pub(super) fn bare_end(options: &TlsOptions) -> String {
+    let text = "the connection ended without TLS's close_notify: what came may be cut short";
+    match options.lax_end {
+        "" => text.to_owned(),
+        option => format!("{text} ({option} accepts such an end)"),
+    }
+}
+
 /// The socket's end came too early.
 pub(super) const END_IN_HANDSHAKE: &str =
     "the peer ended the connection during the TLS handshake: it may not speak TLS on this port";
@@ -58,7 +75,7 @@ pub(super) fn failure_of(error: &Error, options: &TlsOptions) -> (Exit, String) 
     let text = match error {
         Error::InvalidCertificate(error) => certificate(error, options),
         Error::NoCertificatesPresented => {
-            "the peer shows no certificate: it needs one (connect --cert FILE --cert-key FILE)".to_owned()
+            "the peer presents no certificate: it needs one (connect --cert FILE --cert-key FILE)".to_owned()
         }
         Error::AlertReceived(alert) => return (exit_of(*alert), received(*alert, options)),
         Error::InvalidMessage(_) => "what the peer sends is not TLS".to_owned(),

@@ -1,7 +1,10 @@
 //! Certificates and their keys in PEM (RFC 7468), as options name them.
 
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// A certificate in DER.
+pub use rustls::pki_types::CertificateDer;
 
 /// A certificate chain, its own certificate first, and its private key.
 #[derive(Debug)]

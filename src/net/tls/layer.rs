@@ -7,9 +7,7 @@ use rustls::{CommonState, ProtocolVersion};
 use super::buffers::{Below, Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
 use super::certificate::pin_of;
 use super::exporter::Exporter;
-use super::failure::{
-    BARE_END, BARE_END_OF_OURS, CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, failure_of,
-};
+use super::failure::{CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, bare_end, failure_of};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -80,6 +78,13 @@ impl Layer {
     pub(crate) fn export(&self, label: &[u8], output: &mut [u8]) -> Option<()> {
         let suite = self.state().negotiated_cipher_suite()?;
         self.exporter.as_ref()?.export(suite, label, output)
+    }
+
+    /// Forgets what keying material is made of.
+    pub(super) fn erase_exporter(&self) {
+        if let Some(exporter) = &self.exporter {
+            exporter.erase();
+        }
     }
 
     /// The pin of the key that the peer has shown. None: it has shown none.
@@ -199,15 +204,7 @@ impl Layer {
             let room = ciphertext(buffer.len().clamp(RECORD_BYTES, PIECE_BYTES)).min(lent.len() - *end);
             match below.read(&mut lent[*end..*end + room]) {
                 Ok(0) if self.accepts_bare_end => self.has_ended = true,
-                Ok(0) => {
-                    return (
-                        start,
-                        Err(self.fail(
-                            Exit::Lost,
-                            if self.exporter.is_some() { BARE_END_OF_OURS } else { BARE_END },
-                        )),
-                    );
-                }
+                Ok(0) => return (start, Err(self.fail(Exit::Lost, &bare_end(self.options)))),
                 Ok(count) => *end += count,
                 Err(error) => return (start, Err(error)),
             }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::certificate::certified_key;
 use super::client::PinnedServer;
 use super::exporter::Exporter;
+use super::failure::PEER_OPTIONS;
 use super::key::Key;
 use super::layer::Layer;
 use super::provider;
@@ -76,7 +77,7 @@ impl PeerTls {
         // No certificate is compared with it, and it is not sent.
         let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
         let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
-        Ok(Layer::new(Role::Client(connection), false).with_exporter(exporter))
+        Ok(Layer::new(Role::Client(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
     }
 
     /// The layer of a connection that was accepted.
@@ -84,15 +85,16 @@ impl PeerTls {
         let (exporter, mut config) = (Exporter::default(), (*self.server).clone());
         config.key_log = Arc::new(exporter.clone());
         let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-        Ok(Layer::new(Role::Server(connection), false).with_exporter(exporter))
+        Ok(Layer::new(Role::Server(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
     }
 }
 
-/// The facts about a connection that admission is bound to. None: its handshake is not complete.
+/// The facts about a connection that admission is bound to, once. None: its handshake is not complete.
 pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
     let (mut auth, mut session) = ([0; 32], Zeroizing::new([0; 64]));
     layer.export(AUTH_EXPORTER, &mut auth)?;
     layer.export(SESSION_EXPORTER, &mut *session)?;
+    layer.erase_exporter();
     Some(Channel { auth, session, peer: layer.peer_pin() })
 }
 

@@ -42,7 +42,7 @@ impl Opening for AwaitedAnswer {
         match self.machine.receive(piece) {
             Ok(_) => {
                 if let Some(admission) = self.machine.admission() {
-                    self.trust.admitted(self.key, Some(admission), false);
+                    self.trust.admitted(self.key, admission, false);
                 }
             }
             Err(why) => self.failure = Some(self.trust.not_trusted(&why).context(&self.host).to_string()),

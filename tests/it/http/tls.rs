@@ -109,7 +109,7 @@ fn clients_show_a_certificate_where_one_is_required() {
     assert_eq!((ended.code, &ended.stdout[..]), (0, &b"Hello, World\n"[..]), "{}", ended.stderr);
     let ended = curl(&identity, port, &[]).expect("curl");
     assert!(ended.code != 0 && ended.stdout.is_empty(), "{}", ended.stderr);
-    let is_reported = || running.stderr.text().contains("shows no certificate");
+    let is_reported = || running.stderr.text().contains("presents no certificate");
     assert!(wait_until(LIMIT, is_reported), "{}", running.stderr.text());
 }
 

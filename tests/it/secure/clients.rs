@@ -196,6 +196,7 @@ fn a_list_that_cannot_be_used_stops_the_start_and_later_admits_nobody() {
     scene.upload(&client, &server, 0);
     std::fs::remove_file(scene.list()).expect("removed");
     scene.upload(&client, &server, 8);
+    server.logs("clients is gone");
 }
 
 #[test]

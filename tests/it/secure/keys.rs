@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::scene::{CODE, Server, User};
-use crate::harness::{In, LIMIT, wait_until};
+use crate::harness::{In, LIMIT, Out, start, wait_until};
 use crate::transfer::xfer::Place;
 
 const OTHER: &str = "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -50,6 +50,30 @@ fn pins_and_trust_on_first_use_need_no_code_of_an_open_server() {
     // Who has a code insists on it.
     let insisting = upload(&User::with(CODE), &[]).expect(8);
     assert!(insisting.stderr.contains("takes no code"), "{}", insisting.stderr);
+}
+
+#[test]
+fn what_cannot_be_noted_about_a_server_is_said() {
+    let (place, inbox) = (Place::new(), Place::new());
+    let file = place.write("f", b"hello");
+    let server = User::new().serve(&["--store", inbox.arg(), "--open"]);
+    let (client, key) = (User::new(), server.says("key"));
+    // A pin counts more than the list, whose line would end the next run.
+    client.run(&["upload", &file, &server.address, "--pin", &key]).expect(0);
+    let known = client.known();
+    assert!(known[0].ends_with(" pin"), "{known:?}");
+    std::fs::write(client.file("known"), known[0].replace(&key, OTHER) + "\n").expect("written");
+    let warned = client.run(&["upload", &file, &server.address, "--pin", &key]);
+    let said = warned.stderr;
+    assert_eq!(warned.code, 0, "{said}");
+    assert!(said.contains("line 1 of") && said.contains("delete that line"), "{said}");
+    client.run(&["upload", &file, &server.address]).expect(8);
+    // Without a place for the list.
+    let upload = ["upload", &file, &server.address, "--trust-new"];
+    let nowhere = ["-u", "HOME", "-u", "XDG_STATE_HOME", env!("CARGO_BIN_EXE_sendall")];
+    let warned = start("env", &[&nowhere[..], &upload].concat(), In::Null, Out::Collect).finish();
+    assert_eq!(warned.code, 0, "{}", warned.stderr);
+    assert!(warned.stderr.contains("the server stays unknown"), "{}", warned.stderr);
 }
 
 #[test]

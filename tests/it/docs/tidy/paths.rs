@@ -1,6 +1,7 @@
 //! The paths that the code of a file names, in full: imports, aliases and relative paths are resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -208,36 +209,23 @@ impl Reader<'_> {
     }
 }
 
-/// The crates of `Cargo.toml` that code may name without importing them.
+/// True for the crates of `Cargo.toml`, which code may name without importing them.
 fn is_crate(name: &str) -> bool {
-    const CRATES: &[&str] = &[
-        "anyhow",
-        "base64",
-        "blake3",
-        "bytesize",
-        "clap",
-        "ctor",
-        "httparse",
-        "httpdate",
-        "humantime",
-        "ignore",
-        "indicatif",
-        "ipnet",
-        "memchr",
-        "mio",
-        "percent_encoding",
-        "pty_process",
-        "quinn_udp",
-        "rustc_hash",
-        "rustix",
-        "serde",
-        "serde_json",
-        "signal_hook",
-        "socket2",
-        "uapi",
-        "unicode_width",
-    ];
-    CRATES.contains(&name)
+    static CRATES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut is_in_dependencies = false;
+        let mut crates = BTreeSet::new();
+        for line in include_str!("../../../../Cargo.toml").lines() {
+            match line.strip_prefix('[') {
+                Some(table) => is_in_dependencies = table.ends_with("dependencies]"),
+                None if is_in_dependencies && line.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                    crates.extend(line.split_once(" = ").map(|(name, _)| name.replace('-', "_")));
+                }
+                None => {}
+            }
+        }
+        crates
+    });
+    CRATES.contains(name)
 }
 
 impl<'ast> Visit<'ast> for Reader<'_> {

@@ -66,7 +66,10 @@ fn with_client_ca_only_a_right_certificate_is_served() {
     let finished = connect(&["--cert", &certificate, "--cert-key", &key]).expect(0);
     assert_eq!((finished.stdout, times_started(&mark)), (b"echoed".to_vec(), 1));
     let log = server.stderr.text();
-    assert!(log.contains("shows no certificate") && log.contains("issuer that is not trusted here"), "{log}");
+    assert!(
+        log.contains("presents no certificate") && log.contains("issuer that is not trusted here"),
+        "{log}"
+    );
 }
 
 #[test]
