@@ -39,6 +39,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
 const EACH_COMMAND: &str =
     "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
 
+/// Options that need `--tls`.
+const OF_TLS: &[&str] =
+    &["--alpn", "--ca", "--cert", "--client-ca", "--insecure", "--lax-end", "--pin", "--server-name"];
+
 /// The words that must follow a command, for commands without a default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[
     ("connect", "no server: type 'sendall connect HOST:PORT'"),
@@ -105,7 +109,9 @@ pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
             format!("no command: type {EACH_COMMAND}, or 'sendall --help'")
         }
         ErrorKind::InvalidSubcommand => unknown_command(error, words).unwrap_or_else(|| one_line(error)),
-        ErrorKind::MissingRequiredArgument => no_endpoint(error, words).unwrap_or_else(|| one_line(error)),
+        ErrorKind::MissingRequiredArgument => {
+            no_endpoint(error, words).or_else(|| no_partner(error, words)).unwrap_or_else(|| one_line(error))
+        }
         ErrorKind::UnknownArgument => {
             unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
                 .unwrap_or_else(|| one_line(error))
@@ -132,6 +138,26 @@ fn no_endpoint(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let line = one_line(error);
     let usage = line.find("; usage:").map_or("", |start| &line[start..]);
     Some(format!("{what}{usage}"))
+}
+
+/// The line for an option of TLS without what belongs to it. `None` if something else is missing.
+fn no_partner(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    let lacks = |begin: &str| missing.iter().any(|name| name.starts_with(begin));
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    if lacks("--cert ") {
+        let code = match words.any(|word| word == "serve") {
+            true => "; if all clients are sendall's, type --code instead",
+            false => "",
+        };
+        return Some(format!("--tls needs a certificate: type --cert FILE --cert-key FILE{code}"));
+    }
+    if lacks("--cert-key ") {
+        return Some("--cert needs the key of the certificate: type --cert-key FILE".to_owned());
+    }
+    let name = |word: &'_ str| word.split('=').next().unwrap_or_default().to_owned();
+    let option = words.map(name).find(|word| OF_TLS.contains(&&word[..])).filter(|_| lacks("<--tls"))?;
+    Some(format!("{option} goes with --tls: type both"))
 }
 
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {

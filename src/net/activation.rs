@@ -21,16 +21,33 @@ pub(super) enum Use {
 /// services that share them rely on that.
 #[cfg(target_os = "linux")]
 pub(super) fn take(inherited: &Inherited, purpose: Use) -> io::Result<Vec<socket2::Socket>> {
-    let numbers = match inherited {
-        Inherited::Descriptor(number) => vec![*number],
+    let owned = |number| own(number, purpose).map_err(|why| failed(number, &why));
+    descriptors(inherited)?.into_iter().map(owned).collect()
+}
+
+/// The addresses of the sockets that an endpoint stands for. None is taken.
+#[cfg(target_os = "linux")]
+pub(super) fn addresses(inherited: &Inherited) -> io::Result<Vec<socket2::SockAddr>> {
+    let address = |number| {
+        check_inherited(number).map_err(|why| failed(number, why))?;
+        let copy: OwnedFd =
+            uapi::fcntl_dupfd_cloexec(number, FIRST_INHERITED).map_err(io::Error::from)?.into();
+        socket2::Socket::from(copy).local_addr().map_err(|_| failed(number, "is not a socket"))
+    };
+    descriptors(inherited)?.into_iter().map(address).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn descriptors(inherited: &Inherited) -> io::Result<Vec<i32>> {
+    match inherited {
+        Inherited::Descriptor(number) => Ok(vec![*number]),
         Inherited::Systemd(name) => {
             let variable = |name: &str| std::env::var(name).ok();
             let variables = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map(variable);
             let [pid, count, names] = variables.each_ref().map(Option::as_deref);
-            select(name.as_deref(), [pid, count, names], std::process::id()).map_err(io::Error::other)?
+            select(name.as_deref(), [pid, count, names], std::process::id()).map_err(io::Error::other)
         }
-    };
-    numbers.into_iter().map(|number| own(number, purpose).map_err(|why| failed(number, &why))).collect()
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -38,17 +55,20 @@ fn failed(number: i32, why: &str) -> io::Error {
     io::Error::other(format!("descriptor {number} {why}"))
 }
 
+#[cfg(target_os = "linux")]
+fn check_inherited(number: i32) -> Result<(), &'static str> {
+    // What this process has opened itself closes on exec, and what it has inherited does not, or would not be there.
+    match uapi::fcntl_getfd(number) {
+        Err(_) => Err("is not open"),
+        Ok(flags) if flags & uapi::c::FD_CLOEXEC != 0 => Err("was not passed on, or was taken before"),
+        Ok(_) => Ok(()),
+    }
+}
+
 /// Takes one descriptor over.
 #[cfg(target_os = "linux")]
 fn own(number: i32, purpose: Use) -> Result<socket2::Socket, String> {
-    // What this process has opened itself closes on exec, and what it has inherited does not, or would not be there.
-    match uapi::fcntl_getfd(number) {
-        Err(_) => return Err("is not open".into()),
-        Ok(flags) if flags & uapi::c::FD_CLOEXEC != 0 => {
-            return Err("was not passed on, or was taken before".into());
-        }
-        Ok(_) => {}
-    }
+    check_inherited(number)?;
     let owned: OwnedFd = uapi::OwnedFd::new(number).into();
     let socket = socket2::Socket::from(owned);
     match (socket.r#type(), socket.is_listener()) {
@@ -101,6 +121,12 @@ pub fn duplicate(_: i32) -> io::Result<std::os::fd::OwnedFd> {
 /// There is no such thing here.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn take(_: &Inherited, _: Use) -> io::Result<Vec<socket2::Socket>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system passes no sockets on"))
+}
+
+/// There is no such thing here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn addresses(_: &Inherited) -> io::Result<Vec<socket2::SockAddr>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system passes no sockets on"))
 }
 

@@ -13,7 +13,7 @@ use super::options::SocketOptions;
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, would_block};
-use crate::error::Error;
+use crate::error::{Error, Exit};
 
 const BACKLOG: i32 = 1024;
 
@@ -89,6 +89,42 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
         Ok(listeners)
     };
     bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
+}
+
+/// Returns the addresses of a listener on this endpoint that other machines may reach: of a socket that was passed on its
+/// own one. Nothing is bound. `behind_proxy`: also those of this machine, because others may reach a proxy there.
+///
+/// # Errors
+/// Sockets that were not passed on.
+pub fn reached_by_others(endpoint: &Endpoint, behind_proxy: bool) -> Result<Vec<String>, Error> {
+    let is_reached = |address: &SocketAddr| behind_proxy || !address.ip().to_canonical().is_loopback();
+    match endpoint {
+        Endpoint::Inherited(_) => {
+            let tcp: Vec<SocketAddr> = passed_on(endpoint)?.iter().filter_map(SockAddr::as_socket).collect();
+            Ok(tcp.iter().filter(|address| is_reached(address)).map(SocketAddr::to_string).collect())
+        }
+        Endpoint::Tcp { .. } if behind_proxy || !endpoint.is_local() => Ok(vec![endpoint.to_string()]),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Fails if a socket that was passed on is one of Unix, where `option` makes clients encrypt.
+///
+/// # Errors
+/// The reason; also for sockets that were not passed on.
+pub fn check_tcp(endpoints: &[Endpoint], option: &str) -> Result<(), Error> {
+    for endpoint in endpoints.iter().filter(|endpoint| matches!(endpoint, Endpoint::Inherited(_))) {
+        if passed_on(endpoint)?.iter().any(|address| address.as_socket().is_none()) {
+            let text = format!("{option} is for TCP, and {endpoint} is a Unix socket: leave it out");
+            return Err(Error::new(Exit::Usage, text));
+        }
+    }
+    Ok(())
+}
+
+fn passed_on(endpoint: &Endpoint) -> Result<Vec<SockAddr>, Error> {
+    let Endpoint::Inherited(inherited) = endpoint else { return Ok(Vec::new()) };
+    super::activation::addresses(inherited).map_err(|error| cannot_listen(endpoint, &error))
 }
 
 /// The kind of a socket that another process has bound. That process owns its file.

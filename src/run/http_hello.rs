@@ -11,6 +11,7 @@ use crate::http::log::{Log, LogForm};
 use crate::http::site::{AnswerFields, Elsewhere, Site, Timeouts};
 use crate::http::worker::AnswerCount;
 use crate::net::endpoint::Endpoint;
+use crate::net::listen::check_tcp;
 use crate::net::options::{Family, SocketOptions};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -98,6 +99,9 @@ impl Plan {
         let workers = self.workers.count();
         let site = Arc::new(self.site.open()?);
         let access = self.access.load()?;
+        if self.tls.is_some() {
+            check_tcp(&self.endpoints, "--tls")?;
+        }
         let tls = self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?;
         let fixed = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
         let limits = self.limits.within_descriptors(DescriptorBudget { per_client: 1, fixed }, self.explicit);
@@ -128,7 +132,8 @@ impl Plan {
             let common = Common { site, log: lines.clone(), stats, socket: options };
             let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = notify_ready(report);
-            acceptor((listeners, limits), (access, lists), tls.map(GateTerms::Tls), (&io, report), handler)
+            let gate = tls.map(|terms| GateTerms::Tls { terms, is_http: true });
+            acceptor((listeners, limits), (access, lists), gate, (&io, report), handler)
         })?;
         drop(alive);
         let result = reactor.run();

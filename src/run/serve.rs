@@ -15,6 +15,7 @@ use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
+use crate::net::listen::check_tcp;
 use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, WaitGroup};
 use crate::net::signals::Signals;
@@ -169,12 +170,16 @@ impl Plan {
         }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
-        let passes_plain = matches!(self.mode, Mode::Transfer(_));
+        let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
+        let behind_proxy = self.limits.proxy_header_timeout.is_some();
         let gate = match (&self.trust, &self.tls) {
-            (Some(plan), _) => {
-                Some(GateTerms::Admission { trust: Rc::new(plan.load(report)?), passes_plain })
+            (Some(plan), _) => plan
+                .load(&self.endpoints, behind_proxy, report)?
+                .map(|trust| GateTerms::Admission { trust: Rc::new(trust), is_for_transfers }),
+            (None, Some(plan)) => {
+                check_tcp(&self.endpoints, "--tls")?;
+                Some(GateTerms::Tls { terms: plan.terms()?, is_http: false })
             }
-            (None, Some(plan)) => Some(GateTerms::Tls(plan.terms()?)),
             (None, None) => None,
         };
         let setup = ServerSetup {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::env::VarError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Exit};
 use crate::net::child::CODE_VARIABLE;
 use crate::net::endpoint::Endpoint;
+use crate::net::listen::{check_tcp, reached_by_others};
 use crate::net::tls::key::{Key, KeyError};
 use crate::net::tls::peer::PeerTls;
 use crate::net::wall::utc_now;
@@ -23,6 +25,7 @@ use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
 use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
 use crate::report::Report;
+use crate::server::client_list::ClientList;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
 use crate::store::{Kept, PrivateError, StatePlaces, append_line, read_list, read_or_create};
@@ -42,6 +45,8 @@ pub(crate) struct ClientTrustPlan {
     /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
     pub(crate) code: Option<CodeSource>,
     pub(crate) pins: Vec<Pin>,
+    /// They stand in the endpoint.
+    pub(crate) endpoint_pins: bool,
     /// An unknown server is trusted, and known from then on.
     pub(crate) trusts_new: bool,
     /// The file of this side's key.
@@ -85,7 +90,10 @@ impl ClientTrustPlan {
                 Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", file.display()) })
             }
             ([], ..) => None,
-            (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
+            (pins, ..) => {
+                let source = if self.endpoint_pins { "the endpoint" } else { "--pin" };
+                Some(ExpectedKey { pins: pins.to_vec(), source: source.to_owned() })
+            }
         };
         let how = match (&proof, &self.pins[..]) {
             (Proof::Code(_) | Proof::Missing, _) => How::Code,
@@ -177,8 +185,11 @@ fn code_from_environment() -> Result<Option<Zeroizing<String>>, Error> {
 fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
     match given_code(source)? {
         Some(code) => Ok(code),
-        None => ask_for_code(&format!("{host}:{port}")).map_err(|_| {
-            let text = "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
+        None => ask_for_code(&format!("{host}:{port}")).map_err(|fault| {
+            let text = match fault.kind() {
+                ErrorKind::UnexpectedEof => "no code was typed: nothing was sent",
+                _ => "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE",
+            };
             Error::new(Exit::Untrusted, text)
         }),
     }
@@ -202,12 +213,26 @@ fn given_code(source: &CodeSource) -> Result<Option<Code>, Error> {
     Code::parse(&text).map(Some).map_err(|fault| usage(format!("{name}: {fault}")))
 }
 
+/// When a server admits clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdmissionNeed {
+    /// An option asks for it.
+    Requested,
+    /// Other machines reach an endpoint.
+    Reached,
+    /// If other machines reach a socket that was passed on. `typed`: an option that is of no use else.
+    IfReached { typed: Option<&'static str> },
+}
+
 /// The arguments of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerTrustPlan {
+    pub(crate) when: AdmissionNeed,
     /// The code that admits clients. A new one is made if its source has none.
     pub(crate) code: Option<CodeSource>,
     pub(crate) uses: Uses,
+    /// The list of those who are admitted by their keys; true: those who come by the code are added.
+    pub(crate) clients: Option<(PathBuf, bool)>,
     /// Anybody is admitted.
     pub(crate) is_open: bool,
     /// Also without encryption.
@@ -220,8 +245,35 @@ pub(crate) struct ServerTrustPlan {
 }
 
 impl ServerTrustPlan {
-    /// Reads or makes key and code.
-    pub(crate) fn load(&self, report: &Report) -> Result<ServerTrust, Error> {
+    /// Reads or makes key and code. None: only this machine reaches `endpoints`.
+    pub(crate) fn load(
+        &self,
+        endpoints: &[Endpoint],
+        behind_proxy: bool,
+        report: &Report,
+    ) -> Result<Option<ServerTrust>, Error> {
+        let mut reached = Vec::new();
+        if self.when == AdmissionNeed::Requested {
+            let option = match (&self.clients, &self.code) {
+                (Some(_), _) => "--clients",
+                (None, Some(_)) => "--code",
+                (None, None) => "--open",
+            };
+            check_tcp(endpoints, option)?;
+        }
+        if let AdmissionNeed::IfReached { typed } = self.when {
+            for endpoint in endpoints {
+                reached.extend(reached_by_others(endpoint, behind_proxy)?);
+            }
+            match (&reached[..], typed) {
+                ([], Some(option)) => {
+                    let text = "only this machine reaches its sockets, so nobody is asked for a code";
+                    return Err(usage(format!("{option}: {text}: leave it out, or type --code too")));
+                }
+                ([], None) => return Ok(None),
+                _ => {}
+            }
+        }
         let key = own_key(&StatePlaces::of_this_process(), self.key.as_deref(), report)?;
         let (mut code, mut is_new) = (None, false);
         if let Some(source) = &self.code {
@@ -236,13 +288,17 @@ impl ServerTrustPlan {
             code.as_ref().filter(|_| is_new).map(|code| Zeroizing::new(code.reveal().to_owned()));
         let account = code.map(|code| CodeAccount::new(code, self.rights, self.uses));
         let open = self.is_open.then_some(self.rights);
-        Ok(ServerTrust {
+        let clients =
+            self.clients.clone().map(|(path, pairs)| ClientList::load(path, pairs, report)).transpose()?;
+        let clients = clients.map(|list| (list, self.rights));
+        let asks_for = self.code.as_ref().filter(|_| !reached.is_empty());
+        Ok(Some(ServerTrust {
             tls: PeerTls::new(&key, ALPN)?,
-            pin: key.pin(),
             shown_code,
+            reached: asks_for.map(|_| reached.join(", ")),
             is_plain: self.is_plain,
             limit: self.limit,
-            policy: Arc::new(SharedPolicy::new(open, account)),
-        })
+            policy: Arc::new(SharedPolicy::new(open, account, clients)),
+        }))
     }
 }

@@ -1,5 +1,7 @@
-//! Connections that were not let through a gate yet. One that takes long makes way for others, one that does not even send a
-//! hello very soon, so that nobody keeps honest clients out by connections that do nothing.
+//! Connections that were not let through a gate yet. Some make way for others, so that nobody keeps honest clients out by
+//! connections that do nothing: first those that have not sent a whole hello of TLS, of the source that has most of them,
+//! then those that take long. Where one source has as many as may wait in all, hellos without an end of the handshake make
+//! way for its others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,28 +13,39 @@ use super::places::source_of;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 
-/// A younger connection does not make way, if its hello has come.
+/// A younger connection does not make way, once its hello is here.
 const GRACE: Duration = Duration::from_secs(2);
-/// A younger connection does not make way: the hello of an honest client follows its connection.
-const HELLO_GRACE: Duration = Duration::from_millis(20);
-/// So many connections without a hello have their full time in any case.
-const MIN_SILENT: usize = 16;
+/// A younger connection without a hello does not make way, unless there is no room for others.
+const SILENT_GRACE: Duration = Duration::from_millis(250);
+/// A younger connection with a hello does not make way for another one of its source.
+const HELLO_GRACE: Duration = Duration::from_millis(50);
+/// How often one looks whether its hello may be read.
+const LOOK_STEP: Duration = Duration::from_millis(10);
 /// Connections of one source from which on its oldest makes way.
 const MAX_PER_SOURCE: usize = 8;
 
 /// The connections that wait at a gate, the oldest first.
 pub(super) struct Arrivals {
     waiting: RefCell<Vec<Weak<Arrival>>>,
-    /// Connections in all from which on the oldest makes way.
+    /// Connections in all from which on one makes way. As many of one source may have sent their hello.
     max: usize,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// It has not sent a whole hello.
+    Silent,
+    Hello,
+    /// TLS is complete.
+    Secured,
 }
 
 /// One connection's entry, for as long as it is kept.
 pub(super) struct Arrival {
     source: Option<IpAddr>,
     since: Instant,
-    /// The hello of its TLS handshake has come.
-    has_greeted: Cell<bool>,
+    stage: Cell<Stage>,
     makes_way: Cell<bool>,
     session: Waker,
 }
@@ -49,81 +62,103 @@ impl Arrivals {
         self.waiting.borrow().iter().any(|arrival| arrival.strong_count() > 0)
     }
 
-    /// True if there are so many, in all or of its source, that this one has to make way if it takes long.
+    fn here(&self) -> Vec<Rc<Arrival>> {
+        self.waiting.borrow().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// True if there are so many that have come as far as this one, in all or of its source, that it has to make way if it
+    /// takes long. Then it counts no more.
     pub(super) fn are_many(&self, arrival: &Arrival) -> bool {
-        let here: Vec<Rc<Arrival>> = self.waiting.borrow().iter().filter_map(Weak::upgrade).collect();
+        let mut here = self.here();
+        here.retain(|other| other.stage >= arrival.stage && !other.makes_way.get());
         let of_source = here.iter().filter(|other| other.source == arrival.source).count();
-        here.len() >= self.max || of_source >= MAX_PER_SOURCE
+        let are_many = here.len() >= self.max || of_source >= MAX_PER_SOURCE;
+        if are_many {
+            arrival.makes_way.set(true);
+        }
+        are_many
     }
 
-    /// Looks at a connection that waits for its client. True if it has to make way for others.
-    pub(super) fn must_leave(&self, arrival: &Arrival, now: Instant) -> bool {
-        if !arrival.has_greeted.get() && now >= arrival.since + HELLO_GRACE {
-            self.relieve(now);
+    /// None: the hello of a connection may be read. If its source has too many whose hello is here, one of these makes way;
+    /// else the time of the next look.
+    pub(super) fn may_not_read_before(&self, arrival: &Arrival, now: Instant) -> Option<Instant> {
+        let mut others = self.here();
+        others.retain(|other| other.source == arrival.source && !other.is_silent() && !other.makes_way.get());
+        if !arrival.is_silent() || others.len() < self.max.max(MAX_PER_SOURCE) {
+            return None;
         }
-        arrival.makes_way.get() || now >= arrival.since + GRACE && self.are_many(arrival)
+        let is_due =
+            |other: &&Rc<Arrival>| other.stage.get() == Stage::Hello && now >= other.since + HELLO_GRACE;
+        match others.iter().find(is_due) {
+            Some(next) => next.make_way(),
+            None => return Some(now + LOOK_STEP),
+        }
+        None
     }
 
-    /// If a quarter of all places is taken by connections without a hello, the oldest one makes way of the source that has
-    /// most of them.
-    fn relieve(&self, now: Instant) {
-        let waiting = self.waiting.borrow();
-        let max_silent = (self.max / 2).max(MIN_SILENT);
-        if waiting.len() <= max_silent {
-            return;
-        }
-        let is_silent = |arrival: &Rc<Arrival>| !arrival.has_greeted.get() && !arrival.makes_way.get();
-        let silent: Vec<Rc<Arrival>> = waiting.iter().filter_map(Weak::upgrade).filter(is_silent).collect();
-        if silent.len() <= max_silent {
-            return;
-        }
-        let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        silent.iter().for_each(|arrival| *counts.entry(arrival.source).or_default() += 1);
-        let most = counts.values().copied().max();
-        let leaves = |arrival: &&Rc<Arrival>| {
-            counts.get(&arrival.source).copied() == most && now >= arrival.since + HELLO_GRACE
-        };
-        if let Some(oldest) = silent.iter().find(leaves) {
-            oldest.make_way();
-        }
-    }
-
-    /// Adds a connection, whose session is woken if it has to make way. Others may have to now.
+    /// Adds a connection, whose session is woken if it has to make way. Another one may have to now.
     pub(super) fn add(&self, peer: &PeerName, now: Instant, session: Waker) -> Rc<Arrival> {
         let source = source_of(peer);
-        let mut waiting = self.waiting.borrow_mut();
-        waiting.retain(|arrival| arrival.strong_count() > 0);
-        let here: Vec<Rc<Arrival>> = waiting.iter().filter_map(Weak::upgrade).collect();
+        self.waiting.borrow_mut().retain(|arrival| arrival.strong_count() > 0);
+        let mut here = self.here();
+        here.retain(|arrival| !arrival.makes_way.get());
         let of_source = here.iter().filter(|arrival| arrival.source == source).count();
-        let oldest = match (of_source >= MAX_PER_SOURCE, here.len() >= self.max) {
-            (true, _) => here.iter().find(|arrival| arrival.source == source),
-            (false, true) => here.first(),
+        let next = match (of_source >= MAX_PER_SOURCE, here.len() >= self.max) {
+            (_, true) => silent_of_fullest(&here).or_else(|| oldest_after_grace(&here, now)),
+            (true, false) => {
+                here.retain(|arrival| arrival.source == source);
+                oldest_after_grace(&here, now)
+            }
             (false, false) => None,
         };
-        if let Some(oldest) = oldest.filter(|oldest| now >= oldest.since + GRACE) {
-            oldest.make_way();
+        if let Some(next) = next {
+            next.make_way();
         }
-        let (has_greeted, makes_way) = (Cell::default(), Cell::default());
-        let arrival = Rc::new(Arrival { source, since: now, has_greeted, makes_way, session });
-        waiting.push(Rc::downgrade(&arrival));
+        let (stage, makes_way) = (Cell::new(Stage::Silent), Cell::default());
+        let arrival = Rc::new(Arrival { source, since: now, stage, makes_way, session });
+        self.waiting.borrow_mut().push(Rc::downgrade(&arrival));
         arrival
     }
 }
 
+/// The oldest connection without a hello, of the source that has most of these.
+fn silent_of_fullest(here: &[Rc<Arrival>]) -> Option<&Rc<Arrival>> {
+    let silent = || here.iter().filter(|arrival| arrival.is_silent());
+    let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
+    silent().for_each(|arrival| *counts.entry(arrival.source).or_default() += 1);
+    let most = counts.values().max().copied()?;
+    silent().find(|arrival| counts.get(&arrival.source) == Some(&most))
+}
+
+fn oldest_after_grace(here: &[Rc<Arrival>], now: Instant) -> Option<&Rc<Arrival>> {
+    let due = || here.iter().filter(|arrival| now >= arrival.grace_until());
+    due().find(|arrival| arrival.is_silent()).or_else(|| due().next())
+}
+
 impl Arrival {
+    /// When the connection has had its time, if there are many.
+    pub(super) fn grace_until(&self) -> Instant {
+        self.since + if self.is_silent() { SILENT_GRACE } else { GRACE }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.stage.get() == Stage::Silent
+    }
+
+    /// Notes how far the connection has come. If it had to make way, more of it was here already: it stays.
+    pub(super) fn reach(&self, stage: Stage) {
+        if self.stage.replace(stage) < stage {
+            self.makes_way.set(false);
+        }
+    }
+
     fn make_way(&self) {
         self.makes_way.set(true);
         self.session.wake();
     }
 
-    /// Notes that the hello of its TLS handshake has come.
-    pub(super) fn greet(&self) {
-        self.has_greeted.set(true);
-    }
-
-    /// When a connection that was last looked at then has to be looked at again.
-    pub(super) fn next_look(&self, looked_at: Instant) -> Option<Instant> {
-        let hello = Some(self.since + HELLO_GRACE).filter(|_| !self.has_greeted.get());
-        hello.into_iter().chain([self.since + GRACE]).find(|at| looked_at < *at)
+    /// True if the connection has to make way.
+    pub(super) fn makes_way(&self) -> bool {
+        self.makes_way.get()
     }
 }

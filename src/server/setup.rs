@@ -10,10 +10,11 @@ use crate::net::access::Access;
 use crate::net::activation::Ready;
 use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
-use crate::net::listen::{Listener, listen_with};
+use crate::net::listen::{Listener, listen_with, reached_by_others};
 use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, Reactor, Session};
 use crate::net::signals::Signals;
+use crate::proto::secure::server::Policy as _;
 use crate::report::Report;
 
 /// Options that each client's session has.
@@ -42,7 +43,9 @@ pub(crate) struct ServerSetup {
 impl ServerSetup {
     /// True if others than this machine's users can connect, and there are no access lists.
     pub(crate) fn is_open_to_others(&self) -> bool {
-        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
+        let is_reached =
+            |endpoint| !matches!(reached_by_others(endpoint, false), Ok(reached) if reached.is_empty());
+        self.access.is_empty() && self.endpoints.iter().any(is_reached)
     }
 
     /// Binds the endpoints, makes the handler, and runs an acceptor for it until the run is over.
@@ -61,10 +64,22 @@ impl ServerSetup {
                 self.limits.total_clients.is_some(),
                 (&io, signals),
             )?;
-            let listeners =
-                listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
+            // Where no code tells a client who the server is, its key does.
+            let invitation = match &self.gate {
+                Some(GateTerms::Admission { trust, .. })
+                    if !trust.is_plain && trust.policy.code().is_none() =>
+                {
+                    self.invitation.replace("ADDR", &format!("ADDR#{}", trust.tls.pin()))
+                }
+                _ => self.invitation.to_owned(),
+            };
+            let listeners = listen_on_all((&self.endpoints, &invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
-                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.pin);
+                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.tls.pin());
+                if let Some(reached) = &trust.reached {
+                    let text = "other machines reach it, so clients need the code (see --open and --plain)";
+                    report.info(format_args!("{reached}: {text}"));
+                }
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }

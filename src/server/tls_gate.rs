@@ -2,26 +2,29 @@
 //! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
 mod machine;
+mod plain_refusal;
+mod terms;
 
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use zeroize::Zeroizing;
 
 use self::machine::{Machine, not_admitted};
+use self::plain_refusal::PlainRefusal;
+pub(crate) use self::terms::GateTerms;
 use super::acceptor::{AdmittedClient, Handler};
 use super::admission::{AdmissionError, Permit};
-use super::arrivals::{Arrival, Arrivals};
-use super::tls_files::TlsTerms;
+use super::arrivals::{Arrival, Arrivals, Stage};
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
-use crate::net::stream::{Socket, SocketState, Stream, Transport};
+use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
 use crate::proto::secure::ALPN;
@@ -29,36 +32,6 @@ use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus};
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
-
-/// What a client has to do before it is served.
-pub(crate) enum GateTerms {
-    /// TLS alone.
-    Tls(TlsTerms),
-    /// TLS and admission. Clients without TLS reach the handler, which rejects them, if `passes_plain`.
-    Admission { trust: Rc<ServerTrust>, passes_plain: bool },
-}
-
-impl GateTerms {
-    /// True for a server of transfers: its sessions decide themselves when they have succeeded.
-    fn is_for_transfers(&self) -> bool {
-        matches!(self, GateTerms::Admission { passes_plain: true, .. })
-    }
-
-    fn limit(&self) -> Duration {
-        match self {
-            GateTerms::Tls(terms) => terms.limit,
-            GateTerms::Admission { trust, .. } => trust.limit,
-        }
-    }
-
-    /// TLS whose files are read again.
-    pub(super) fn tls(&self) -> Option<&TlsTerms> {
-        match self {
-            GateTerms::Tls(terms) => Some(terms),
-            GateTerms::Admission { .. } => None,
-        }
-    }
-}
 
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
@@ -72,16 +45,6 @@ struct Shared {
     arrivals: Arrivals,
     passed: RefCell<Vec<(AdmittedClient, Instant)>>,
     acceptor: Waker,
-}
-
-impl Shared {
-    /// Ends a client that is not served.
-    fn end(&self, permit: Permit, error: Error) {
-        match &self.terms {
-            GateTerms::Admission { .. } => permit.discount(&error),
-            GateTerms::Tls(_) => permit.fail(error),
-        }
-    }
 }
 
 impl<H: Handler> TlsGate<H> {
@@ -104,8 +67,10 @@ impl<H: Handler> Handler for TlsGate<H> {
             return self.handler.accept(incoming, now);
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
-        // Its source's slots are for clients that were let through.
-        permit.slot.release();
+        if matches!(self.shared.terms, GateTerms::Admission { .. }) {
+            // The gate has a limit of its own. The client takes a place of its source once it is admitted.
+            permit.slot.release();
+        }
         let peer = permit.peer.clone();
         let mut permit = Some(permit);
         let mut is_there = false;
@@ -123,6 +88,7 @@ impl<H: Handler> Handler for TlsGate<H> {
                 permit: permit.take(),
                 destination,
                 deadline,
+                next_look: None,
                 shared: Rc::clone(&self.shared),
             })
         });
@@ -159,8 +125,9 @@ impl<H: Handler> Handler for TlsGate<H> {
             if client.permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
                 self.handler.accept(client, now);
             } else {
-                let text = "refused: too many clients from its address (see --max-per-source)";
-                self.shared.end(client.permit, Error::new(Exit::Refused, text));
+                let text = "too many clients from its address (see --max-per-source)";
+                client.permit.discount(&Error::new(Exit::Refused, text));
+                let _ = client.socket.reset_on_close(true);
             }
         }
         self.handler.advance()
@@ -180,6 +147,8 @@ struct Arriving {
     permit: Option<Permit>,
     destination: Option<SocketAddr>,
     deadline: Instant,
+    /// When its hello may be read, if others of its source come first.
+    next_look: Option<Instant>,
     shared: Rc<Shared>,
 }
 
@@ -188,6 +157,8 @@ enum State {
     First(Transport),
     Handshake(Transport),
     Admission(Transport, Box<HandshakeDriver<Machine>>),
+    /// It does not encrypt.
+    Refusal(PlainRefusal),
     Over,
 }
 
@@ -196,7 +167,7 @@ impl State {
     fn held_answer(&self) -> Option<Instant> {
         match self {
             State::Admission(_, driver) => driver.machine.admission.deadline(),
-            State::First(_) | State::Handshake(_) | State::Over => None,
+            State::First(_) | State::Handshake(_) | State::Refusal(_) | State::Over => None,
         }
     }
 }
@@ -210,34 +181,50 @@ enum Step {
 
 impl Arriving {
     fn first(&self, transport: Transport) -> Result<Step, Error> {
-        let (trust, passes_plain) = match &self.shared.terms {
-            GateTerms::Tls(terms) => return secured(transport, terms.current.borrow().layer()?),
-            GateTerms::Admission { trust, passes_plain } => (trust, *passes_plain),
-        };
-        match transport.peek() {
-            Ok(None) => Ok(Step::Wait(State::First(transport))),
-            Ok(Some(TLS_BYTE)) => secured(transport, trust.tls.server_layer()?),
-            Ok(Some(_)) if trust.is_plain => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
-            Ok(Some(_)) if passes_plain => Ok(Step::Pass(transport, ClientTrust::Plain)),
-            Ok(Some(_)) => Err(Error::new(
+        let terms = &self.shared.terms;
+        if let GateTerms::Tls { terms, is_http: false } = terms {
+            return secured(transport, terms.current.borrow().layer()?);
+        }
+        match (transport.peek(), terms) {
+            (Ok(None), _) => Ok(Step::Wait(State::First(transport))),
+            (Ok(Some(first)), GateTerms::Tls { .. }) if first.is_ascii_alphabetic() => {
+                Ok(Step::Next(State::Refusal(PlainRefusal::of_https(transport))))
+            }
+            (Ok(Some(_)), GateTerms::Tls { terms, .. }) => {
+                secured(transport, terms.current.borrow().layer()?)
+            }
+            (Ok(Some(TLS_BYTE)), GateTerms::Admission { trust, .. }) => {
+                secured(transport, trust.tls.server_layer()?)
+            }
+            (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
+                Ok(Step::Pass(transport, ClientTrust::NotAsked))
+            }
+            (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
+                Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
+            }
+            (Ok(Some(_)), GateTerms::Admission { .. }) => Err(Error::new(
                 Exit::Refused,
                 "the client does not encrypt: it needs the code (connect --code)",
             )),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            (Err(error), _) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(Error::new(Exit::Lost, "the client left before TLS began").of_health_check())
             }
-            Err(error) => Err(lost(&error).of_health_check()),
+            (Err(error), _) => Err(lost(&error).of_health_check()),
         }
     }
 
-    fn handshake(&self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
-        let shaken = transport.handshake();
-        if transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some()) {
-            self.arrival.greet();
+    fn handshake(&mut self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
+        self.next_look = self.shared.arrivals.may_not_read_before(&self.arrival, now);
+        if self.next_look.is_some() {
+            return Ok(Step::Wait(State::Handshake(transport)));
         }
-        match shaken {
+        let result = transport.handshake();
+        if transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some()) {
+            self.arrival.reach(Stage::Hello);
+        }
+        match result {
             Ok(false) => return Ok(Step::Wait(State::Handshake(transport))),
-            Ok(true) => {}
+            Ok(true) => self.arrival.reach(Stage::Secured),
             Err(error) => {
                 // The client is sent the reason, not a reset.
                 let _ = transport.reset_on_close(false);
@@ -251,7 +238,7 @@ impl Arriving {
             permit.report.debug(format_args!("{text}"));
         }
         match &self.shared.terms {
-            GateTerms::Tls(_) => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
             GateTerms::Admission { trust, .. } => {
                 let machine = self.machine(&transport, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
@@ -289,9 +276,8 @@ impl Arriving {
         })?;
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
-                // It has its reason: the end that follows is an orderly one.
-                let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
-                Err(not_admitted(refusal, &driver.machine.policy))
+                let why = not_admitted(refusal, &driver.machine);
+                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;
@@ -308,20 +294,24 @@ impl Arriving {
         }
     }
 
-    /// Advances until the client waits or is through. True if it is through.
-    fn step(&mut self, now: Instant) -> Result<bool, Error> {
+    /// Advances until the client waits or is through: `Done`.
+    fn step(&mut self, context: Context) -> Result<Status, Error> {
+        let now = context.now;
         self.looked_at = now;
         loop {
             let step = match std::mem::replace(&mut self.state, State::Over) {
                 State::First(transport) => self.first(transport),
                 State::Handshake(transport) => self.handshake(transport, now),
                 State::Admission(transport, driver) => self.admission(transport, driver, now),
-                State::Over => return Ok(true),
+                State::Refusal(refusal) => return self.refuse(refusal, context),
+                State::Over => return Ok(Status::Done),
             };
             match step? {
                 Step::Next(state) => self.state = state,
-                Step::Pass(transport, trust) => return self.hand_over(transport, trust, now).map(|()| true),
-                Step::Wait(state) if self.makes_way(now) && state.held_answer().is_none() => {
+                Step::Pass(transport, trust) => {
+                    return self.hand_over(transport, trust, now).map(|()| Status::Done);
+                }
+                Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
@@ -331,14 +321,32 @@ impl Arriving {
                 }
                 Step::Wait(state) => {
                     self.state = state;
-                    return Ok(false);
+                    return Ok(Status::Waiting);
                 }
             }
         }
     }
 
+    fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
+        match refusal.advance(context) {
+            // It has had its answer, and is the first to make way.
+            status
+                if status == Status::Done
+                    || context.now >= self.deadline
+                    || self.shared.arrivals.are_many(&self.arrival) =>
+            {
+                Err(refusal.why)
+            }
+            status => {
+                self.state = State::Refusal(refusal);
+                Ok(status)
+            }
+        }
+    }
+
     fn makes_way(&self, now: Instant) -> bool {
-        self.shared.arrivals.must_leave(&self.arrival, now)
+        self.arrival.makes_way()
+            || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 
     fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
@@ -362,14 +370,14 @@ fn secured(transport: Transport, layer: crate::net::tls::layer::Layer) -> Result
 
 impl Session for Arriving {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        match self.step(context.now) {
-            Ok(false) => return Ok(Status::Waiting),
-            Ok(true) => {}
-            Err(error) => {
-                if let Some(permit) = self.permit.take() {
-                    self.shared.end(permit, error);
-                }
-            }
+        match self.step(context) {
+            Ok(Status::Done) => {}
+            Ok(status) => return Ok(status),
+            Err(error) => match (self.permit.take(), &self.shared.terms) {
+                (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
+                (Some(permit), GateTerms::Tls { .. }) => permit.fail(error),
+                (None, _) => {}
+            },
         }
         Ok(Status::Done)
     }
@@ -378,7 +386,11 @@ impl Session for Arriving {
         if let Some(answer) = self.state.held_answer() {
             return Some(answer);
         }
+        if let State::Refusal(refusal) = &self.state {
+            return refusal.deadline().into_iter().chain([self.deadline]).min();
+        }
         // Looked at once: a deadline must not stay due.
-        self.arrival.next_look(self.looked_at).into_iter().chain([self.deadline]).min()
+        let grace = Some(self.arrival.grace_until()).filter(|grace| self.looked_at < *grace);
+        grace.into_iter().chain(self.next_look).chain([self.deadline]).min()
     }
 }

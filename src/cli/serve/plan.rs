@@ -13,7 +13,7 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::run::serve::mode::{Mode, TransferPlan};
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
-use crate::run::trust::ServerTrustPlan;
+use crate::run::trust::{AdmissionNeed, ServerTrustPlan};
 use crate::server::client_session::SessionLimits;
 use crate::transfer::{Limits, WireProtocol};
 
@@ -177,20 +177,30 @@ impl ServeArgs {
         let has_tcp = endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Tcp { .. }));
         let is_for_others = endpoints.iter().any(|endpoint| !endpoint.is_local())
             || has_tcp && self.limits.accept_proxy_protocol;
-        let wants_code = is_for_others && !is_text && matches!(mode, Mode::Transfer(_));
+        // Of a socket that was passed on, the address is not known yet.
+        let may_be_for_others =
+            is_for_others || endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Inherited(_)));
+        let wants_code = may_be_for_others && !is_text && matches!(mode, Mode::Transfer(_));
         let terms = (self.transfer.once, wants_code);
         let plan = self.trust.plan(self.handshake_timeout(), rights, terms).map_err(usage)?;
-        let Some(plan) = plan else { return Ok(None) };
+        let Some(mut plan) = plan else { return Ok(None) };
+        let is_typed = self.trust.encrypts();
+        plan.when = match (is_typed, is_for_others) {
+            (true, _) => AdmissionNeed::Requested,
+            (false, true) => AdmissionNeed::Reached,
+            (false, false) => AdmissionNeed::IfReached { typed: self.trust.typed_terms() },
+        };
         if has_tls {
-            return Err(usage("--tls and --code exclude each other, and so do --tls and --open"));
+            return Err(usage("--tls excludes --code, --clients and --open: leave it out"));
         }
         let is_socket = matches!(mode, Mode::Exec(program, _) if program.stdio == ChildStdio::Socket);
-        if !endpoints.iter().all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_)))
-        {
-            return Err(usage("--code and --open are for TCP: leave them out with Unix sockets"));
+        let may_be_tcp =
+            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_));
+        if is_typed && !endpoints.iter().all(may_be_tcp) {
+            return Err(usage("--code, --clients and --open are for TCP: leave them out with Unix sockets"));
         }
         match (is_text, is_socket) {
-            (true, _) => Err(usage("--wire text knows no codes: leave --code and --open out")),
+            (true, _) => Err(usage("--wire text knows no codes: leave --code, --clients and --open out")),
             (_, true) => {
                 Err(usage("--exec-socket gives the process the socket itself: type --exec with --code"))
             }

@@ -24,6 +24,8 @@ pub const CLIENT_OPTIONS: TlsOptions = TlsOptions {
     name: "--server-name",
     identity: "connect --cert FILE --cert-key FILE",
 };
+/// The same where the endpoint names the key.
+pub const PINNED_OPTIONS: TlsOptions = TlsOptions { pin: "the endpoint's", ..CLIENT_OPTIONS };
 /// Those about the target of `serve --forward`.
 pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",

@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod contention;
 pub mod entry;
+pub mod foreign;
 pub mod frame;
 pub mod have;
 pub mod hello;

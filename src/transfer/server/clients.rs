@@ -88,8 +88,6 @@ struct RunningClient {
     /// `None`: the client is rejected, and gets the reason.
     permit: Option<Permit>,
     claim: Claim,
-    /// It does not encrypt where that is required: it is rejected, and is none of `--count`.
-    is_plain: bool,
     session: BlockingTask<Result<(), Error>>,
 }
 
@@ -134,7 +132,6 @@ impl Clients {
                 // It noticed the stop before this thread did: that is reported once.
                 (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
                 (_, result) if client.claim.is_held() => self.outcome = Some(result),
-                (Some(permit), Err(error)) if client.is_plain => permit.discount(&error),
                 (Some(permit), Err(error)) => permit.fail(error),
                 _ => {}
             }
@@ -193,10 +190,9 @@ impl Handler for Clients {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.slot);
-        let is_plain = matches!(incoming.trust, ClientTrust::Plain);
         match self.serve((incoming.socket, incoming.trust), named, (Some(place), claim.clone())) {
             Ok(session) => {
-                self.clients.push(RunningClient { permit: Some(incoming.permit), claim, is_plain, session })
+                self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session });
             }
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => incoming.permit.fail(error),
@@ -213,9 +209,6 @@ impl Handler for Clients {
     }
 
     fn count_may_decrease(&self) -> bool {
-        if self.clients.iter().any(|client| client.is_plain) {
-            return true;
-        }
         let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref());
         self.wire != WireProtocol::Text
             && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
@@ -230,12 +223,7 @@ impl Handler for Clients {
             let claim = self.claim();
             let client = (socket, ClientTrust::NotAsked);
             let session = self.serve(client, (name, report), (None, claim.clone())).ok();
-            self.clients.extend(session.map(|session| RunningClient {
-                permit: None,
-                claim,
-                is_plain: false,
-                session,
-            }));
+            self.clients.extend(session.map(|session| RunningClient { permit: None, claim, session }));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::State;
 use crate::error::{Error, Exit};
 use crate::net::stream::Transport;
+use crate::proto::transfer::foreign::foreign;
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::closing::Closing;
@@ -16,22 +17,8 @@ pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
 
 /// Failure of a connection whose first bytes belong to another protocol. A client that sends text gets a line of text.
 pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
-    // In the form of a refusal that 'upload --wire text' understands: nothing of its file is stored.
-    const ANSWER: &[u8] =
-        b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
-    // A fatal alert, unexpected_message (RFC 8446, 6.2): the client learns that there is no TLS, and that nobody is full.
-    const TLS_ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
-    let what = match wire.incoming().first() {
-        Some(0x16) => {
-            wire.push(TLS_ALERT);
-            "TLS"
-        }
-        Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {
-            wire.push(ANSWER);
-            "text"
-        }
-        _ => "something else",
-    };
+    let (what, answer) = foreign(wire.incoming().first().copied());
+    wire.push(answer);
     let text = format!("the client speaks {what}, not sendall's transfer protocol");
     Error::new(Exit::Refused, text).into()
 }

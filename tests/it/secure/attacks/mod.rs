@@ -2,6 +2,7 @@
 
 mod between;
 mod downgrade;
+mod early;
 mod floods;
 mod guesses;
 mod peer;

@@ -39,7 +39,16 @@ fn files_of_certificates_and_keys_are_checked_before_anything_is_opened() {
 fn options_that_do_not_go_together_say_so() {
     let identity = Identity::new();
     for (args, text) in [
-        (&["serve", "127.0.0.1:0", "--tls"][..], "--cert"),
+        (
+            &["serve", "127.0.0.1:0", "--tls"][..],
+            "type --cert FILE --cert-key FILE; if all clients are sendall's, type --code instead",
+        ),
+        (&["http-hello", "0", "--tls"], "--tls needs a certificate: type --cert FILE --cert-key FILE\n"),
+        (
+            &["serve", "0", "--tls", "--cert", "a"],
+            "--cert needs the key of the certificate: type --cert-key FILE",
+        ),
+        (&["serve", "0", "--echo", "--alpn=a"], "--alpn goes with --tls: type both"),
         (&["connect", "127.0.0.1:9", "--tls", "--insecure", "--pin", &identity.pin], "--insecure"),
         (&["connect", "127.0.0.1:9", "--pin", &identity.pin], "--tls"),
         (&["connect", "127.0.0.1:9", "--tls", "--pin", "sha256:short"], "43 characters"),

@@ -1,0 +1,38 @@
+//! What a gate asks of clients.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::server::tls_files::TlsTerms;
+use crate::server::trust::ServerTrust;
+
+/// What a client has to do before it is served.
+pub(crate) enum GateTerms {
+    /// TLS alone. Clients without it that speak HTTP are answered if `is_http`.
+    Tls { terms: TlsTerms, is_http: bool },
+    /// TLS and admission. Clients of transfers without TLS are answered in their own protocol.
+    Admission { trust: Rc<ServerTrust>, is_for_transfers: bool },
+}
+
+impl GateTerms {
+    /// True for a server of transfers: its sessions decide themselves when they have succeeded.
+    pub(super) fn is_for_transfers(&self) -> bool {
+        matches!(self, GateTerms::Admission { is_for_transfers: true, .. })
+    }
+
+    /// The time for TLS and admission.
+    pub(super) fn limit(&self) -> Duration {
+        match self {
+            GateTerms::Tls { terms, .. } => terms.limit,
+            GateTerms::Admission { trust, .. } => trust.limit,
+        }
+    }
+
+    /// TLS whose files are read again.
+    pub(in crate::server) fn tls(&self) -> Option<&TlsTerms> {
+        match self {
+            GateTerms::Tls { terms, .. } => Some(terms),
+            GateTerms::Admission { .. } => None,
+        }
+    }
+}
