@@ -1,4 +1,18 @@
-//! Who stands in between, or floods: nothing of names, content and codes has left, and honest clients are served.
+//! Who stands in between, guesses, floods or steps back: nothing of names, content and codes has left, nobody is admitted who
+//! must not be, and honest clients are served.
+//!
+//! | attack | where |
+//! |---|---|
+//! | in between with TLS on both sides: relays, plays open, reflects, bad shares, `80` for `83`, replays, stands in for a known host | [`between`] |
+//! | plain and HTTP answers, TLS 1.2, no ALPN, or another one | [`downgrade`]; to a server: [`strangers`] |
+//! | wrong proofs from one and many addresses, two right codes at once, a code after a cut and after success | [`guesses`], `codes.rs` |
+//! | a further connection of a stranger, of another session, with another key; a key that changes within a run | [`sessions`] |
+//! | records cut, reset, changed, repeated and left out, at each byte | [`records`]; one connection alone: `net/tls/layer/tests` |
+//! | data after `close_notify`, floods of empty records and alerts | `net/tls/layer/tests` |
+//! | idle connections, half a hello, runs that do not go on | [`floods`], `secure/floods.rs` |
+//! | messages of admission of each wrong length and order | [`strangers`], `proto/secure/tests` |
+//! | certificates of authorities | `tls/trust.rs` |
+//! | secrets in outputs, files of keys | [`secrets`], `keys.rs` |
 
 mod between;
 mod downgrade;
