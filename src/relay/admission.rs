@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use self::awaited::AwaitedAnswer;
 use crate::error::{Error, Exit, lost};
-use crate::net::ask::ask;
+use crate::net::ask;
 use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
@@ -135,15 +135,15 @@ pub(crate) fn with_code<T>(
 /// Asks the person at the terminal for a code, until it is one.
 ///
 /// # Errors
-/// There is no terminal.
+/// There is no terminal, or its user has ended the input ([`io::ErrorKind::UnexpectedEof`]).
 pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
-    let mut question = format!("code for {host}: ");
+    let (question, mut notice) = (format!("code for {host}: "), String::new());
     loop {
-        match Code::parse(&ask(&question)?) {
+        match Code::parse(&ask::ask_for_code(&notice, &question)?) {
             Ok(code) => return Ok(code),
             Err(fault) => {
                 let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                question = format!("{fault}{hint}\ncode for {host}: ");
+                notice = format!("{fault}{hint}\n");
             }
         }
     }

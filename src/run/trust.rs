@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::env::VarError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -184,8 +185,11 @@ fn code_from_environment() -> Result<Option<Zeroizing<String>>, Error> {
 fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
     match given_code(source)? {
         Some(code) => Ok(code),
-        None => ask_for_code(&format!("{host}:{port}")).map_err(|_| {
-            let text = "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
+        None => ask_for_code(&format!("{host}:{port}")).map_err(|fault| {
+            let text = match fault.kind() {
+                ErrorKind::UnexpectedEof => "no code was typed: nothing was sent",
+                _ => "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE",
+            };
             Error::new(Exit::Untrusted, text)
         }),
     }

@@ -67,12 +67,16 @@ impl Arrivals {
     }
 
     /// True if there are so many that have come as far as this one, in all or of its source, that it has to make way if it
-    /// takes long.
+    /// takes long. Then it counts no more.
     pub(super) fn are_many(&self, arrival: &Arrival) -> bool {
         let mut here = self.here();
-        here.retain(|other| other.stage >= arrival.stage);
+        here.retain(|other| other.stage >= arrival.stage && !other.makes_way.get());
         let of_source = here.iter().filter(|other| other.source == arrival.source).count();
-        here.len() >= self.max || of_source >= MAX_PER_SOURCE
+        let are_many = here.len() >= self.max || of_source >= MAX_PER_SOURCE;
+        if are_many {
+            arrival.makes_way.set(true);
+        }
+        are_many
     }
 
     /// None: the hello of a connection may be read. If its source has too many whose hello is here, one of these makes way;

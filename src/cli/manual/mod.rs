@@ -71,7 +71,7 @@ are replaced, as by b3sum.
 TRUST
 
 Transfers between machines are encrypted with TLS 1.3. 'serve --store' and --share on an address that is not loopback make a code of three words and \
-print it, and admit those who have it. upload and download ask for it at the terminal; four letters of each word suffice. Without a terminal both sides \
+print it, and admit those who have it. upload and download ask for it at the terminal; four letters of each word suffice, and Tab completes a word. Without a terminal both sides \
 take it from SENDALL_CODE or from the first line of --code-file FILE; it never stands on the command line. Before the code is proved nothing of the \
 transfer is sent. 100 wrong codes withdraw it.
 

@@ -1,5 +1,7 @@
 //! `http-hello --tls`.
 
+use std::io::{Read, Write};
+
 use rustix::process::Signal;
 
 use super::server;
@@ -80,10 +82,10 @@ fn large_answers_reach_a_client_that_reads_late() {
     let mut held = sendall(&words, In::Bytes(request.to_vec()), Out::Held);
     let mut stdout = held.stdout.take().expect("a pipe");
     let mut first = [0; 17];
-    std::io::Read::read_exact(&mut stdout, &mut first).expect("an answer");
+    stdout.read_exact(&mut first).expect("an answer");
     assert_eq!(&first, b"HTTP/1.1 200 OK\r\n");
     let mut rest = Vec::new();
-    std::io::Read::read_to_end(&mut stdout, &mut rest).expect("all");
+    stdout.read_to_end(&mut rest).expect("all");
     assert!(rest.ends_with(&payload(15_000_000)), "{} bytes", rest.len());
     held.finish().expect(0);
 }
@@ -115,9 +117,33 @@ fn clients_show_a_certificate_where_one_is_required() {
 fn what_is_not_tls_gets_no_answer() {
     let identity = IdentityFiles::new();
     let (running, port) = secure(&identity, &[]);
-    let answer = super::get(port, "/", "");
-    assert!(!answer.contains("HTTP"), "{answer}");
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    client.write_all(&[0; 16]).expect("sent");
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
     assert!(running.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("is not TLS")));
+}
+
+#[test]
+fn http_without_tls_is_told_so() {
+    let identity = IdentityFiles::new();
+    let (running, port) = secure(&identity, &[]);
+    let Some(program) = installed("curl") else { return };
+    let url = format!("http://127.0.0.1:{port}/");
+    let body = vec![b'x'; 300_000];
+    for options in [&[][..], &["--data-binary", "@-"]] {
+        let words = [&["-sS", "-i", &url][..], options].concat();
+        let ended = start(program.to_str().expect("text"), &words, In::Bytes(body.clone()), Out::Collect);
+        let ended = ended.finish().expect(0);
+        let text = String::from_utf8_lossy(&ended.stdout);
+        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+        assert!(text.ends_with("\r\n\r\nThis port speaks HTTPS: type https://\n"), "{text}");
+    }
+    let said = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("speaks HTTP without TLS");
+    assert!(running.stderr.wait(LIMIT, said));
+    // Others are served.
+    assert!(ask(&identity, port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]

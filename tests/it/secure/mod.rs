@@ -1,10 +1,12 @@
 //! Trust in transit: keys, certificates, and who is let in.
 
+mod asking;
 mod attacks;
 mod bypasses;
 mod certificates;
 mod clients;
 mod codes;
+mod floods;
 mod inherited;
 mod keys;
 mod peers;

@@ -56,12 +56,15 @@ impl User {
         self.start(args, In::Null).finish()
     }
 
+    /// Starts a line of the shell at a terminal of its own.
+    pub(crate) fn start_at_terminal(&self, line: &str) -> Running {
+        start_with("script", &["-qec", line, "/dev/null"], &self.variables(), In::Open, Out::Collect)
+    }
+
     /// Starts it with a terminal, at which `answer` is typed when it asks.
     pub(crate) fn run_at_terminal(&self, args: &[&str], answer: &str) -> Finished {
         let line = args.iter().map(|arg| format!("'{arg}'")).collect::<Vec<_>>().join(" ");
-        let line = format!("'{PROGRAM}' {line}");
-        let shell = ["-qec", &line, "/dev/null"];
-        let mut running = start_with("script", &shell, &self.variables(), In::Open, Out::Collect);
+        let mut running = self.start_at_terminal(&format!("'{PROGRAM}' {line}"));
         let output = running.output.clone().expect("a collector");
         let asks = |bytes: &[u8], ended| ended || bytes.windows(9).any(|window| window == b"code for ");
         assert!(output.wait(crate::harness::LIMIT, asks), "it does not ask");

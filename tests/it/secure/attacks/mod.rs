@@ -2,15 +2,21 @@
 
 mod between;
 mod downgrade;
+mod early;
 mod floods;
 mod guesses;
 mod peer;
 mod policy;
+mod records;
+mod secrets;
 mod sessions;
+mod strangers;
+mod wire;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpListener;
 
+use self::wire::Wire;
 use super::scene::{CODE, User};
 use crate::harness::In;
 use crate::transfer::xfer::Place;
@@ -42,38 +48,15 @@ fn an_answer_without_tls_is_8_and_takes_no_name() {
     }
 }
 
-/// Passes one connection on, and returns all its bytes.
-fn record(listener: &TcpListener, server: &str) -> Vec<u8> {
-    let (client, _) = listener.accept().expect("a client");
-    let server = TcpStream::connect(server).expect("the server");
-    let copy = |mut from: TcpStream, mut to: TcpStream| {
-        std::thread::spawn(move || {
-            let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
-            while let Ok(count @ 1..) = from.read(&mut buffer) {
-                all.extend_from_slice(&buffer[..count]);
-                if to.write_all(&buffer[..count]).is_err() {
-                    break;
-                }
-            }
-            let _ = to.shutdown(Shutdown::Write);
-            all
-        })
-    };
-    let twin = |stream: &TcpStream| stream.try_clone().expect("a clone");
-    let (up, down) = (copy(twin(&client), twin(&server)), copy(server, client));
-    [up.join().expect("bytes"), down.join().expect("bytes")].concat()
-}
-
 #[test]
 fn a_recording_holds_neither_names_nor_content_nor_the_code() {
     let (place, inbox) = (Place::new(), Place::new());
     let file = place.write("a-secret-name", b"a secret content");
     let server = User::with(CODE).serve(&["--store", inbox.arg()]);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    let client = User::with(CODE).start(&["upload", &file, &address, "-j", "1"], In::Null);
-    let bytes = record(&listener, &server.address);
+    let wire = Wire::new(&server.address, None);
+    let client = User::with(CODE).start(&["upload", &file, &wire.address, "-j", "1"], In::Null);
     client.finish().expect(0);
+    let bytes = wire.passed().0.concat().concat();
     inbox.expect("a-secret-name", b"a secret content");
     assert!(bytes.len() > 500);
     for secret in [&b"a-secret-name"[..], b"a secret content", b"zebra", b"lunar"] {

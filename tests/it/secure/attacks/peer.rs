@@ -114,8 +114,18 @@ impl Peer {
 
     /// The same over this connection.
     pub(super) fn over(socket: TcpStream, key: Option<&Key>) -> Peer {
+        Peer::with(socket, key, &TLS13, &[ALPN])
+    }
+
+    /// The same with another version of TLS, and other protocols inside.
+    pub(super) fn with(
+        socket: TcpStream,
+        key: Option<&Key>,
+        version: &'static SupportedProtocolVersion,
+        protocols: &[&[u8]],
+    ) -> Peer {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[&TLS13])
+            .with_protocol_versions(&[version])
             .expect("a version")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anybody));
@@ -126,7 +136,7 @@ impl Peer {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
         };
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         config.resumption = Resumption::disabled();
         config.enable_sni = false;
         let name = ServerName::try_from("127.0.0.1").expect("a name");
@@ -167,7 +177,8 @@ impl Peer {
 
     /// Sends. The other side may have gone.
     pub(super) fn say(&mut self, bytes: &[u8]) -> bool {
-        self.tls.writer().write_all(bytes).is_ok() && self.flush()
+        // No more than its buffer takes.
+        bytes.chunks(16 << 10).all(|piece| self.tls.writer().write_all(piece).is_ok() && self.flush())
     }
 
     /// Decrypts what comes. False: there is no more.
@@ -215,6 +226,11 @@ impl Peer {
             message.extend(self.hear(usize::from(u16::from_be_bytes([high, low]))));
         }
         message
+    }
+
+    /// Changes our key, and asks the other side to do the same (KeyUpdate). False if it has gone.
+    pub(super) fn renew_keys(&mut self) -> bool {
+        self.tls.refresh_traffic_keys().is_ok() && self.flush()
     }
 
     /// Ends our direction in order.
