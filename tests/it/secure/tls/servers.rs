@@ -96,21 +96,28 @@ fn stunnel(folder: &Path, identity: &IdentityFiles, behind: u16, secure: u16) ->
     Some((running, ports))
 }
 
+/// Both ends speak first, and the client ends last: stunnel 5.68 loses the end of an answer now and then if it comes after
+/// its client's end, and says `close_notify` all the same.
 #[test]
 fn stunnel_takes_tls_off_and_puts_it_on() {
     let (folder, identity) = (tempfile::tempdir().expect("a folder"), IdentityFiles::new());
-    let (bytes, expected) = (payload(PAGE), [&payload(PAGE)[..], b"the end\n"].concat());
-    // It says the last words when it has seen the end of what it is sent.
-    let serve = ["serve", "127.0.0.1:0", "--count", "1", "--sh", "cat; echo the end"];
-    let plain = sendall(&serve, In::Null, Out::Collect);
-    let secure = sendall(&[&serve[..], &identity.shown()].concat(), In::Null, Out::Collect);
+    let (question, answer) = (payload(PAGE), payload(PAGE + 1));
+    let serve = |options: &[&str]| {
+        sendall(&[&["serve", "127.0.0.1:0"], options].concat(), In::file(&answer), Out::Collect)
+    };
+    let (plain, secure) = (serve(&[]), serve(&identity.shown()));
     let Some((_stunnel, [off, on])) = stunnel(folder.path(), &identity, plain.port(), secure.port()) else {
         return;
     };
-    for (port, options) in [(off, &["--tls", "--ca", &identity.certificate][..]), (on, &[])] {
+    let trusted = ["--tls", "--ca", &identity.certificate];
+    for (server, port, options) in [(&plain, off, &trusted[..]), (&secure, on, &[])] {
         let address = format!("127.0.0.1:{port}");
-        let client = sendall(&[&["connect", &address], options].concat(), In::file(&bytes), Out::Collect);
-        assert!(client.finish().expect(0).stdout == expected, "{options:?}");
+        let mut client = sendall(&[&["connect", &address], options].concat(), In::Open, Out::Collect);
+        client.say(&question);
+        server.expect_output(&question);
+        client.expect_output(&answer);
+        client.end_input();
+        client.finish().expect(0);
     }
     plain.finish().expect(0);
     secure.finish().expect(0);
