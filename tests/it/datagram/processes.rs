@@ -207,6 +207,19 @@ fn a_datagram_that_reaches_no_process_is_exit_code_9() {
     let finished = listener.finish();
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     assert!(finished.stderr.contains("1 not delivered"), "{}", finished.stderr);
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_process_that_waits_for_it() {
+    let (listener, address) = listen(&["--idle-timeout", "300ms", "--exec", "--", "cat"], Out::Collect);
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    assert_eq!(heard(&socket), b"x");
+    listener.finish_within(Duration::from_secs(5)).expect(0);
+}
+
+/// A process that reads nothing, and does not end.
+fn stopped_process() {
     // More than a pipe and the queue before it hold.
     let (listener, address) =
         run("kill -STOP $$; cat >/dev/null", &["--count", "10", "--json", "--peer-timeout", "1s"]);
@@ -220,20 +233,13 @@ fn a_datagram_that_reaches_no_process_is_exit_code_9() {
 }
 
 #[test]
-fn the_end_does_not_wait_for_a_process_that_waits_for_it() {
-    let (listener, address) = listen(&["--idle-timeout", "300ms", "--exec", "--", "cat"], Out::Collect);
-    let socket = client(&address);
-    socket.send(b"x").expect("sent");
-    assert_eq!(heard(&socket), b"x");
-    listener.finish_within(Duration::from_secs(5)).expect(0);
-}
-
-#[test]
 fn a_process_that_runs_ten_seconds_after_the_end_is_reported() {
+    let stopped = std::thread::spawn(stopped_process);
     let (listener, address) = run("exec sleep 60", &["--count", "1"]);
     client(&address).send(b"x").expect("sent");
     let finished = listener.finish().expect(4);
     assert!(finished.stderr.contains("still at work 10s after the end"), "{}", finished.stderr);
+    stopped.join().expect("what it did not read is counted");
 }
 
 #[test]

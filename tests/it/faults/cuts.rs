@@ -184,7 +184,8 @@ fn cut_at_every_boundary() {
 
 #[test]
 fn cut_at_every_byte() {
-    let step = if is_slow_wanted("a cut at every byte, not at every seventh") { 1 } else { 7 };
+    // Those around the frames: `cut_at_every_boundary`.
+    let step = if is_slow_wanted("a cut at every byte, not at every 19th") { 1 } else { 19 };
     for way in WAYS {
         let bytes = payload(20);
         let (up, down) = lengths(way, &bytes);
@@ -226,36 +227,31 @@ fn a_lost_last_acknowledgement_is_unknown_and_never_success() {
 #[test]
 fn killed_or_stopped_in_mid_transfer() {
     let bytes = payload(20_000_000);
-    for way in WAYS {
-        for signal in [Signal::KILL, Signal::STOP] {
-            for kills_client in [false, true] {
-                let what = format!("{way:?}, {signal:?} for the client: {kills_client}");
-                let held = Rule::HoldAfter(1_000_000);
-                let (up, down) = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
-                let scene = Scene::new(way, &bytes, up, down);
-                scene.proxy.wait_held();
-                let (victim, other) =
-                    if kills_client { (scene.client, scene.server) } else { (scene.server, scene.client) };
-                victim.signal(signal);
-                if signal == Signal::KILL {
-                    scene.proxy.release();
-                }
-                // The time limit of one second, and one more.
-                let survivor = other.finish_within(Duration::from_millis(2500));
-                let code = if signal == Signal::KILL { 5 } else { 4 };
-                let survivor = survivor.ended(code).expect(code);
-                assert!(
-                    code != 4 || survivor.stderr.contains("--idle-timeout"),
-                    "{what}: {}",
-                    survivor.stderr
-                );
-                drop(victim);
-                let receiver_lives = (way == Way::Upload) == kills_client;
-                let names = scene.destination.names();
-                assert!(!names.iter().any(|name| name == "f"), "{what}: {names:?}");
-                let resumable = |name: &std::ffi::OsString| is_resumable(&scene.destination, name);
-                assert!(!receiver_lives || names.iter().all(resumable), "{what}: {names:?}");
-            }
+    let signals = [Signal::KILL, Signal::STOP];
+    let cases = WAYS.map(|way| signals.map(|signal| [false, true].map(|kills| (way, signal, kills))));
+    in_parallel(&cases.concat().concat(), |(way, signal, kills_client)| {
+        let (way, signal, kills_client) = (*way, *signal, *kills_client);
+        let what = format!("{way:?}, {signal:?} for the client: {kills_client}");
+        let held = Rule::HoldAfter(1_000_000);
+        let (up, down) = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
+        let scene = Scene::new(way, &bytes, up, down);
+        scene.proxy.wait_held();
+        let (victim, other) =
+            if kills_client { (scene.client, scene.server) } else { (scene.server, scene.client) };
+        victim.signal(signal);
+        if signal == Signal::KILL {
+            scene.proxy.release();
         }
-    }
+        // The time limit of one second, and one more.
+        let survivor = other.finish_within(Duration::from_millis(2500));
+        let code = if signal == Signal::KILL { 5 } else { 4 };
+        let survivor = survivor.ended(code).expect(code);
+        assert!(code != 4 || survivor.stderr.contains("--idle-timeout"), "{what}: {}", survivor.stderr);
+        drop(victim);
+        let receiver_lives = (way == Way::Upload) == kills_client;
+        let names = scene.destination.names();
+        assert!(!names.iter().any(|name| name == "f"), "{what}: {names:?}");
+        let resumable = |name: &std::ffi::OsString| is_resumable(&scene.destination, name);
+        assert!(!receiver_lives || names.iter().all(resumable), "{what}: {names:?}");
+    });
 }

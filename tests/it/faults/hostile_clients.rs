@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{LIMIT, Running, assert_within, now, payload};
 use crate::transfer::frames::*;
-use crate::transfer::xfer::{Place, address, failures, run, serve};
+use crate::transfer::xfer::{Place, address, failures, in_parallel, run, serve};
 
 /// One client's bytes to a server with `--once`: its code, its line, and what the client heard.
 #[track_caller]
@@ -34,14 +34,15 @@ fn put(frames: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn other_first_bytes_are_refused_at_once() {
     let text = "the client speaks text";
-    for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\n", b"x", b"upload|f|3"] {
+    let texts = [&b"GET / HTTP/1.0\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\n", b"x", b"upload|f|3"];
+    in_parallel(&texts, |bytes| {
         let start = now();
         let heard = alone(bytes, false, 7, text);
         assert!(
             heard.starts_with(b"501 refused: this is a sendall transfer server") && heard.ends_with(b"\r\n")
         );
         assert_within(start, Duration::from_secs(2));
-    }
+    });
     alone(&[0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3], false, 7, "the client speaks TLS");
     alone(b"\0\0\0\0", false, 7, "something else");
     alone(b"\x89SALL\n\x1a\n", false, 7, "something else");
@@ -72,12 +73,12 @@ fn other_first_bytes_are_refused_at_once() {
 #[test]
 fn every_cut_of_a_hello_is_a_lost_connection_or_the_time_limit() {
     let bytes = hello(PUT, b"");
-    for length in 0..bytes.len() {
-        alone(&bytes[..length], true, 5, "handshake");
-    }
-    for length in [0, 1, 8, 31] {
-        alone(&bytes[..length], false, 4, "--timeout");
-    }
+    let ended = (0..bytes.len()).map(|length| (length, true, 5, "handshake"));
+    let silent = [0, 1, 8, 31].map(|length| (length, false, 4, "--timeout"));
+    let cases: Vec<_> = ended.chain(silent).collect();
+    in_parallel(&cases, |(length, ends, code, words)| {
+        alone(&bytes[..*length], *ends, *code, words);
+    });
     alone(&bytes, true, 5, "ended");
     alone(&bytes, false, 4, "--idle-timeout");
 }

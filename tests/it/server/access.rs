@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::link::Link;
 use crate::harness::{In, LIMIT, Out, sendall, wait_until};
-use crate::transfer::xfer::{Place, expect_rest, limited, serve};
+use crate::transfer::xfer::{Place, expect_rest, in_parallel, limited, serve};
 
 /// True if this client gets an echo; false if it is disconnected without a byte.
 fn is_echoed(link: &mut Link) -> bool {
@@ -149,13 +149,14 @@ fn time_limits_end_clients_and_servers() {
     let finished = server.finish_within(Duration::from_secs(2)).expect(4);
     assert!(finished.stderr.contains("--idle-timeout"), "{}", finished.stderr);
 
-    for mode in [&["--echo", "--count", "1"][..], &["--discard", "--count", "1"], &[]] {
-        let server = serve(&[mode, &["--session-timeout", "400ms"]].concat());
+    let modes = [&["--echo", "--count", "1"][..], &["--discard", "--count", "1"], &[]];
+    in_parallel(&modes, |mode| {
+        let server = serve(&[*mode, &["--session-timeout", "400ms"]].concat());
         let mut link = Link::connect(server.port());
         while link.write_all(b"x").is_ok() && !server.ends_within(Duration::from_millis(20)) {}
         let finished = server.finish_within(Duration::from_secs(2)).expect(4);
         assert!(finished.stderr.contains("--session-timeout"), "{}", finished.stderr);
-    }
+    });
 
     let server = serve(&["--echo", "--accept-timeout", "300ms"]);
     let link = Link::connect(server.port());

@@ -138,11 +138,9 @@ fn a_client_with_another_protocol_is_reset() {
     let servers = [&store[..], &[&store[..], &["--wire", "text"]].concat(), &["--socks"]]
         .map(|mode| serve(&[mode, &["--timeout", "300ms"]].concat()));
     let [transfer, text, socks] = [0, 1, 2].map(|index| address(&servers[index]));
-    let noise = |first: &[u8]| {
-        // More than a server throws away.
-        let noise = payload(20_000_000).into_iter().map(|byte| byte | 0x80);
-        first.iter().copied().chain(noise).collect::<Vec<u8>>()
-    };
+    // More than a server throws away.
+    let bytes: Vec<u8> = payload(20_000_000).into_iter().map(|byte| byte | 0x80).collect();
+    let noise = |first: &[u8]| [first, &bytes].concat();
     let line = b"a line\n";
     let cases = [
         (&transfer, "--send-only", noise(b"")),

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::harness::link::{Link, Net, Side, Way};
 use crate::harness::others::installed;
 use crate::harness::{In, Out, Running, assert_same, payload, sendall, start};
-use crate::transfer::xfer::{Place, cpu_ticks, descriptors, serve};
+use crate::transfer::xfer::{Place, cpu_ticks, descriptors, in_parallel, serve};
 
 const NETS: [Net; 2] = [Net::Tcp, Net::Unix];
 
@@ -133,8 +133,8 @@ const ENDS: &[&str] = &["--hang-up", "exit", "--hang-up", "bye", "--count", "1"]
 
 #[test]
 fn a_script_answers_line_by_line_and_hangs_up() {
-    for net in NETS {
-        let (server, mut link) = open(net, &[SCRIPT, ENDS].concat());
+    in_parallel(&NETS, |net| {
+        let (server, mut link) = open(*net, &[SCRIPT, ENDS].concat());
         link.expect("Wähle\n".as_bytes());
         link.send(b"0\r\n7\n");
         link.expect(b"null\nnochmal\n");
@@ -145,7 +145,7 @@ fn a_script_answers_line_by_line_and_hangs_up() {
         link.expect_all("tschüß\n".as_bytes());
         // The client does not end; it has two seconds for that.
         server.finish_within(Duration::from_secs(5)).expect(0);
-    }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::harness::link::{Net, Side, TestListener, WAYS, Way};
 use crate::harness::{In, LIMIT, Out, fill, sendall, silent_port};
 use crate::stream::contract::contract_for;
+use crate::transfer::xfer::in_parallel;
 
 contract_for!(Side::Connect);
 
@@ -69,7 +70,8 @@ fn quiet_leaves_errors() {
 
 #[test]
 fn an_idle_connection_ends_at_its_limit() {
-    for way in WAYS.into_iter().filter(|way| way.side == Side::Connect) {
+    let ways: Vec<_> = WAYS.into_iter().filter(|way| way.side == Side::Connect).collect();
+    in_parallel(&ways, |way| {
         let options = ["--idle-timeout", "400ms"];
         let (mut running, mut link) = way.open(&options, In::Open, Out::Collect);
         // Every byte, in either direction, begins the time anew.
@@ -83,7 +85,7 @@ fn an_idle_connection_ends_at_its_limit() {
         let finished = running.finish_within(Duration::from_secs(3)).expect(4);
         assert_eq!(finished.stdout, b"bb");
         assert!(finished.stderr.contains("400ms") && finished.stderr.contains("--idle-timeout"));
-    }
+    });
 }
 
 #[test]

@@ -11,14 +11,13 @@ use rustix::event::PollFlags;
 use crate::harness::link::{Net, Way};
 use crate::harness::{A_WHILE, In, LIMIT, Out, now, payload, wait_for_fd, wait_until};
 
-/// One test per rule, for one command, over TCP and over a Unix socket.
+/// One test per rule, for one command, over TCP and a Unix socket at once: they wait most of the time.
 macro_rules! contract_for {
     ($side:expr => $($rule:ident)*) => {
         $(#[test]
         fn $rule() {
-            for net in [$crate::harness::link::Net::Tcp, $crate::harness::link::Net::Unix] {
-                $crate::stream::contract::$rule($crate::harness::link::Way { side: $side, net });
-            }
+            let test = |net: &_| $crate::stream::contract::$rule(Way { side: $side, net: *net });
+            $crate::transfer::xfer::in_parallel(&[Net::Tcp, Net::Unix], test);
         })*
     };
     ($side:expr) => {

@@ -8,16 +8,17 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::harness::link::{Link, Net, Side, TestListener, WAYS, Way};
 use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, start, wait_until};
+use crate::transfer::xfer::in_parallel;
 
 /// Over TCP.
 pub(crate) const CONNECT: Way = Way { side: Side::Connect, net: Net::Tcp };
 
-/// The ways that are tested, each with `options`.
-pub(crate) fn with(options: &[&str], mut test: impl FnMut(Way, Running, Link)) {
-    for way in WAYS {
+/// The ways that are tested, each with `options`, at once: most of the time they wait.
+pub(crate) fn with(options: &[&str], test: impl Fn(Way, Running, Link) + Sync) {
+    in_parallel(&WAYS, |way| {
         let (running, link) = way.open(options, In::Null, Out::Collect);
-        test(way, running, link);
-    }
+        test(*way, running, link);
+    });
 }
 
 /// What comes until the end.
@@ -99,7 +100,9 @@ fn the_end_of_stdout_is_a_half_close_and_the_process_still_reads() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("heard");
     let line = format!("exec >'{}'; cat", path.display());
-    with(&["--sh", &line], |way, running, mut link| {
+    // One after the other: they write to the same file.
+    for way in WAYS {
+        let (running, mut link) = way.open(&["--sh", &line], In::Null, Out::Collect);
         link.expect_all(b"");
         running.assert_waits();
         link.send(b"all of this");
@@ -107,7 +110,7 @@ fn the_end_of_stdout_is_a_half_close_and_the_process_still_reads() {
         assert!(wait_until(LIMIT, || std::fs::read(&path).is_ok_and(|heard| heard == b"all of this")));
         finish(way, running, 0);
         std::fs::remove_file(&path).expect("the file");
-    });
+    }
 }
 
 #[test]

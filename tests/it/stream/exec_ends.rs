@@ -24,7 +24,7 @@ fn a_reset_ends_the_process_and_all_that_it_has_started() {
 #[test]
 fn a_reset_is_seen_while_all_is_stuck() {
     // Nobody reads, or everybody writes.
-    for line in ["echo $$; echo unread; exec sleep 1000", "echo $$; exec cat"] {
+    in_parallel(&["echo $$; echo unread; exec sleep 1000", "echo $$; exec cat"], |line| {
         with(&["--sh", line], |way, running, mut link| {
             let child = process(&mut link);
             socket2::SockRef::from(&link).set_write_timeout(Some(A_WHILE)).expect("a limit");
@@ -33,7 +33,7 @@ fn a_reset_is_seen_while_all_is_stuck() {
             assert!(is_gone(child), "{way:?}: {line}");
             finish(way, running, 5);
         });
-    }
+    });
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn sigterm_comes_first_and_sigkill_if_it_is_ignored() {
 
 #[test]
 fn a_signal_leaves_no_process_running() {
-    for ignore in ["", "trap '' TERM; "] {
+    in_parallel(&["", "trap '' TERM; "], |ignore| {
         let line = format!("{ignore}sleep 1000 & echo $!; echo $$; wait");
         with(&["--sh", &line], |way, running, mut link| {
             let (grandchild, child) = (process(&mut link), process(&mut link));
@@ -73,7 +73,7 @@ fn a_signal_leaves_no_process_running() {
             assert!(finished.stderr.contains("SIGINT"), "{way:?}: {}", finished.stderr);
             assert!(is_gone(child) && is_gone(grandchild));
         });
-    }
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::harness::link::{Net, Side, WAYS, Way};
 use crate::harness::others::installed;
 use crate::harness::{In, Out, sendall, start};
+use crate::transfer::xfer::in_parallel;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -12,7 +13,7 @@ fn bytes(text: &[u8]) -> In {
 
 #[test]
 fn stdin_is_cut_as_it_was_asked_for() {
-    for way in WAYS {
+    in_parallel(&WAYS, |way| {
         for (each, input, framed) in [
             ("line", &b"a\nb"[..], &b"\0\x01a\0\x01b"[..]),
             ("all", b"a\nb\0\xff\n", b"\0\x06a\nb\0\xff\n"),
@@ -34,7 +35,7 @@ fn stdin_is_cut_as_it_was_asked_for() {
             link.end();
             running.finish().expect(0);
         }
-    }
+    });
 }
 
 #[test]

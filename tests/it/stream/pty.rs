@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::harness::link::{Link, Net, Side, Way};
 use crate::harness::{In, LIMIT, Out, wait_until};
-use crate::transfer::xfer::Place;
+use crate::transfer::xfer::{Place, in_parallel};
 
 const CONNECT: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -95,7 +95,7 @@ fn what_is_typed_is_echoed_and_control_c_interrupts() {
 
 #[test]
 fn a_reset_or_a_signal_hangs_up() {
-    for signal in [None, Some(Signal::TERM)] {
+    in_parallel(&[None, Some(Signal::TERM)], |signal| {
         // A shell that works at a terminal does not end with SIGTERM, but when the terminal hangs up.
         let line = "trap '' TERM; stty -echo; sleep 1000 & echo $!; echo $$; wait";
         let (running, mut link) = CONNECT.open(&["--pty", "--sh", line], In::Null, Out::Collect);
@@ -108,7 +108,7 @@ fn a_reset_or_a_signal_hangs_up() {
         let processes: Vec<Pid> =
             text.lines().filter_map(|line| line.trim().parse().ok().and_then(Pid::from_raw)).collect();
         assert_eq!(processes.len(), 2, "{text:?}");
-        let code = match signal {
+        let code = match *signal {
             None => {
                 link.reset();
                 5
@@ -122,5 +122,5 @@ fn a_reset_or_a_signal_hangs_up() {
         for process in processes {
             assert!(wait_until(LIMIT, || test_kill_process(process).is_err()), "{process} is left");
         }
-    }
+    });
 }

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::harness::link::{Link, Net, Side, WAYS, Way};
 use crate::harness::{A_WHILE, In, LIMIT, Out, Running, assert_same, file_of, payload, wait_until};
+use crate::transfer::xfer::in_parallel;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 const SIZES_BYTES: [usize; 3] = [1, (64 << 10) + 1, 5 << 20];
@@ -220,8 +221,8 @@ fn waiting_costs_no_cpu() {
 
 #[test]
 fn waiting_for_a_stuck_output_costs_neither_cpu_nor_memory() {
-    for (end_when, socket) in [("both", false), ("both", true), ("input", true)] {
-        let (reader, stdout): (Option<UnixStream>, Out) = if socket {
+    in_parallel(&[("both", false), ("both", true), ("input", true)], |(end_when, socket)| {
+        let (reader, stdout): (Option<UnixStream>, Out) = if *socket {
             let (reader, stdout) = UnixStream::pair().expect("a pair");
             (Some(reader), Out::Fd(stdout.into()))
         } else {
@@ -241,7 +242,7 @@ fn waiting_for_a_stuck_output_costs_neither_cpu_nor_memory() {
         drop(running);
         drop((link, reader));
         assert!(!sending.join().expect("a thread"));
-    }
+    });
 }
 
 #[test]

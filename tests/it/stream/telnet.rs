@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::link::{Net, Side, WAYS, Way};
 use crate::harness::{In, LIMIT, Out, payload};
-use crate::transfer::xfer::{cpu_ticks, is_slow_wanted};
+use crate::transfer::xfer::{cpu_ticks, in_parallel, is_slow_wanted};
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -18,7 +18,7 @@ const PROMPT: &[u8] = b"login: \xff";
 
 #[test]
 fn options_are_refused_whatever_the_input_is() {
-    for way in WAYS {
+    in_parallel(&WAYS, |way| {
         for (options, has_input) in [(&[][..], true), (&["--recv-only"], true), (&[], false)] {
             let input = if has_input { In::Open } else { In::Null };
             let options = [&["--telnet"][..], options].concat();
@@ -36,7 +36,7 @@ fn options_are_refused_whatever_the_input_is() {
             link.expect_all(b"");
             assert_eq!(running.finish().expect(0).stdout, PROMPT);
         }
-    }
+    });
 }
 
 #[test]
