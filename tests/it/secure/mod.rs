@@ -4,6 +4,7 @@ mod attacks;
 mod bypasses;
 mod certificates;
 mod codes;
+mod core;
 mod floods;
 mod inherited;
 mod keys;
