@@ -80,6 +80,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny -d 'Rejec
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-file -d 'The same with the code in the first line of this file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-uses -d 'How many sessions may succeed with the code: a number, or many [default: many, but 1 with --once]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l clients -d 'With --store and --share: admit clients whose keys are in this file, one in a line: sha256:... rights=store,share store=FOLDER max-size=SIZE, of which only the key must be there; it is read again when it changes' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert-key -d 'The private key of --cert (PEM)' -r -F
@@ -134,6 +135,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, not even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pair -d 'With --clients: make a code, and add the keys of those who have used it with success: they need none next time'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l open -d 'With --store and --share: encrypt, and admit anybody'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l plain -d 'With --store and --share: admit anybody, also without encryption, as older clients connect'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tls -d 'Serve TLS only, with the certificate of --cert'

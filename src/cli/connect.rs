@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::exec_args::StreamExecArgs;
 use super::manual;
 use super::options::{RelayArgs, duration};
+use super::pinned::PinnedEndpoint;
 use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
@@ -15,7 +16,7 @@ use super::tls_args::ClientTlsArgs;
 use super::trust_args::CodeArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
-use crate::net::endpoint::{Endpoint, EndpointUse};
+use crate::net::endpoint::Endpoint;
 use crate::net::ports;
 use crate::relay::probe::ProbePlan;
 use crate::run::connect::{ConnectTask, Plan, RelayPlan};
@@ -90,6 +91,10 @@ impl ConnectArgs {
         if let Some(option) = self.tls.typed_without_tls() {
             return Err(usage(format!("{option} goes with --tls")));
         }
+        let (is_tls, is_code) = (self.tls.is_typed(), self.code.is_typed());
+        if !self.tls.pin.is_empty() && !is_tls && !is_code {
+            return Err(usage("--pin goes with --tls or --code".into()));
+        }
         if self.probe {
             let mut targets = Vec::new();
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
@@ -109,44 +114,34 @@ impl ConnectArgs {
             };
             return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
-        match Endpoint::parse_list(&self.endpoint, EndpointUse::Connect).map_err(usage)?.as_slice() {
-            [endpoint] => {
-                if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
-                    return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
-                }
-                let mut server = connector(endpoint, &self.proxy, &self.local)?;
-                (server.tls, server.trust) = (self.tls.plan(), self.code.client_plan().map_err(usage)?);
-                if server.tls.is_some() && server.trust.is_some() {
-                    return Err(usage(
-                        "--tls and --code exclude each other: type --code to reach 'serve --code'".into(),
-                    ));
-                }
-                let is_secure = server.tls.is_some() || server.trust.is_some();
-                if is_secure && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket) {
-                    let text =
-                        "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
-                    return Err(usage(text.into()));
-                }
-                if (server.tls.is_some() || server.trust.is_some())
-                    && !matches!(endpoint, Endpoint::Tcp { .. })
-                {
-                    return Err(usage(
-                        "--tls and --code are for TCP: leave them out with a Unix socket".into(),
-                    ));
-                }
-                let (retry, relay, first) =
-                    (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
-                let program = program.zip(rules);
-                Ok(Plan(ConnectTask::Relay(Box::new(RelayPlan {
-                    server,
-                    timeout,
-                    retry,
-                    program,
-                    relay,
-                    first,
-                }))))
-            }
-            _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
+        let pinned = PinnedEndpoint::parse_only(&self.endpoint).map_err(usage)?;
+        if self.fastopen && !matches!(pinned.endpoint, Endpoint::Tcp { .. }) {
+            return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
         }
+        let mut server = connector(&pinned.endpoint, &self.proxy, &self.local)?;
+        if is_tls && is_code {
+            return Err(usage(
+                "--tls and --code exclude each other: type --code to reach 'serve --code'".into(),
+            ));
+        }
+        let is_secure = is_tls || is_code;
+        if pinned.pin.is_some() && !is_secure {
+            let text = "the endpoint names the server's key (#sha256:...), which goes with --tls or --code";
+            return Err(usage(text.into()));
+        }
+        server.tls = self.tls.plan(&pinned).map_err(usage)?;
+        server.trust = self.code.client_plan(&pinned, &self.tls.pin).map_err(usage)?;
+        if is_secure && program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket) {
+            let text = "--exec-socket gives the process the socket itself: type --exec with --tls or --code";
+            return Err(usage(text.into()));
+        }
+        if is_secure && !matches!(pinned.endpoint, Endpoint::Tcp { .. }) {
+            return Err(usage("--tls and --code are for TCP: leave them out with a Unix socket".into()));
+        }
+        let (retry, relay, first) =
+            (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
+        let program = program.zip(rules);
+        let plan = RelayPlan { server, timeout, retry, program, relay, first };
+        Ok(Plan(ConnectTask::Relay(Box::new(plan))))
     }
 }

@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::manual;
 use super::options::{MAX_ENTRIES, size};
+use super::pinned::PinnedEndpoint;
 use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
@@ -81,12 +82,11 @@ impl DownloadArgs {
         if let Some(hint) = self.misplaced() {
             return Err(usage(hint));
         }
-        let (endpoint, used) =
-            Endpoint::parse_first_of_transfer(&self.endpoint, second, EndpointUse::Connect).map_err(usage)?;
+        let (typed, used) = PinnedEndpoint::parse_first_of_transfer(&self.endpoint, second).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let mut server = connector(&endpoint, &self.proxy, &self.local)?;
-        server.trust = Some(self.trust.plan_for(&endpoint)?);
+        let mut server = connector(&typed.endpoint, &self.proxy, &self.local)?;
+        server.trust = Some(self.trust.plan_for(&typed)?);
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
             true => DownloadTask::List,
@@ -107,8 +107,8 @@ impl DownloadArgs {
         let last = self.names.last()?.to_str()?;
         let is_server = |word: &str| Endpoint::is_whole(word, EndpointUse::Connect);
         let second = self.names.first().and_then(|name| name.to_str());
-        let is_two_words = Endpoint::parse_first_of_transfer(&self.endpoint, second, EndpointUse::Connect)
-            .is_ok_and(|(_, used)| used == 2);
+        let is_two_words =
+            PinnedEndpoint::parse_first_of_transfer(&self.endpoint, second).is_ok_and(|(_, used)| used == 2);
         if is_two_words || is_server(&self.endpoint) || !is_server(last) {
             return None;
         }

@@ -8,6 +8,7 @@ pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
 pub mod options;
+pub(crate) mod pinned;
 pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
 pub(crate) mod retry_args;

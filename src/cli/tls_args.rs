@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::pinned::PinnedEndpoint;
 use crate::net::tls::client::certificate_name;
-use crate::net::tls::{CLIENT_OPTIONS, TARGET_OPTIONS};
+use crate::net::tls::{CLIENT_OPTIONS, PINNED_OPTIONS, TARGET_OPTIONS};
 use crate::proto::secure::pin::Pin;
 use crate::proto::starttls::StartTlsProtocol;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
@@ -31,8 +32,9 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    #[arg(long, value_name = "KEY", requires = "secured", conflicts_with = "ca")]
-    pin: Vec<Pin>,
+    // Also with --code: see `typed_without_tls`.
+    #[arg(long, value_name = "KEY", conflicts_with = "ca")]
+    pub(crate) pin: Vec<Pin>,
 
     /// Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = server_name, requires = "secured")]
@@ -167,30 +169,41 @@ impl ClientTlsArgs {
     pub(crate) fn typed_without_tls(&self) -> Option<&'static str> {
         let typed = [
             (self.ca.is_some(), "--ca"),
-            (!self.pin.is_empty(), "--pin"),
             (self.server_name.is_some(), "--server-name"),
             (self.insecure, "--insecure"),
             (self.identity.cert.is_some() || self.identity.cert_key.is_some(), "--cert"),
             (!self.stream.alpn.is_empty(), "--alpn"),
             (self.stream.lax_end, "--lax-end"),
         ];
-        typed
-            .iter()
-            .find(|(is_typed, _)| *is_typed && !self.tls && self.starttls.is_none())
-            .map(|(_, option)| *option)
+        typed.iter().find(|(is_typed, _)| *is_typed && !self.is_typed()).map(|(_, option)| *option)
+    }
+
+    /// True if TLS was requested.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.tls || self.starttls.is_some()
     }
 
     /// The plan, if TLS was requested.
-    pub(crate) fn plan(&self) -> Option<ClientTlsPlan> {
-        (self.tls || self.starttls.is_some()).then(|| ClientTlsPlan {
-            trust: trust(self.insecure, &self.pin, self.ca.as_ref()),
+    ///
+    /// # Errors
+    /// The endpoint brings a key, and an option says otherwise.
+    pub(crate) fn plan(&self, server: &PinnedEndpoint) -> Result<Option<ClientTlsPlan>, String> {
+        for (is_typed, option) in [(self.insecure, "--insecure"), (self.ca.is_some(), "--ca")] {
+            if is_typed && server.pin.is_some() {
+                let text = "the endpoint names the server's key: leave that out";
+                return Err(format!("{text}, with its #, or {option}"));
+            }
+        }
+        let pins = server.pins(&self.pin)?;
+        Ok(self.is_typed().then(|| ClientTlsPlan {
+            trust: trust(self.insecure, &pins, self.ca.as_ref()),
             server_name: self.server_name.clone(),
             identity: self.identity.plan(),
             alpn: self.stream.alpn.clone(),
             accepts_bare_end: self.stream.lax_end,
             starttls: self.starttls,
-            options: &CLIENT_OPTIONS,
-        })
+            options: if server.pin.is_some() { &PINNED_OPTIONS } else { &CLIENT_OPTIONS },
+        }))
     }
 }
 

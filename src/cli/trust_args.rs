@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::pinned::PinnedEndpoint;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::proto::secure::Rights;
@@ -39,16 +40,28 @@ impl CodeArgs {
         file.or_else(|| self.code.then_some(CodeSource::Environment))
     }
 
+    /// True if a code is shown.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.source().is_some()
+    }
+
     /// The plan of a client of raw streams, if it has a code.
     ///
     /// # Errors
-    /// A key without a code.
-    pub(crate) fn client_plan(&self) -> Result<Option<ClientTrustPlan>, String> {
+    /// A key without a code, or two keys of one server.
+    pub(crate) fn client_plan(
+        &self,
+        server: &PinnedEndpoint,
+        pins: &[Pin],
+    ) -> Result<Option<ClientTrustPlan>, String> {
         let (code, key) = (self.source(), self.key.clone());
         match (&code, &key) {
             (None, None) => Ok(None),
             (None, Some(_)) => Err("--key goes with --code or --code-file".into()),
-            _ => Ok(Some(ClientTrustPlan { code, key, ..ClientTrustPlan::default() })),
+            _ => {
+                let (pins, endpoint_pins) = (server.pins(pins)?, server.pin.is_some());
+                Ok(Some(ClientTrustPlan { code, key, pins, endpoint_pins, ..ClientTrustPlan::default() }))
+            }
         }
     }
 }
@@ -74,23 +87,31 @@ pub(crate) struct TransferTrustArgs {
 }
 
 impl TransferTrustArgs {
-    /// True if encryption was requested.
+    /// True if encryption was requested by an option.
     pub(crate) fn is_explicit(&self) -> bool {
-        self.code.source().is_some() || !self.pin.is_empty() || self.trust_new
+        self.code.is_typed() || !self.pin.is_empty() || self.trust_new
     }
 
     /// The plan of a client that uploads or downloads.
     ///
     /// # Errors
-    /// There is no encryption for such an endpoint.
-    pub(crate) fn plan_for(&self, endpoint: &Endpoint) -> Result<ClientTrustPlan, Error> {
-        if self.is_explicit() && !matches!(endpoint, Endpoint::Tcp { .. }) {
+    /// There is no encryption for such an endpoint, or the words contradict each other.
+    pub(crate) fn plan_for(&self, server: &PinnedEndpoint) -> Result<ClientTrustPlan, Error> {
+        let usage = |text: String| Error::new(Exit::Usage, text);
+        if self.is_explicit() && !matches!(server.endpoint, Endpoint::Tcp { .. }) {
             let text = "--code, --pin and --trust-new are for TCP: leave them out with a Unix socket";
-            return Err(Error::new(Exit::Usage, text));
+            return Err(usage(text.into()));
+        }
+        for (is_typed, option) in [(self.plain, "--plain"), (self.trust_new, "--trust-new")] {
+            if is_typed && server.pin.is_some() {
+                let text = "the endpoint names the server's key: leave that out";
+                return Err(usage(format!("{text}, with its #, or {option}")));
+            }
         }
         Ok(ClientTrustPlan {
             code: self.code.source(),
-            pins: self.pin.clone(),
+            pins: server.pins(&self.pin).map_err(usage)?,
+            endpoint_pins: server.pin.is_some(),
             trusts_new: self.trust_new,
             key: self.code.key.clone(),
             is_plain: self.plain,
@@ -109,12 +130,21 @@ pub(crate) struct ServerTrustArgs {
     #[arg(long, value_name = "N", value_parser = uses)]
     code_uses: Option<Uses>,
 
+    /// With --store and --share: admit clients whose keys are in this file, one in a line: sha256:... rights=store,share
+    /// store=FOLDER max-size=SIZE, of which only the key must be there; it is read again when it changes
+    #[arg(long, requires = "transfer", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    clients: Option<PathBuf>,
+
+    /// With --clients: make a code, and add the keys of those who have used it with success: they need none next time
+    #[arg(long, requires = "clients")]
+    pair: bool,
+
     /// With --store and --share: encrypt, and admit anybody
-    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses"])]
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "clients"])]
     open: bool,
 
     /// With --store and --share: admit anybody, also without encryption, as older clients connect
-    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "open", "key"])]
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "clients", "open", "key"])]
     plain: bool,
 }
 
@@ -126,7 +156,7 @@ impl ServerTrustArgs {
 
     /// True if an option was typed that makes any server encrypt.
     pub(crate) fn encrypts(&self) -> bool {
-        self.has_code() || self.open
+        self.has_code() || self.open || self.clients.is_some()
     }
 
     /// An option was typed that is of use only where clients have to be admitted.
@@ -146,20 +176,24 @@ impl ServerTrustArgs {
         rights: Rights,
         (is_once, wants_code): (bool, bool),
     ) -> Result<Option<ServerTrustPlan>, &'static str> {
-        let default = (wants_code && !self.open && !self.plain).then_some(CodeSource::Environment);
+        let has_others = self.open || self.plain || self.clients.is_some();
+        let default = (self.pair || wants_code && !has_others).then_some(CodeSource::Environment);
         let code = self.code.source().or(default);
-        if code.is_none() && !self.open && !(self.plain && wants_code) {
-            return match (self.code_uses, &self.code.key) {
-                (Some(_), _) => Err("--code-uses goes with --code or --code-file"),
-                (None, Some(_)) => Err("--key goes with --code, --code-file or --open"),
-                (None, None) => Ok(None),
+        if code.is_none() && self.code_uses.is_some() {
+            return Err("--code-uses goes with --code, --code-file or --pair");
+        }
+        if code.is_none() && self.clients.is_none() && !self.open && !(self.plain && wants_code) {
+            return match &self.code.key {
+                Some(_) => Err("--key goes with --code, --code-file, --clients or --open"),
+                None => Ok(None),
             };
         }
         let uses = self.code_uses.unwrap_or(if is_once { ONCE } else { Uses::Many });
         let key = self.code.key.clone();
         let (is_open, is_plain) = (self.open || self.plain, self.plain);
+        let clients = self.clients.clone().map(|path| (path, self.pair));
         let when = AdmissionNeed::Requested;
-        Ok(Some(ServerTrustPlan { when, code, uses, is_open, is_plain, key, limit, rights }))
+        Ok(Some(ServerTrustPlan { when, code, uses, clients, is_open, is_plain, key, limit, rights }))
     }
 }
 

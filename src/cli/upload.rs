@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::exec_args::program;
 use super::manual;
+use super::pinned::{PinnedEndpoint, is_pinned, may_be_port};
 use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
@@ -16,7 +17,6 @@ use super::transfer_args::{DigestArgs, TransferLimitArgs};
 use super::trust_args::TransferTrustArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
-use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
@@ -110,36 +110,43 @@ impl UploadArgs {
             .filter(|(last, _)| words.len() >= min_words && *last != "-")
             .ok_or_else(|| usage("type the files and the server, as in 'sendall upload FILE HOST'"))?;
         let last = last.to_string_lossy();
-        let parse =
-            |first: &str, second| Endpoint::parse_first_of_transfer(first, second, EndpointUse::Connect);
+        let parse = PinnedEndpoint::parse_first_of_transfer;
         let host_and_paths = before.split_last().filter(|_| words.len() > min_words);
         let host_and_port = match host_and_paths {
-            Some((host, paths)) => match parse(&host.to_string_lossy(), Some(&last)) {
-                Ok((endpoint, 2)) => Some(self.plan_for(&endpoint, paths, program.clone())),
-                // The colon stands with one of the two.
-                Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => {
-                    return Err(usage(hint));
+            Some((host, paths)) => {
+                let host = host.to_string_lossy();
+                match parse(&host, Some(&last)) {
+                    Ok((server, 2)) => Some(self.plan_for(&server, paths, program.clone())),
+                    // The colon stands with one of the two.
+                    Err(hint) if host.ends_with(':') || last.starts_with(':') => return Err(usage(hint)),
+                    // A key that is none, or two.
+                    Err(hint) if may_be_port(&last) && (is_pinned(&host) || is_pinned(&last)) => {
+                        Some(Err(usage(hint)))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             None => None,
         };
         let last_word = parse(&last, None).map_err(usage);
-        let last_word = last_word.and_then(|(endpoint, _)| self.plan_for(&endpoint, before, program));
+        let last_word = last_word.and_then(|(server, _)| self.plan_for(&server, before, program));
         Ok(Plan { words: words.clone(), host_and_port, last_word })
     }
 
     /// Validates the options for these paths and this server.
     fn plan_for(
         &self,
-        endpoint: &Endpoint,
+        typed: &PinnedEndpoint,
         paths: &[OsString],
         program: Option<Program>,
     ) -> Result<UploadPlan, Error> {
         let paths = paths.iter().map(PathBuf::from).collect();
-        let mut server = connector(endpoint, &self.proxy, &self.local)?;
+        let mut server = connector(&typed.endpoint, &self.proxy, &self.local)?;
         server.trust = match self.wire {
-            WireProtocol::Sendall => Some(self.trust.plan_for(endpoint)?),
+            WireProtocol::Sendall => Some(self.trust.plan_for(typed)?),
+            WireProtocol::Text if typed.pin.is_some() => {
+                return Err(usage("--wire text knows no encryption: leave #sha256:... out"));
+            }
             WireProtocol::Text if self.trust.is_explicit() => {
                 return Err(usage(
                     "--wire text knows no encryption: leave --code, --pin and --trust-new out",

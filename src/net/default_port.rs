@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::endpoint::{Endpoint, EndpointUse, Host};
+use crate::proto::secure::pin;
 
 /// The port of transfers where none is typed. IANA has assigned it to nobody.
 pub const TRANSFER_PORT: u16 = 7255;
@@ -13,9 +14,15 @@ impl Endpoint {
         Endpoint::Tcp { host: Host::Loopback, port: TRANSFER_PORT }
     }
 
-    /// True if the word is an endpoint that needs no default: a socket's name, or a host with its port.
+    /// True if the word is an endpoint that needs no default: a socket's name, or a host with its port. A server's key behind
+    /// it is as good as a port.
     pub fn is_whole(word: &str, role: EndpointUse) -> bool {
-        Endpoint::parse(word, role).is_ok()
+        match pin::split(word) {
+            Ok((host, Some(_))) if role == EndpointUse::Connect => {
+                Endpoint::parse_first_of_transfer(host, None, role).is_ok()
+            }
+            _ => Endpoint::parse(word, role).is_ok(),
+        }
     }
 
     /// [`Endpoint::parse_first`] for transfers: a host without a port has [`TRANSFER_PORT`]. In the form `HOST PORT` the port

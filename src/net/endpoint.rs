@@ -135,6 +135,9 @@ impl Endpoint {
     }
 
     fn from_host_and_port(host: &str, port: &str, role: EndpointUse) -> Result<Endpoint, String> {
+        if let Some(hint) = mistyped::key(host, role) {
+            return Err(hint);
+        }
         let number = if is_number(port) { port.parse::<u16>().ok() } else { services::port_of(port) };
         let Some(number) = number else { return Err(port_error(port)) };
         if number == 0 && role == EndpointUse::Connect {

@@ -30,6 +30,11 @@ impl<M: Handshake> HandshakeDriver<M> {
         HandshakeDriver { machine, outgoing: SendBuffer::default() }
     }
 
+    /// True if the stream has everything that the machine has to send for now.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.outgoing.pending() == 0
+    }
+
     /// Advances as far as it can now. True when it is complete.
     pub(crate) fn advance(&mut self, stream: &mut impl Stream) -> Result<bool, HandshakeFailure<M::Error>> {
         loop {

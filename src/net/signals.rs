@@ -33,7 +33,7 @@ pub struct Signals {
 
 impl Signals {
     /// Installs the handlers, once for the process. When a signal comes once more, or one comes before a reactor runs (while
-    /// a name is looked up or a file is read), the processes that were started are killed and `at_once`, which is to end
+    /// a name is looked up or a file is read) or while a person is asked, the processes that were started are killed and `at_once`, which is to end
     /// this one, is called on another thread, with the signal and whether it came once more.
     ///
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
@@ -67,6 +67,7 @@ impl Signals {
             let is_first = watched.comes_unattended();
             if is_first || watched.comes_again(&again) {
                 super::process_groups::kill_all();
+                super::ask::abandon();
                 at_once(watched.received().unwrap_or(SIGTERM), !is_first);
             }
         };
@@ -82,7 +83,7 @@ impl Signals {
     /// Waits for a signal. True if no other caller looks for it.
     fn comes_unattended(&self) -> bool {
         waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
-            && !self.is_attended.load(Ordering::SeqCst)
+            && (!self.is_attended.load(Ordering::SeqCst) || super::ask::is_asking())
     }
 
     /// Waits for a signal, and for one more that is not the same. False if that cannot be waited for.

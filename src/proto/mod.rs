@@ -13,7 +13,7 @@
 //!   are answered and when to send.
 //! - [`starttls`]: what a client says before TLS to servers that begin in the clear.
 //! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
-//!   key by its digest, [`secure::known`] is a list of keys.
+//!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
 //!
 //! Nothing here knows a socket, a file, a clock or a terminal, and no digest of content is computed here: digests are 32
 //! opaque bytes.

@@ -1,5 +1,7 @@
 //! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
 
+mod awaited;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -7,19 +9,20 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use self::awaited::AwaitedAnswer;
 use crate::error::{Error, Exit, lost};
-use crate::net::ask::ask;
+use crate::net::ask;
 use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
 use crate::proto::proxy::handshake::Handshake;
-use crate::proto::secure::SessionId;
-use crate::proto::secure::client::{ClientAdmission, Credential, NotTrusted};
+use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
-use crate::proto::secure::refusal::Wanted;
+use crate::proto::secure::refusal::{Reason, Wanted};
 use crate::proto::secure::session::Session;
+use crate::proto::secure::{ALPN, SessionId};
 
 /// What a client shows.
 #[derive(Debug)]
@@ -74,6 +77,29 @@ impl ClientTrust {
         self.is_code_wanted.take() && self.may_ask.replace(false)
     }
 
+    /// The server has admitted the client.
+    fn admitted(&self, key: Option<Pin>, admission: Option<&Admission>, is_further: bool) {
+        if let Some(admission) = admission.filter(|_| !is_further) {
+            *self.session.borrow_mut() = Some(admission.session.clone());
+        }
+        if let Some(key) = key {
+            let first = || ExpectedKey { pins: vec![key], source: "the first connection".to_owned() };
+            self.expected.borrow_mut().get_or_insert_with(first);
+            (self.on_admitted)(key);
+        }
+    }
+
+    /// The failure of an admission, in words for the user.
+    fn not_trusted(&self, why: &NotTrusted) -> Error {
+        let NotTrusted::Refused(refusal) = why else { return untrusted(&why.to_string()) };
+        self.is_code_wanted.set(refusal.wanted.has(Wanted::CODE));
+        if refusal.reason == Reason::KeyNotKnown && refusal.wanted.has(Wanted::KEY) {
+            let key = self.tls.pin();
+            return untrusted(&format!("{why}; its line in the server's --clients begins with {key}"));
+        }
+        untrusted(&why.to_string())
+    }
+
     /// Fails if the server has another key than the expected one.
     fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
         let Some(key) = key else { return Err(untrusted("the server shows no key: nothing was sent")) };
@@ -109,15 +135,15 @@ pub(crate) fn with_code<T>(
 /// Asks the person at the terminal for a code, until it is one.
 ///
 /// # Errors
-/// There is no terminal.
+/// There is no terminal, or its user has ended the input ([`io::ErrorKind::UnexpectedEof`]).
 pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
-    let mut question = format!("code for {host}: ");
+    let (question, mut notice) = (format!("code for {host}: "), String::new());
     loop {
-        match Code::parse(&ask(&question)?) {
+        match Code::parse(&ask::ask_for_code(&notice, &question)?) {
             Ok(code) => return Ok(code),
             Err(fault) => {
                 let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                question = format!("{fault}{hint}\ncode for {host}: ");
+                notice = format!("{fault}{hint}\n");
             }
         }
     }
@@ -125,6 +151,8 @@ pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
 
 /// The server has a proof of the code, and gives none. One in between could have guessed once: that must not be repeated.
 const NO_PROOF: &str = "the server did not prove that it has the code: nothing was sent; ask for a new code";
+
+const ENDED: &str = "the server ended the connection during admission";
 
 fn untrusted(text: &str) -> Error {
     Error::new(Exit::Untrusted, text)
@@ -182,6 +210,11 @@ impl Admitting {
     fn begin(&self, transport: &Transport) -> Result<Machine, Error> {
         let layer = transport.tls().ok_or_else(|| untrusted("there is no TLS"))?;
         self.trust.check_key(layer.peer_pin())?;
+        if layer.state().alpn_protocol() != Some(ALPN) {
+            return Err(untrusted(
+                "the server does not speak sendall/1 inside TLS (ALPN), so it is another one: nothing was sent",
+            ));
+        }
         let channel = channel(layer).ok_or_else(|| untrusted("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;
@@ -200,17 +233,6 @@ impl Admitting {
         };
         let machine = ClientAdmission::new(credential, channel, &random);
         machine.map(Machine).map_err(|why| untrusted(&why.to_string()))
-    }
-
-    fn admitted(&self, transport: &Transport, machine: &Machine) {
-        if let Some(admission) = machine.0.admission().filter(|_| self.joins.is_none()) {
-            *self.trust.session.borrow_mut() = Some(admission.session.clone());
-        }
-        if let Some(key) = transport.tls().and_then(|layer| layer.peer_pin()) {
-            let first = || ExpectedKey { pins: vec![key], source: "the first connection".to_owned() };
-            self.trust.expected.borrow_mut().get_or_insert_with(first);
-            (self.trust.on_admitted)(key);
-        }
     }
 
     fn step(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
@@ -258,9 +280,15 @@ impl Admitting {
                 State::Admission(mut transport, until, mut driver) => {
                     let advanced = driver.advance(&mut transport);
                     let has_proven = driver.machine.0.has_proven();
-                    if advanced.map_err(|failure| self.refused(failure, has_proven))? {
-                        self.admitted(&transport, &driver.machine);
+                    let is_complete = advanced.map_err(|failure| self.refused(failure, has_proven))?;
+                    let key = transport.tls().and_then(|layer| layer.peer_pin());
+                    if is_complete {
+                        self.trust.admitted(key, driver.machine.0.admission(), self.joins.is_some());
                         return Ok(Some(transport));
+                    }
+                    if self.joins.is_none() && driver.is_sent() && driver.machine.0.awaits_answer_only() {
+                        let answer = AwaitedAnswer::new(driver.machine.0, &self.trust, key, &self.host);
+                        return Ok(Some(transport.with_opening(Box::new(answer))));
                     }
                     self.state = State::Admission(transport, until, driver);
                     return self.wait(until, now).map_err(|error| match has_proven {
@@ -277,14 +305,8 @@ impl Admitting {
         match failure {
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended if has_proven => untrusted(NO_PROOF),
             HandshakeFailure::Lost(error) => lost(&error),
-            HandshakeFailure::Ended => {
-                untrusted("the server ended the connection during admission: nothing was sent")
-            }
-            HandshakeFailure::Fault(why) => {
-                let wants = matches!(&why, NotTrusted::Refused(refusal) if refusal.wanted.has(Wanted::CODE));
-                self.trust.is_code_wanted.set(wants);
-                untrusted(&why.to_string())
-            }
+            HandshakeFailure::Ended => untrusted(ENDED),
+            HandshakeFailure::Fault(why) => self.trust.not_trusted(&why),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::env::VarError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
 use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
 use crate::report::Report;
+use crate::server::client_list::ClientList;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
 use crate::store::{Kept, PrivateError, StatePlaces, append_line, read_list, read_or_create};
@@ -43,6 +45,8 @@ pub(crate) struct ClientTrustPlan {
     /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
     pub(crate) code: Option<CodeSource>,
     pub(crate) pins: Vec<Pin>,
+    /// They stand in the endpoint.
+    pub(crate) endpoint_pins: bool,
     /// An unknown server is trusted, and known from then on.
     pub(crate) trusts_new: bool,
     /// The file of this side's key.
@@ -86,7 +90,10 @@ impl ClientTrustPlan {
                 Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", file.display()) })
             }
             ([], ..) => None,
-            (pins, ..) => Some(ExpectedKey { pins: pins.to_vec(), source: "--pin".to_owned() }),
+            (pins, ..) => {
+                let source = if self.endpoint_pins { "the endpoint" } else { "--pin" };
+                Some(ExpectedKey { pins: pins.to_vec(), source: source.to_owned() })
+            }
         };
         let how = match (&proof, &self.pins[..]) {
             (Proof::Code(_) | Proof::Missing, _) => How::Code,
@@ -178,8 +185,11 @@ fn code_from_environment() -> Result<Option<Zeroizing<String>>, Error> {
 fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error> {
     match given_code(source)? {
         Some(code) => Ok(code),
-        None => ask_for_code(&format!("{host}:{port}")).map_err(|_| {
-            let text = "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE";
+        None => ask_for_code(&format!("{host}:{port}")).map_err(|fault| {
+            let text = match fault.kind() {
+                ErrorKind::UnexpectedEof => "no code was typed: nothing was sent",
+                _ => "there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE",
+            };
             Error::new(Exit::Untrusted, text)
         }),
     }
@@ -221,6 +231,8 @@ pub(crate) struct ServerTrustPlan {
     /// The code that admits clients. A new one is made if its source has none.
     pub(crate) code: Option<CodeSource>,
     pub(crate) uses: Uses,
+    /// The list of those who are admitted by their keys; true: those who come by the code are added.
+    pub(crate) clients: Option<(PathBuf, bool)>,
     /// Anybody is admitted.
     pub(crate) is_open: bool,
     /// Also without encryption.
@@ -242,7 +254,12 @@ impl ServerTrustPlan {
     ) -> Result<Option<ServerTrust>, Error> {
         let mut reached = Vec::new();
         if self.when == AdmissionNeed::Requested {
-            check_tcp(endpoints, if self.code.is_some() { "--code" } else { "--open" })?;
+            let option = match (&self.clients, &self.code) {
+                (Some(_), _) => "--clients",
+                (None, Some(_)) => "--code",
+                (None, None) => "--open",
+            };
+            check_tcp(endpoints, option)?;
         }
         if let AdmissionNeed::IfReached { typed } = self.when {
             for endpoint in endpoints {
@@ -271,15 +288,17 @@ impl ServerTrustPlan {
             code.as_ref().filter(|_| is_new).map(|code| Zeroizing::new(code.reveal().to_owned()));
         let account = code.map(|code| CodeAccount::new(code, self.rights, self.uses));
         let open = self.is_open.then_some(self.rights);
+        let clients =
+            self.clients.clone().map(|(path, pairs)| ClientList::load(path, pairs, report)).transpose()?;
+        let clients = clients.map(|list| (list, self.rights));
         let asks_for = self.code.as_ref().filter(|_| !reached.is_empty());
         Ok(Some(ServerTrust {
             tls: PeerTls::new(&key, ALPN)?,
-            pin: key.pin(),
             shown_code,
             reached: asks_for.map(|_| reached.join(", ")),
             is_plain: self.is_plain,
             limit: self.limit,
-            policy: Arc::new(SharedPolicy::new(open, account)),
+            policy: Arc::new(SharedPolicy::new(open, account, clients)),
         }))
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod acceptor;
 pub(crate) mod access_lists;
 pub(crate) mod admission;
 mod arrivals;
+pub(crate) mod client_list;
 pub(crate) mod client_session;
 pub(crate) mod invitation;
 pub(crate) mod limits;

@@ -14,6 +14,7 @@ use crate::net::listen::{Listener, listen_with, reached_by_others};
 use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, Reactor, Session};
 use crate::net::signals::Signals;
+use crate::proto::secure::server::Policy as _;
 use crate::report::Report;
 
 /// Options that each client's session has.
@@ -63,10 +64,18 @@ impl ServerSetup {
                 self.limits.total_clients.is_some(),
                 (&io, signals),
             )?;
-            let listeners =
-                listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
+            // Where no code tells a client who the server is, its key does.
+            let invitation = match &self.gate {
+                Some(GateTerms::Admission { trust, .. })
+                    if !trust.is_plain && trust.policy.code().is_none() =>
+                {
+                    self.invitation.replace("ADDR", &format!("ADDR#{}", trust.tls.pin()))
+                }
+                _ => self.invitation.to_owned(),
+            };
+            let listeners = listen_on_all((&self.endpoints, &invitation), &self.terms.socket, &io, report)?;
             if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
-                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.pin);
+                report.admission(trust.shown_code.as_ref().map(|code| code.as_str()), trust.tls.pin());
                 if let Some(reached) = &trust.reached {
                     let text = "other machines reach it, so clients need the code (see --open and --plain)";
                     report.info(format_args!("{reached}: {text}"));

@@ -24,7 +24,7 @@ use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
-use crate::net::stream::{Socket, SocketState, Stream, Transport};
+use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
 use crate::net::tls::peer::channel;
 use crate::proto::secure::ALPN;
@@ -268,6 +268,7 @@ impl Arriving {
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
             // One that has no code yet looks whether the server is there, and asks for it then.
+            HandshakeFailure::Lost(error) if lost(&error).exit() == Exit::Untrusted => lost(&error),
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
             }
@@ -275,9 +276,8 @@ impl Arriving {
         })?;
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
-                // It has its reason: the end that follows is an orderly one.
-                let _ = transport.reset_on_close(false).and_then(|()| transport.finish_writing());
-                Err(not_admitted(refusal, &driver.machine.policy))
+                let why = not_admitted(refusal, &driver.machine);
+                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;

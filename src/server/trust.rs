@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::client_list::ClientList;
+use crate::net::endpoint::PeerName;
 use crate::net::tls::peer::PeerTls;
 use crate::proto::secure::account::{CodeAccount, CodeUse};
+use crate::proto::secure::clients::Client;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::server::{Admitted, By, Policy};
 use crate::proto::secure::session::Session;
@@ -16,8 +19,6 @@ use crate::proto::secure::{Rights, SessionId};
 /// A server's side of admission.
 pub(crate) struct ServerTrust {
     pub(crate) tls: PeerTls,
-    /// Its key.
-    pub(crate) pin: Pin,
     /// The code that was made for this run, to be printed.
     pub(crate) shown_code: Option<Zeroizing<String>>,
     /// The addresses of sockets that were passed on, because of which a code is asked for.
@@ -33,13 +34,27 @@ pub(crate) struct ServerTrust {
 pub(crate) struct SharedPolicy {
     open: Option<Rights>,
     code: Option<Arc<CodeAccount>>,
+    /// Those who are admitted by their keys, and what the server has for them.
+    clients: Option<(ClientList, Rights)>,
     sessions: Mutex<HashMap<SessionId, Session>>,
 }
 
 impl SharedPolicy {
-    /// Admits anybody with the rights of `open`, and those who have the code.
-    pub(crate) fn new(open: Option<Rights>, code: Option<Arc<CodeAccount>>) -> SharedPolicy {
-        SharedPolicy { open, code, sessions: Mutex::default() }
+    /// Admits anybody with the rights of `open`, those who have the code, and those whose key is in the list of `clients`,
+    /// with at most the rights beside it.
+    pub(crate) fn new(
+        open: Option<Rights>,
+        code: Option<Arc<CodeAccount>>,
+        clients: Option<(ClientList, Rights)>,
+    ) -> SharedPolicy {
+        SharedPolicy { open, code, clients, sessions: Mutex::default() }
+    }
+
+    /// Returns the line of a key in the list of clients, with the rights that it gives here.
+    fn client(&self, key: &Pin) -> Option<Client> {
+        let (list, rights) = self.clients.as_ref()?;
+        let client = list.get(key)?;
+        Some(Client { rights: client.rights.common(*rights), ..client })
     }
 
     /// The map is right after every statement, so a thread that has panicked leaves nothing half done.
@@ -60,11 +75,11 @@ impl Policy for SharedPolicy {
     }
 
     fn has_keys(&self) -> bool {
-        false
+        self.clients.is_some()
     }
 
-    fn key(&self, _key: &Pin) -> Option<Rights> {
-        None
+    fn key(&self, key: &Pin) -> Option<Rights> {
+        self.client(key).map(|client| client.rights)
     }
 
     fn session(&self, id: &SessionId) -> Option<Session> {
@@ -99,18 +114,42 @@ pub(crate) enum ClientTrust {
 /// A client's admission.
 pub(crate) struct AdmittedBy {
     admitted: Admitted,
+    /// What it may do.
+    client: Client,
     policy: Arc<SharedPolicy>,
 }
 
 impl AdmittedBy {
     pub(crate) fn new(admitted: Admitted, policy: &Arc<SharedPolicy>) -> AdmittedBy {
-        AdmittedBy { admitted, policy: Arc::clone(policy) }
+        let by_other_means = |rights| Client { rights, store: None, max_size_bytes: None };
+        let client = match admitted.by {
+            // Its line may have gone in this moment.
+            By::Key(key) => policy.client(&key).unwrap_or_else(|| by_other_means(Rights::NONE)),
+            // What was shown for one session is not shown for another one.
+            By::Session(_) => by_other_means(Rights::NONE),
+            By::Code | By::Open => by_other_means(admitted.rights),
+        };
+        AdmittedBy { admitted, client, policy: Arc::clone(policy) }
     }
 
-    /// True if the client may do this.
-    pub(crate) fn may(&self, rights: Rights) -> bool {
-        // What was shown for one session is not shown for another one.
-        !matches!(self.admitted.by, By::Session(_)) && self.admitted.rights.has(rights)
+    /// What the client may do, but for joining a session.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// True if it was admitted by its key.
+    pub(crate) fn is_by_key(&self) -> bool {
+        matches!(self.admitted.by, By::Key(_))
+    }
+
+    /// The client has succeeded. If the server pairs, one that was admitted by a code needs none from now on.
+    pub(crate) fn pair(&self, peer: &PeerName) {
+        let is_by_code = matches!(self.admitted.by, By::Code);
+        if let (true, Some(key), Some((list, rights))) =
+            (is_by_code, self.admitted.session.peer(), &self.policy.clients)
+        {
+            list.pair(key, self.admitted.rights.common(*rights), peer);
+        }
     }
 
     /// True if the client may join this session.

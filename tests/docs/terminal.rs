@@ -16,6 +16,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The prompt: a byte that no program prints, so that the end of a command is seen.
 const PROMPT: char = '\u{1e}';
 const INTERRUPT: u8 = 3;
+/// Of the terminal.
+const COLUMNS: usize = 80;
 
 pub(crate) struct Terminal {
     keyboard: File,
@@ -29,7 +31,7 @@ impl Terminal {
     /// Starts bash with job control in `folder`, `program`'s folder first in its PATH, and waits for its prompt.
     pub(crate) fn open(folder: &Path, program: &Path) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
-        pty.resize(pty_process::Size::new(24, 80)).unwrap();
+        pty.resize(pty_process::Size::new(24, COLUMNS as u16)).unwrap();
         let master = OwnedFd::from(pty);
         let mut modes = tcgetattr(&master).unwrap();
         modes.local_modes.remove(LocalModes::ECHO);
@@ -143,9 +145,12 @@ fn is_of_a_job(line: &str) -> bool {
     number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// A line of the screen, and whether it goes on with what did not fit the one above.
+type Row = (Vec<char>, bool);
+
 /// The lines that a terminal shows of `text`: bars that were drawn and wiped out are gone. The last line is the unfinished one.
 fn rendered(text: &str) -> Vec<String> {
-    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
+    let (mut rows, mut row, mut column): (Vec<Row>, _, _) = (vec![Row::default()], 0_usize, 0_usize);
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         match character {
@@ -159,22 +164,34 @@ fn rendered(text: &str) -> Vec<String> {
                     Some('A') => row = row.saturating_sub(count.max(1)),
                     Some('B') => row += count.max(1),
                     Some('G') => column = count.saturating_sub(1),
-                    Some('K') if count == 2 => lines[row].clear(),
-                    Some('K') => lines[row].truncate(column),
+                    Some('K') if count == 2 => rows[row] = Row::default(),
+                    Some('K') => rows[row].0.truncate(column),
                     _ => {}
                 }
             }
             _ => {
-                let line = &mut lines[row];
+                if column == COLUMNS {
+                    (row, column) = (row + 1, 0);
+                    rows.resize(rows.len().max(row + 1), Row::default());
+                    rows[row].1 = true;
+                }
+                let line = &mut rows[row].0;
                 line.resize(line.len().max(column + 1), ' ');
                 line[column] = character;
                 column += 1;
             }
         }
-        lines.resize(lines.len().max(row + 1), Vec::new());
+        rows.resize(rows.len().max(row + 1), Row::default());
     }
-    lines.truncate(row + 1);
-    lines.into_iter().map(String::from_iter).collect()
+    rows.truncate(row + 1);
+    let mut lines: Vec<String> = Vec::new();
+    for (text, goes_on) in rows {
+        match lines.last_mut() {
+            Some(line) if goes_on => line.extend(text),
+            _ => lines.push(String::from_iter(text)),
+        }
+    }
+    lines
 }
 
 /// The rest of an escape sequence: `[`, parameters and a letter.
@@ -194,6 +211,10 @@ fn the_screen_shows_what_was_not_wiped_out() {
     assert_eq!(rendered("one\r\ntwo\r\n"), ["one", "two", ""]);
     assert_eq!(rendered("10 %\r\u{1b}[2Ksent\r\n"), ["sent", ""]);
     assert_eq!(rendered("a\r\nb\r\u{1b}[2K\u{1b}[1A\r\u{1b}[2Kdone\r\n"), ["done", ""]);
+    // Two bars as wide as the screen, after a line that stays and before one that is wider.
+    let (bar, wide) = ("#".repeat(COLUMNS), "x".repeat(COLUMNS + 9));
+    let wiped = "\u{1b}[1A\r\u{1b}[2K\u{1b}[1B\r\u{1b}[2K\u{1b}[1A";
+    assert_eq!(rendered(&format!("stays\r\n{bar}{bar}{wiped}{wide}\r\n")), ["stays", &wide, ""]);
     assert!(
         is_of_a_job("[1]+  Done  sendall") && !is_of_a_job("[127.0.0.1:9] hello") && !is_of_a_job("[] x")
     );

@@ -30,12 +30,16 @@ status and bytes. Clients never wait for the log: lines that stdout does not tak
 --count counts answers that arrived. The last answer on a connection counts when the client's system has acknowledged it, earlier \
 ones when they were given to the local system. A lost answer does not count: the next client replaces it.
 
-With --tls the server speaks HTTPS, with the certificate of --cert: HTTP/1.1 over TLS 1.2 and 1.3. The handshake has to end within \
---header-timeout. A client without TLS gets no answer. Files of TLS are read again on SIGHUP.
-
 The first SIGINT or SIGTERM lets requests in progress finish, within a second. Clients over --max-clients, or over the limit on \
 descriptors (ulimit -n), wait, or are refused with --full refuse. A client refused by a limit or by an access list gets a reset. \
-SIGHUP works as for 'serve': see sendall-serve(1), ACCESS.";
+SIGHUP works as for 'serve': see sendall-serve(1), ACCESS.
+
+TLS
+
+With --tls --cert FILE --cert-key FILE the server speaks HTTPS for browsers, curl and proxies: HTTP/1 over TLS 1.2 and 1.3. Certificate and key \
+are read again on SIGHUP; if they cannot be used, stderr says why, and the old ones stay. --client-ca FILE admits only clients with a \
+certificate of those authorities. The handshake has to end within --header-timeout. A client without TLS gets no answer. Clients that end without TLS's \
+close_notify, as many do, have lost nothing: the messages of HTTP have lengths.";
 
 /// For `http-hello`, after its options.
 pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\

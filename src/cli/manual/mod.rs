@@ -71,13 +71,14 @@ are replaced, as by b3sum.
 TRUST
 
 Transfers between machines are encrypted with TLS 1.3. 'serve --store' and --share on an address that is not loopback make a code of three words and \
-print it, and admit those who have it. upload and download ask for it at the terminal; four letters of each word suffice. Without a terminal both sides \
+print it, and admit those who have it. upload and download ask for it at the terminal; four letters of each word suffice, and Tab completes a word. Without a terminal both sides \
 take it from SENDALL_CODE or from the first line of --code-file FILE; it never stands on the command line. Before the code is proved nothing of the \
 transfer is sent. 100 wrong codes withdraw it.
 
 The server also prints its key. After the first success the client knows the server by it (see FILES), and refuses another key, also with the right \
-code; if the server was set up anew, delete the line that the message names. --pin KEY trusts a server with that key. --trust-new trusts a \
-server that is not known yet, whoever it is. serve --store DIR --open encrypts, and admits anybody. With --plain nothing is encrypted: for peers that cannot.
+code; if the server was set up anew, delete the line that the message names. HOST#sha256:... trusts a server with that key, as --pin does. --trust-new trusts a \
+server that is not known yet, whoever it is. A server with --clients FILE admits clients by their keys, which --pair adds to that file: a client needs \
+the code only once. serve --store DIR --open encrypts, and admits anybody. With --plain nothing is encrypted: for peers that cannot.
 
 On loopback and on Unix sockets nothing is encrypted, and no code is asked for, unless --code or another of these options is typed. The same holds for raw \
 streams (serve and connect) everywhere: --code or --tls encrypts them. Datagrams are never encrypted: send them through WireGuard.
@@ -200,14 +201,15 @@ Offer a file to those who have the code, and fetch it under another name:
 
 /// The arguments of `upload`.
 pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); last, the server: \
-HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also says which \
+key the server has";
 /// For `--json`.
 pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr instead of text; the schema is under EVENTS in 'sendall --help' and sendall(1)";
 
 /// An endpoint to connect to.
-pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; PORT may be the name of a service, for example http";
+pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; PORT may be the name of a service, for example http; with --tls or --code, #sha256:... behind it says which key the server has";
 
 /// An endpoint to fetch from.
-pub(crate) const WHERE_FROM: &str =
-    "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+pub(crate) const WHERE_FROM: &str = "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also \
+    says which key the server has";

@@ -19,7 +19,7 @@ With --store and --share the port may be left out, and is 7255. Without an ENDPO
 Type :7255 for every interface.
 
 Port 0 lets the system choose one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, if other machines can connect. A service \
+'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, if other machines can connect: with the server's key, where there is no code. A service \
 manager is notified when all listeners are ready, and when the server ends: sd_notify(3), Type=notify.
 
 With a mode the server takes many clients at once. It ends with a signal, or with --count or --once after that many clients. \
@@ -56,6 +56,17 @@ answered after a second; from the third of an address on it waits 5 s, then twic
 
 Of a passed socket (systemd:, fd:3) the address decides: if it is not loopback, clients need a code. With --plain anybody is admitted, \
 encrypted or not. A service has its code in a file: --code-file FILE --code-uses many.
+
+--clients FILE admits clients by their keys, without a code. A line has the key and, for less than everything, what the client may do; a comment begins with #:
+
+    sha256:9rSu0uW_Px-S_uQReRcD5sD7wUdUKS2cTSMWDQ_5kF4
+    sha256:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU rights=share # only reads
+    sha256:Xfb8wGfJ7xkcqg1bHGuVLEYAyhGSVAyUUJWJnfHCOPk store=/srv/ann max-size=1GiB
+
+rights=store,share limits the client to uploads or downloads, store= is a folder for its uploads in place of that of --store, and max-size= limits each of its files. The list is read again when it changes. If it cannot be read then, nobody is admitted by a key, and a line says why. Running sessions go on. Others than the server's user and root must not be able to change it. A client that is refused learns its key, and so does the server's log.
+
+--pair adds to the list who has used the code with success, so that it needs none next time: 'serve --store inbox --clients FILE --pair :7255' makes a code once, and \
+each client is asked for it once. A client that is in the list keeps its line.
 
 TLS
 

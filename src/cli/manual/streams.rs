@@ -159,10 +159,11 @@ With --json each line is an object:
 
 TRUST AND TLS
 
-connect --code asks for the code that 'serve --code' has printed, and encrypts. Without a terminal the code comes from SENDALL_CODE or --code-file.
+connect --code asks for the code that 'serve --code' has printed, and encrypts. Without a terminal the code comes from SENDALL_CODE or --code-file. \
+With HOST:PORT#sha256:... or --pin the server must have that key, too.
 
 connect --tls speaks TLS 1.2 or 1.3 with any server. Its certificate must come from an authority that this system knows, or from --ca FILE, and name the \
-host (or --server-name); else the exit code is 8, and nothing was sent. --pin KEY trusts one key instead, and --insecure anybody. --cert and \
+host (or --server-name); else the exit code is 8, and nothing was sent. HOST:PORT#sha256:... or --pin KEY trusts one key instead, and --insecure anybody. --cert and \
 --cert-key show a certificate of this side. The peer must end with TLS's close_notify: an end without it is code 5, because somebody may have cut the \
 stream; --lax-end accepts it, for example from ncat. -vv reports the version and the names in the certificate.
 

@@ -32,7 +32,7 @@ With one file the summary shows its BLAKE3 digest in the format of b3sum. With s
 TRUST
 
 A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
---code-file. Wrong trust is exit code 8; nothing was sent then, and --retry does not try it again. See TRUST in sendall(1).
+--code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).
 
 WIRE TEXT
 
@@ -85,7 +85,7 @@ reported after the list: 7, or 9 if there are several NAMEs.
 TRUST
 
 A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
---code-file. Wrong trust is exit code 8; nothing was sent then, and --retry does not try it again. See TRUST in sendall(1).
+--code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).
 
 EXAMPLES
 

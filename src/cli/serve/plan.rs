@@ -191,16 +191,16 @@ impl ServeArgs {
             (false, false) => AdmissionNeed::IfReached { typed: self.trust.typed_terms() },
         };
         if has_tls {
-            return Err(usage("--tls and --code exclude each other, and so do --tls and --open"));
+            return Err(usage("--tls excludes --code, --clients and --open: leave it out"));
         }
         let is_socket = matches!(mode, Mode::Exec(program, _) if program.stdio == ChildStdio::Socket);
         let may_be_tcp =
             |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_));
         if is_typed && !endpoints.iter().all(may_be_tcp) {
-            return Err(usage("--code and --open are for TCP: leave them out with Unix sockets"));
+            return Err(usage("--code, --clients and --open are for TCP: leave them out with Unix sockets"));
         }
         match (is_text, is_socket) {
-            (true, _) => Err(usage("--wire text knows no codes: leave --code and --open out")),
+            (true, _) => Err(usage("--wire text knows no codes: leave --code, --clients and --open out")),
             (_, true) => {
                 Err(usage("--exec-socket gives the process the socket itself: type --exec with --code"))
             }

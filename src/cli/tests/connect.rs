@@ -51,6 +51,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--code-file=/dev/null", "stdio exec"),
     ("--code --code-file=/dev/null", ""),
     ("--code --tls", ""),
+    ("--code --pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "stdio exec"),
+    ("--pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""),
     ("--code --key=/dev/null", "stdio exec"),
     ("--key=/dev/null", ""),
     ("--starttls=smtp", "stdio exec"),

@@ -35,7 +35,8 @@ pub(in crate::net) fn explain(word: &str, role: EndpointUse) -> Option<String> {
     if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
         return None;
     }
-    blank(word, role)
+    key(word, role)
+        .or_else(|| blank(word, role))
         .or_else(|| protocol(word, role))
         .or_else(|| address_alone(word))
         .or_else(|| service_alone(word, role))
@@ -47,6 +48,22 @@ pub(super) fn explain_two(first: &str, port: &str, role: EndpointUse) -> Option<
     let (host, port) = (first.strip_suffix(':').unwrap_or(first), port.strip_prefix(':').unwrap_or(port));
     let endpoint = Endpoint::parse_two(host, port, role).ok()?;
     Some(format!("there is a space next to the colon: type {endpoint}"))
+}
+
+/// `host:80#sha256:...`, where no key can be, and `host:80#...`.
+pub(super) fn key(word: &str, role: EndpointUse) -> Option<String> {
+    let (before, key) = word.split_once('#')?;
+    let (word, host) = (word.escape_debug(), before.escape_debug());
+    if !key.get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("sha256")) {
+        return Some(format!(
+            "'{word}' has a # in it: a server's key is typed as {host}#sha256:..., 43 characters"
+        ));
+    }
+    let advice =
+        Endpoint::parse(before, role).map_or_else(|_| String::new(), |it| format!(": type {it} here"));
+    Some(format!(
+        "'{word}' names a server's key, which goes with 'upload', 'download' and 'connect' (--tls or --code){advice}"
+    ))
 }
 
 /// `'localhost 9300'`.
@@ -182,6 +199,12 @@ mod tests {
             ("fe80::1", Connect, "type [fe80::1]:PORT"),
             ("::1:8080", Connect, "type [::1]:8080, or [::1:8080]:PORT"),
             ("2001:db8::1:80", Listen, "type [2001:db8::1]:80"),
+            ("host:80#sha256:x", Connect, "names a server's key, which goes with"),
+            ("host:80#sha256:x", Connect, "(--tls or --code): type host:80 here"),
+            ("[::1]:80#SHA256//12", Listen, "(--tls or --code): type [::1]:80 here"),
+            ("host#sha256:1", Listen, "names a server's key"),
+            ("host:80#9rSu", Connect, "is typed as host:80#sha256:..., 43 characters"),
+            ("host#1:80", Connect, "is typed as host#sha256:..., 43 characters"),
             ("localhost 9300", Connect, "type localhost:9300"),
             ("localhost: 9300", Connect, "type localhost:9300"),
             ("localhost :9300", Listen, "type localhost:9300"),
@@ -212,7 +235,7 @@ mod tests {
             let advised = advice
                 .rsplit_once("type ")
                 .map(|(_, advised)| advised)
-                .map(|advised| advised.replace("PORT", "7"));
+                .map(|advised| advised.replace("PORT", "7").replace(" here", ""));
             for advised in advised.iter().flat_map(|advised| advised.trim_end_matches(';').split(", or ")) {
                 assert!(Endpoint::parse(advised, role).is_ok(), "{word:?}: {advised}");
             }

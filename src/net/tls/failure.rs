@@ -24,6 +24,8 @@ pub const CLIENT_OPTIONS: TlsOptions = TlsOptions {
     name: "--server-name",
     identity: "connect --cert FILE --cert-key FILE",
 };
+/// The same where the endpoint names the key.
+pub const PINNED_OPTIONS: TlsOptions = TlsOptions { pin: "the endpoint's", ..CLIENT_OPTIONS };
 /// Those about the target of `serve --forward`.
 pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",
@@ -159,7 +161,7 @@ fn received(alert: AlertDescription, options: &TlsOptions) -> String {
                 options.see(&[options.name])
             );
         }
-        AlertDescription::NoApplicationProtocol => "it speaks none of the protocols of --alpn",
+        AlertDescription::NoApplicationProtocol => "it speaks none of the protocols that are offered (ALPN)",
         other => return format!("the peer ended TLS: {other:?}"),
     };
     format!("the peer refused TLS: {why}")

@@ -20,6 +20,7 @@ use super::provider;
 use super::records::Role;
 use super::signatures::verify_signatures;
 use crate::error::{Error, Exit};
+use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
 
 /// Makes the TLS layers of connections that begin with admission.
@@ -27,6 +28,7 @@ use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
 pub struct PeerTls {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
+    pin: Pin,
 }
 
 impl PeerTls {
@@ -59,7 +61,12 @@ impl PeerTls {
         server.alpn_protocols = vec![protocol.to_vec()];
         server.send_tls13_tickets = 0;
         server.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(PeerTls { client: Arc::new(client), server: Arc::new(server) })
+        Ok(PeerTls { client: Arc::new(client), server: Arc::new(server), pin: key.pin() })
+    }
+
+    /// The digest of the key that is shown.
+    pub fn pin(&self) -> Pin {
+        self.pin
     }
 
     /// The layer of a connection that was made.

@@ -83,10 +83,10 @@ impl fmt::Display for NotTrusted {
                 "the server has another key than when the session began, so it may be another one: nothing was sent",
             ),
             NotTrusted::OutOfTurn => {
-                f.write_str("the server broke the rules of admission (a message out of its turn): nothing was sent")
+                f.write_str("the server broke the rules of admission (a message out of its turn)")
             }
             NotTrusted::NoMessage(fault) => {
-                write!(f, "the server broke the rules of admission ({fault}): nothing was sent")
+                write!(f, "the server broke the rules of admission ({fault})")
             }
         }
     }
@@ -207,6 +207,11 @@ impl ClientAdmission {
             }
             _ => Err(NotTrusted::OutOfTurn),
         }
+    }
+
+    /// Returns whether nothing but the server's answer is missing, and the server is known: `HELLO` need not wait for it.
+    pub fn awaits_answer_only(&self) -> bool {
+        matches!(self.state, State::Answer { .. })
     }
 
     /// Returns whether the proof of a code was made, and the server's is awaited. Whoever has the proof may have made one

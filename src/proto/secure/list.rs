@@ -1,4 +1,4 @@
-//! Lists of keys that people keep in files: text in lines, with comments; [`super::known`] is one.
+//! Lists of keys that people keep in files: text in lines, with comments. [`super::known`] and [`super::clients`] are two.
 
 use std::fmt;
 
@@ -32,6 +32,22 @@ pub enum LineFault {
     Host,
     /// It has words behind its last one.
     Surplus,
+    /// It has a word that means nothing here.
+    Word,
+    /// It has a word twice.
+    Twice,
+    /// Its quotation marks are not a pair around a value.
+    Quotes,
+    /// Its rights are not among those that exist.
+    Rights,
+    /// Its folder is not an absolute path.
+    Folder,
+    /// Its size is not one.
+    Size,
+    /// It is beyond the 4,294,967,295 that are counted.
+    TooMany,
+    /// It is the last one and has no end: it may still be written, and may mean less when it is complete.
+    Unfinished,
     /// An earlier line, of this number, says something else about the same host or key.
     Contradiction(usize),
 }
@@ -48,6 +64,18 @@ impl fmt::Display for BadLine {
             LineFault::Surplus => f.write_str(
                 "HOST:PORT KEY TIME HOW has four words: begin a comment with # on a line of its own",
             ),
+            LineFault::Word => {
+                f.write_str("an unknown word: type rights=, store= or max-size=, and # before a comment")
+            }
+            LineFault::Twice => f.write_str("a word is there twice: remove one"),
+            LineFault::Quotes => {
+                f.write_str("quotation marks stand around a whole value, as in store=\"/srv/my files\"")
+            }
+            LineFault::Rights => f.write_str("rights are store and share, with a comma between them"),
+            LineFault::Folder => f.write_str("store= takes an absolute path, as in store=/srv/inbox"),
+            LineFault::Size => f.write_str("max-size= takes a number and a unit, as in 4096, 64KiB or 10MB"),
+            LineFault::TooMany => f.write_str("too many lines"),
+            LineFault::Unfinished => f.write_str("ends without a newline: add one, if nothing is missing"),
             LineFault::Contradiction(line) => write!(f, "contradicts line {line}: remove one of them"),
         }
     }

@@ -3,10 +3,10 @@
 //!
 //! - [`client`] and [`server`] are the two machines; [`message`] has their messages, [`refusal`] the
 //!   reasons.
-//! - [`code`]: the code that one person reads to another. [`cpace`] proves on both sides that they have the same one.
+//! - [`code`]: the code that one person reads to another, [`code_line`] while it is typed. [`cpace`] proves on both sides that they have the same one.
 //! - [`guesses`] and [`account`]: how often a code may be guessed, and used.
 //! - [`session`]: what lets further connections in.
-//! - [`pin`]: a key's digest; [`known`]: a list of keys in a file, parsed with [`list`].
+//! - [`pin`]: a key's digest; [`known`] and [`clients`]: lists of keys in files, parsed with [`list`].
 //!
 //! Everything is bound to the connection by [`Channel`]: bytes that somebody in between passes on, or has recorded, are
 //! wrong on every other connection.
@@ -19,7 +19,9 @@ use self::pin::Pin;
 
 pub mod account;
 pub mod client;
+pub mod clients;
 pub mod code;
+pub mod code_line;
 pub mod cpace;
 pub mod guesses;
 pub mod known;

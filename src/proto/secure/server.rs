@@ -192,6 +192,11 @@ impl ServerAdmission {
         }
     }
 
+    /// Returns the key that the client has shown in TLS.
+    pub fn client_key(&self) -> Option<Pin> {
+        self.channel.peer
+    }
+
     /// Returns where admission is.
     pub fn status(&self) -> Status<'_> {
         match &self.state {

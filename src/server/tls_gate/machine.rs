@@ -35,18 +35,24 @@ impl Handshake for Machine {
 }
 
 /// The failure of a client that was refused, in the server's words.
-pub(super) fn not_admitted(refusal: &Refusal, policy: &SharedPolicy) -> Error {
+pub(super) fn not_admitted(refusal: &Refusal, machine: &Machine) -> Error {
     let refused = |text: &str| Error::new(Exit::Refused, text);
     match refusal.reason {
         Reason::WrongCode => {
-            let count = policy.code().map_or(0, |account| account.wrong_proofs());
+            let count = machine.policy.code().map_or(0, |account| account.wrong_proofs());
             refused(&format!(
                 "not admitted: a wrong code ({count} of {MAX_WRONG_PROOFS} before it is withdrawn)"
             ))
         }
         // A client that knows the server asks for the code only now.
-        Reason::CodeWanted | Reason::KeyNotKnown => {
-            refused("not admitted: it has shown no code").of_health_check()
+        Reason::CodeWanted => refused("not admitted: it has shown no code").of_health_check(),
+        Reason::KeyNotKnown => {
+            let (code, key) = (machine.policy.code(), machine.admission.client_key());
+            let error = match key.filter(|_| machine.policy.has_keys()) {
+                Some(key) => refused(&format!("not admitted: {key} is not in the list of clients")),
+                None => refused("not admitted: it has shown no code"),
+            };
+            if code.is_some() { error.of_health_check() } else { error }
         }
         Reason::CodeWithdrawn => {
             refused("not admitted: the code was guessed too often: start again for a new one")

@@ -49,6 +49,11 @@ impl PlainRefusal {
         PlainRefusal { transport, unsent, is_orderly: is_native, close: None, why }
     }
 
+    /// Refuses a client that was sent its answer. It may have sent its `HELLO` already.
+    pub(super) fn after_answer(transport: Transport, why: Error) -> PlainRefusal {
+        PlainRefusal { transport, unsent: Vec::new(), is_orderly: true, close: None, why }
+    }
+
     /// Refuses a client of a server of HTTP over TLS.
     pub(super) fn of_https(transport: Transport) -> PlainRefusal {
         let fields = [("Content-Type", "text/plain; charset=utf-8")];

@@ -27,15 +27,15 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
 use crate::server::trust::{ClientTrust, KeptSession};
-use crate::store::{Folder, StagingFolder};
+use crate::store::Folder;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
-use crate::transfer::failure::{Role, local_failure, protocol_error};
+use crate::transfer::failure::protocol_error;
 use crate::transfer::list::List;
-use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving, SpareParts};
+use crate::transfer::receive::{Naming, ReceiveOptions, Receiving, SpareParts};
 use crate::transfer::send::{Sending, Start};
 
 /// Time limit for getting a place of the client's source. Further connections return theirs once they send JOIN.
@@ -167,16 +167,9 @@ impl Serving {
     /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
-            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(ReceiveFolder {
-                folder: folder.clone(),
-                staging: StagingFolder::new(folder)
-                    .map_err(|fault| local_failure(Role::Receiver, "cannot store files", &fault))?,
-                naming: Naming::AsSent,
-                replace: replace && !self.offer.keep_existing,
-                max_size: self.offer.max_size,
-                max_entries: self.offer.max_entries,
-                spare_parts: self.offer.spare_parts,
-            })),
+            (Operation::Put { replace }, Some(folder), _) => {
+                self.destination(folder, replace).map(Granted::Put)
+            }
             (Operation::Get { stream }, _, Some(share)) => {
                 Ok(Granted::Get(share.offering(hello).map_err(protocol_error)?, stream))
             }
@@ -366,10 +359,8 @@ impl Session for Serving {
             }
             State::Session(session, _) => {
                 let status = session.advance(context)?;
-                if let (Status::Done, Some(code_use)) =
-                    (status, self.code_use.take_if(|_| status == Status::Done))
-                {
-                    code_use.succeeded();
+                if status == Status::Done {
+                    self.succeed();
                 }
                 Ok(status)
             }

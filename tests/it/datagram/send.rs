@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::datagram::listen::{counts, listen};
+use crate::harness::others::free_port;
 use crate::harness::{In, LIMIT, Out, assert_within, now, payload, sendall};
 
 const LARGEST: usize = 65_507;
@@ -17,10 +18,6 @@ pub(crate) fn server() -> (UdpSocket, String) {
     socket.set_read_timeout(Some(LIMIT)).expect("a limit");
     let address = socket.local_addr().expect("an address").to_string();
     (socket, address)
-}
-
-fn closed_port() -> String {
-    server().1
 }
 
 #[track_caller]
@@ -143,7 +140,7 @@ fn what_is_too_large_is_refused_and_nothing_is_cut_in_two() {
 
 #[test]
 fn a_closed_port_is_exit_code_3() {
-    let port = closed_port();
+    let port = format!("127.0.0.1:{}", free_port());
     let finished = sendall(&["udp-send", &port, "x"], In::Null, Out::Collect).finish().expect(3);
     assert!(finished.stderr.contains("nothing listens there"), "{}", finished.stderr);
     let many = In::Bytes(payload(1 << 20));
@@ -271,7 +268,7 @@ fn the_pace_is_kept() {
 #[test]
 fn it_is_sent_from_the_address_and_port_that_were_asked_for() {
     let (socket, address) = server();
-    let port = closed_port().rsplit(':').next().expect("a port").to_owned();
+    let port = free_port();
     for (source, expected) in [
         (format!(":{port}"), format!("127.0.0.1:{port}")),
         (format!("127.0.0.5:{port}"), format!("127.0.0.5:{port}")),

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::event::PollFlags;
 
 use crate::harness::link::{Net, WAYS};
-use crate::harness::{In, LIMIT, Out, payload, sendall, start, wait_for_fd};
+use crate::harness::{In, LIMIT, Out, payload, sendall, silent_port, start, wait_for_fd};
 
 fn tcp_ways() -> impl Iterator<Item = crate::harness::link::Way> {
     WAYS.into_iter().filter(|way| way.net == Net::Tcp)
@@ -42,9 +42,8 @@ fn code_2_wrong_usage() {
 
 #[test]
 fn code_3_no_connection() {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-    let refused = format!("127.0.0.1:{port}");
+    let (_silent, refused) = silent_port();
+    let refused = refused.to_string();
     for (args, why) in [
         (&["connect", &refused][..], "refused"),
         (&["connect", "unix:/no/such/socket"], "no such socket"),

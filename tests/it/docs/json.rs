@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::harness::link::{Link, Net, Side, Way};
-use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall};
+use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, silent_port};
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{Place, begin};
 
@@ -200,8 +200,8 @@ fn a_relay_reports_its_listener_its_peer_and_its_sums() {
 
 #[test]
 fn an_error_has_its_exit_code() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let nobody = free.expect("a port").to_string();
+    let (_silent, nobody) = silent_port();
+    let nobody = nobody.to_string();
     let cases: [(&[&str], i32); 4] = [
         (&["connect", &nobody, "--json"], 3),
         (&["serve", "0", "--json", "--timeout", "50ms"], 4),

@@ -9,6 +9,7 @@ pub(crate) mod skips;
 use std::any::Any;
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -351,6 +352,16 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port of 127.0.0.1 that stays with the test as long as the socket is held. Nobody listens there: connections are
+/// refused. A listener that sets `SO_REUSEADDR`, as servers do, gets the port as if it were free.
+pub(crate) fn silent_port() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.set_reuse_address(true).and_then(|()| socket.bind(&any_port.into())).expect("a port");
+    let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+    (socket, address)
 }
 
 /// Makes a socket a listener whose queue is full, until the returned sockets are dropped: further clients wait without

@@ -8,21 +8,21 @@ use crate::transfer::xfer::Place;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sendall");
 /// The code of tests that do not care.
-pub(super) const CODE: &str = "zebra-actor-lunar";
+pub(crate) const CODE: &str = "zebra-actor-lunar";
 
 /// One side: what its user's variables are.
-pub(super) struct User {
-    pub(super) state: Arc<Place>,
+pub(crate) struct User {
+    pub(crate) state: Arc<Place>,
     /// `SENDALL_CODE`.
-    pub(super) code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 impl User {
-    pub(super) fn new() -> User {
+    pub(crate) fn new() -> User {
         User { state: Arc::new(Place::new()), code: None }
     }
 
-    pub(super) fn with(code: &str) -> User {
+    pub(crate) fn with(code: &str) -> User {
         User { state: Arc::new(Place::new()), code: Some(code.to_owned()) }
     }
 
@@ -32,18 +32,18 @@ impl User {
     }
 
     /// The file of the known hosts, or of the key.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.state.path("sendall").join(name)
     }
 
     /// The lines of the known hosts.
-    pub(super) fn known(&self) -> Vec<String> {
+    pub(crate) fn known(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.file("known")).unwrap_or_default();
         text.lines().map(String::from).collect()
     }
 
     /// Starts the binary without a terminal, so that it cannot ask.
-    pub(super) fn start(&self, args: &[&str], input: In) -> Running {
+    pub(crate) fn start(&self, args: &[&str], input: In) -> Running {
         let args = [&["-w", PROGRAM], args].concat();
         let mut running = start_with("setsid", &args, &self.variables(), input, Out::Collect);
         running.state = Arc::clone(&self.state) as _;
@@ -52,16 +52,19 @@ impl User {
 
     /// Runs it to its end.
     #[track_caller]
-    pub(super) fn run(&self, args: &[&str]) -> Finished {
+    pub(crate) fn run(&self, args: &[&str]) -> Finished {
         self.start(args, In::Null).finish()
     }
 
+    /// Starts a line of the shell at a terminal of its own.
+    pub(crate) fn start_at_terminal(&self, line: &str) -> Running {
+        start_with("script", &["-qec", line, "/dev/null"], &self.variables(), In::Open, Out::Collect)
+    }
+
     /// Starts it with a terminal, at which `answer` is typed when it asks.
-    pub(super) fn run_at_terminal(&self, args: &[&str], answer: &str) -> Finished {
+    pub(crate) fn run_at_terminal(&self, args: &[&str], answer: &str) -> Finished {
         let line = args.iter().map(|arg| format!("'{arg}'")).collect::<Vec<_>>().join(" ");
-        let line = format!("'{PROGRAM}' {line}");
-        let shell = ["-qec", &line, "/dev/null"];
-        let mut running = start_with("script", &shell, &self.variables(), In::Open, Out::Collect);
+        let mut running = self.start_at_terminal(&format!("'{PROGRAM}' {line}"));
         let output = running.output.clone().expect("a collector");
         let asks = |bytes: &[u8], ended| ended || bytes.windows(9).any(|window| window == b"code for ");
         assert!(output.wait(crate::harness::LIMIT, asks), "it does not ask");
@@ -71,7 +74,7 @@ impl User {
     }
 
     /// A server for everybody who reaches this machine.
-    pub(super) fn serve(&self, options: &[&str]) -> Server {
+    pub(crate) fn serve(&self, options: &[&str]) -> Server {
         let running = self.start(&[&["serve", "0.0.0.0:0"], options].concat(), In::Null);
         let address = format!("127.0.0.1:{}", running.port());
         Server { running, address }
@@ -79,16 +82,16 @@ impl User {
 }
 
 /// A running server.
-pub(super) struct Server {
-    pub(super) running: Running,
+pub(crate) struct Server {
+    pub(crate) running: Running,
     /// Where it is reached.
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
     /// What follows `name: ` in one of its lines.
     #[track_caller]
-    pub(super) fn says(&self, name: &str) -> String {
+    pub(crate) fn says(&self, name: &str) -> String {
         let begin = format!("{name}: ");
         let find = |text: &str| {
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -101,7 +104,7 @@ impl Server {
 
     /// Waits until its log has these words.
     #[track_caller]
-    pub(super) fn logs(&self, words: &str) {
+    pub(crate) fn logs(&self, words: &str) {
         let has = |bytes: &[u8], ended| ended || String::from_utf8_lossy(bytes).contains(words);
         self.running.stderr.wait(crate::harness::LIMIT, has);
         let text = self.running.stderr.text();

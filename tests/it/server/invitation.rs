@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use crate::harness::others::may_have_a_network;
 use crate::harness::{In, LIMIT, Out, Running, start};
+use crate::secure::scene::User;
 use crate::transfer::drawn::terminal;
 use crate::transfer::xfer::{Place, limited};
 
@@ -56,6 +57,23 @@ fn the_command_for_other_machines_is_printed() {
         );
         assert!(lines[1].starts_with("on another machine"), "{lines:?}");
     }
+}
+
+#[test]
+fn what_is_printed_for_an_open_server_can_be_typed_as_it_is() {
+    let (place, inbox) = (Place::new(), Place::new());
+    let file = place.write("f", b"hello");
+    let key = place.at("key");
+    let (server, lines) =
+        printed(&["serve", "0.0.0.0:0", "--store", inbox.arg(), "--open", "--key", &key], 3);
+    let key = lines[2].strip_prefix("key: ").unwrap_or_else(|| panic!("{lines:?}"));
+    let words = lines[1].rsplit_once("sendall upload FILE ").map(|(_, words)| words).expect("a command");
+    // There may be no route to others.
+    let words = words.replace("HOST:", "127.0.0.1:");
+    assert!(words.ends_with(&format!("#{key}")), "{lines:?}");
+    User::new().run(&["upload", &file, &words]).expect(0);
+    inbox.expect("f", b"hello");
+    drop(server);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::harness::link::{Link, TestListener};
 use crate::harness::others::{installed, may_have_a_network};
-use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start, wait_until};
+use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, silent_port, start, wait_until};
 use crate::transfer::xfer::{Place, serve};
 
 const ALLOWED: [&str; 5] = ["--socks", "--allow-target", "127.0.0.0/8", "--allow-target", "::1"];
@@ -225,7 +225,8 @@ fn a_silent_resolver_takes_a_bounded_number_of_threads() {
 
 #[test]
 fn an_unreachable_target_is_reported_with_its_reason() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let (_silent, address) = silent_port();
+    let port = address.port();
     let server = serve(&ALLOWED);
     assert_eq!(&exchange(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[2..4], b"\x05\x05");
     assert_eq!(&exchange(&server, &socks_request(b"\x03\x0fno.name.invalid", port))[2..4], b"\x05\x04");

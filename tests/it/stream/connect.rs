@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
-
 use crate::harness::link::{Net, Side, TestListener, WAYS, Way};
-use crate::harness::{In, LIMIT, Out, fill, sendall};
+use crate::harness::{In, LIMIT, Out, fill, sendall, silent_port};
 use crate::stream::contract::contract_for;
 
 contract_for!(Side::Connect);
@@ -22,12 +20,8 @@ fn a_closed_stdout_is_noticed_before_anything_is_opened() {
 #[test]
 fn the_time_limit_is_for_each_address_and_is_exit_code_4() {
     // A listener whose queue is full: the system lets further clients wait without an answer.
-    let any_port: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
-    let full = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    full.bind(&SockAddr::from(any_port)).expect("a port");
-    let address = full.local_addr().expect("an address");
-    let _waiting = fill(full);
-    let name = address.as_socket().expect("an IP address").to_string();
+    let (full, address) = silent_port();
+    let (_waiting, name) = (fill(full), address.to_string());
     let running = sendall(&["connect", &name, "--timeout", "300ms"], In::Null, Out::Collect);
     running.assert_waits();
     let finished = running.finish_within(Duration::from_secs(2)).expect(4);

@@ -1,34 +1,25 @@
 //! How a connection is made: `--source`, `--interface`, `--retry`, and the race of addresses.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 
 use crate::faults::vanish::{Host, Net, SERVER, TWO_ADDRESSES};
 use crate::harness::link::{Net as Kind, Side, TestListener, Way};
-use crate::harness::{Finished, In, LIMIT, Out, Running, assert_same, assert_within, now, payload, sendall};
+use crate::harness::others::free_port;
+use crate::harness::{
+    Finished, In, LIMIT, Out, Running, assert_same, assert_within, now, payload, sendall, silent_port,
+};
 use crate::transfer::xfer::{Place, address, serve};
 
 const TCP: Way = Way { side: Side::Connect, net: Kind::Tcp };
 
-/// A port that is taken, where nobody listens yet; and its address.
+/// As [`silent_port`], with the address as it is typed.
 fn reserved() -> (Socket, String) {
-    let any_port: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SockAddr::from(any_port)).expect("a port");
-    let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+    let (socket, address) = silent_port();
     (socket, address.to_string())
-}
-
-/// A port that is free, or as good as that for a client.
-fn free_port(ip: &str) -> u16 {
-    let address: SocketAddr = (ip.parse::<std::net::IpAddr>().expect("an address"), 0).into();
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    // A child of another test may hold it for a moment longer.
-    socket.set_reuse_address(true).and_then(|()| socket.bind(&SockAddr::from(address))).expect("a port");
-    socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address").port()
 }
 
 #[track_caller]
@@ -39,7 +30,7 @@ fn wait_for_text(running: &Running, text: &str) {
 
 #[test]
 fn the_peer_sees_the_source() {
-    let port = free_port("127.0.0.5");
+    let port = free_port();
     for (source, seen) in [
         ("127.0.0.5".to_owned(), "127.0.0.5:".to_owned()),
         (format!("127.0.0.5:{port}"), format!("127.0.0.5:{port}")),

@@ -6,7 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use crate::harness::link::{Link, Net, TestListener};
-use crate::harness::{In, Out, Running, sendall};
+use crate::harness::others::free_port;
+use crate::harness::{In, Out, Running, sendall, silent_port};
 
 fn serve(endpoint: &str) -> Running {
     sendall(&["serve", endpoint], In::Bytes(b"hello".to_vec()), Out::Collect)
@@ -102,7 +103,7 @@ fn a_name_is_tried_in_both_families() {
 
 #[test]
 fn a_name_that_refuses_names_each_address() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let port = free_port();
     let target = format!("localhost:{port}");
     let finished = sendall(&["connect", &target], In::Null, Out::Collect).finish().expect(3);
     assert!(finished.stderr.contains(&target) && finished.stderr.contains(&format!("127.0.0.1:{port}")));
@@ -132,8 +133,10 @@ fn a_port_in_use_is_not_shared() {
 
 #[test]
 fn a_port_is_free_again_at_once() {
-    let running = serve("127.0.0.1:0");
-    let name = running.listening(1).remove(0);
+    let (_port, name) = silent_port();
+    let name = name.to_string();
+    let running = serve(&name);
+    running.listening(1);
     greet(running, tcp(&name));
     let running = serve(&name);
     running.listening(1);
@@ -226,9 +229,8 @@ fn an_abstract_socket_leaves_no_file() {
 fn our_two_ends_understand_each_other() {
     let dir = tempfile::tempdir().expect("a folder");
     for net in [Net::Tcp, Net::Unix] {
-        let listener = TestListener::bind(net, dir.path().join("unused"));
-        let name = listener.name.clone();
-        drop(listener);
+        let (_port, tcp) = silent_port();
+        let name = if net == Net::Tcp { tcp.to_string() } else { unix(&dir.path().join("socket")) };
         let there = crate::harness::payload(3 << 20);
         let back = crate::harness::payload(2 << 20);
         let server = sendall(&["serve", &name], In::file(&back), Out::Collect);

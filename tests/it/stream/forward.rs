@@ -1,12 +1,11 @@
 //! `serve --forward`: two peers, joined by the end-of-file contract.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
 
 use rustix::process::Signal;
 
 use crate::harness::link::{Link, Net, Side, TestListener, Way};
-use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, wait_until};
+use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, silent_port, wait_until};
 use crate::transfer::xfer::{Place, cpu_ticks, serve};
 
 /// A server in the middle, the client's end and the target's.
@@ -34,11 +33,6 @@ fn expect_reset(link: &mut Link) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         Ok(count) => panic!("{count} bytes where a reset was due"),
     }
-}
-
-/// A port on which nobody listens.
-fn closed_port() -> String {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").to_string()
 }
 
 #[test]
@@ -121,7 +115,8 @@ fn both_send_much_at_once_and_little_in_between() {
 
 #[test]
 fn a_target_that_refuses_is_a_reset_for_the_client() {
-    let server = serve(&["--forward", &closed_port(), "--count", "1"]);
+    let (_silent, target) = silent_port();
+    let server = serve(&["--forward", &target.to_string(), "--count", "1"]);
     let mut client = Link::connect(server.port());
     expect_reset(&mut client);
     let finished = server.finish().expect(3);

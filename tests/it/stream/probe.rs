@@ -1,7 +1,7 @@
 //! `connect --probe`.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -10,7 +10,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::faults::vanish::{Host, LOST, NOWHERE, Net, REFUSED_ON_THE_WAY, SERVER, TWO_ADDRESSES};
 use crate::harness::link::{Net as Kind, TestListener};
-use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, Running, assert_within, fill, now, sendall, start};
+use crate::harness::{
+    A_WHILE, Finished, In, LIMIT, Out, Running, assert_within, fill, now, sendall, silent_port, start,
+};
 
 fn probe(options: &[&str]) -> Running {
     sendall(&[&["connect", "--probe"], options].concat(), In::Null, Out::Collect)
@@ -22,19 +24,10 @@ fn lines(finished: &Finished) -> Vec<String> {
     text.lines().map(String::from).collect()
 }
 
-/// A port that is taken, where nobody listens.
-fn silent_port() -> (Socket, u16) {
-    let any_port: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SockAddr::from(any_port)).expect("a port");
-    let port = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address").port();
-    (socket, port)
-}
-
 /// A listener whose queue is full: further clients wait without an answer.
 fn full() -> (u16, Vec<Socket>) {
-    let (socket, port) = silent_port();
-    (port, fill(socket))
+    let (socket, address) = silent_port();
+    (address.port(), fill(socket))
 }
 
 /// Ports with what is due for each, as an argument from the highest down, and as lines from the lowest up.
@@ -68,7 +61,7 @@ fn a_line_for_each_port_in_their_order() {
     assert_eq!((lines(&finished), finished.stderr.as_str()), (due, ""));
 
     let ((_silent, refused), (full, _held)) = (silent_port(), full());
-    ports.extend([(refused, "refused"), (full, "timeout")]);
+    ports.extend([(refused.port(), "refused"), (full, "timeout")]);
     let (argument, due) = expected(ports);
     let finished = probe(&[&argument, "--timeout", "300ms"]).finish().expect(3);
     assert_eq!(lines(&finished), due);
@@ -78,8 +71,8 @@ fn a_line_for_each_port_in_their_order() {
 #[test]
 fn it_waits_until_all_are_open() {
     for limit in [&["--retry", "1000", "--retry-delay", "20ms"][..], &["--within", "20s"]] {
-        let (silent, port) = silent_port();
-        let later = format!("127.0.0.1:{port}");
+        let (silent, later) = silent_port();
+        let later = later.to_string();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let open = listener.local_addr().expect("an address").to_string();
         let running = probe(&[&[later.as_str(), &open], limit].concat());
@@ -102,7 +95,8 @@ fn it_waits_until_all_are_open() {
 fn a_port_that_is_not_open_in_the_end_is_reported_once() {
     let (_silent, refused) = silent_port();
     let open = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (port, refused) = (open.local_addr().expect("an address").port().to_string(), refused.to_string());
+    let (port, refused) =
+        (open.local_addr().expect("an address").port().to_string(), refused.port().to_string());
     let words = ["127.0.0.1", &port, "127.0.0.1", &refused, "no-such-name.invalid:7,8"];
     for (limit, code) in
         [(&["--retry", "2", "--retry-delay", "10ms"][..], 3), (&["--within", "600ms"], 4), (&[], 3)]
@@ -143,7 +137,8 @@ fn the_limit_ends_what_does_not_answer() {
 
 #[test]
 fn a_range_and_two_words() {
-    let (_silent, port) = silent_port();
+    let (_silent, address) = silent_port();
+    let port = address.port();
     let range = format!("{port}-{port}");
     let finished = probe(&["127.0.0.1", &range]).finish().expect(3);
     assert_eq!(lines(&finished), [format!("refused 127.0.0.1:{port}")]);
@@ -155,7 +150,7 @@ fn a_range_and_two_words() {
 fn as_objects() {
     let open = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (port, (_silent, refused)) = (open.local_addr().expect("an address").port(), silent_port());
-    let (argument, _) = expected(vec![(port, ""), (refused, "")]);
+    let (argument, _) = expected(vec![(port, ""), (refused.port(), "")]);
     let finished = probe(&[&argument, "--json"]).finish();
     assert_eq!(finished.code, 3);
     let objects: Vec<Value> =
@@ -271,8 +266,8 @@ fn a_signal_ends_it_and_what_is_known_was_printed() {
     // A port below: what is known before the silent one.
     let (_silent, lower) = loop {
         let (socket, lower) = silent_port();
-        if lower < port {
-            break (socket, lower);
+        if lower.port() < port {
+            break (socket, lower.port());
         }
     };
     let running = probe(&[&format!("127.0.0.1:{lower},{port}"), "--timeout", "1h"]);

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use crate::harness::link::{Link, TestListener};
 use crate::harness::others::{free_port, installed};
-use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start, wait_until};
+use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, silent_port, start, wait_until};
 use crate::stream::peers::is_listening;
 use crate::transfer::xfer::{Place, serve};
 
@@ -86,8 +86,8 @@ fn proxies_are_chained_and_have_users_and_passwords() {
 #[test]
 fn each_failure_names_the_proxy_that_reported_it() {
     let (_listener, target) = listener();
-    let nobody =
-        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
+    let (_silent, nobody) = silent_port();
+    let nobody = nobody.to_string();
     let (server, strict) = (serve(&ALLOWED), serve(&["--socks"]));
     let [open, strict] = [&server, &strict].map(|server| format!("socks5://127.0.0.1:{}", server.port()));
     let http = open.replace("socks5", "http");

@@ -1,7 +1,7 @@
 //! `--tee-in`, `--tee-out`, `--hex-dump`: with every mode, added to what is there, and to descriptors that are passed on.
 
 use crate::harness::link::{Link, Net, Side, TestListener, Way};
-use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, start, wait_until};
+use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, silent_port, start, wait_until};
 use crate::transfer::xfer::{Place, serve};
 
 #[test]
@@ -77,9 +77,8 @@ fn a_file_is_emptied_when_there_is_a_connection() {
     let place = Place::new();
     let files = [place.write("in", b"old\n"), place.write("out", b"old\n"), place.write("dump", b"old\n")];
     let options = ["--tee-in", &files[0], "--tee-out", &files[1], "--hex-dump", &files[2]];
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closed = listener.local_addr().expect("its address").to_string();
-    drop(listener);
+    let (_silent, closed) = silent_port();
+    let closed = closed.to_string();
     let args = [&["connect", &closed], &options[..]].concat();
     sendall(&args, In::Null, Out::Collect).finish().expect(3);
     let server = serve(&options);

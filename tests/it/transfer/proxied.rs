@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::harness::link::{Link, TestListener};
-use crate::harness::{In, Out, Running, payload, sendall, start};
+use crate::harness::{In, Out, Running, payload, sendall, silent_port, start};
 use crate::transfer::xfer::{Place, run, serve};
 
 const ALLOWED: [&str; 3] = ["--socks", "--allow-target", "127.0.0.0/8"];
@@ -73,7 +73,7 @@ fn a_proxy_that_is_busy_is_tried_again() {
     let finished = client.finish().ended(7);
     assert!(finished.stderr.contains("refuses: 403 Forbidden"), "{}", finished.stderr);
     // Nobody there: no connection.
-    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let (_silent, nobody) = silent_port();
     let dead = format!("socks5://{nobody}");
     for args in [
         &["upload", &file, "127.0.0.1:2"][..],

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use socket2::Socket;
 
-use crate::harness::{LIMIT, fill, now, wait_for_fd, wait_until};
+use crate::harness::{LIMIT, fill, now, silent_port, wait_for_fd, wait_until};
 
 /// What happens to the bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) enum Rule {
 /// Serves one client, on a thread of its own, until both directions have ended.
 pub(crate) struct Proxy {
     pub(crate) address: String,
+    /// Keeps the port when the proxy listens no more: who connects then must not meet another test's server.
+    _port: Arc<Socket>,
     shared: Arc<Shared>,
 }
 
@@ -61,9 +64,8 @@ impl Proxy {
     }
 
     fn of_one<T: 'static>(server: &str, up: Rule, down: Rule, end: fn(TcpListener) -> T) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        socket2::SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("a buffer size");
-        let address = listener.local_addr().expect("an address").to_string();
+        let (port, listener) = listen();
+        let (port, address) = (Arc::new(port), listener.local_addr().expect("an address").to_string());
         let (shared, server) = (Arc::<Shared>::default(), server.to_owned());
         let of_thread = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -76,15 +78,14 @@ impl Proxy {
             }
             of_thread.over.store(true, Ordering::SeqCst);
         });
-        Proxy { address, shared }
+        Proxy { address, _port: port, shared }
     }
 
     /// As [`Proxy::new`], for one client after the other, each with rules of its own, at one address.
     pub(crate) fn series(server: &str, rules: &[(Rule, Rule)]) -> Vec<Proxy> {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        socket2::SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("a buffer size");
-        let address = listener.local_addr().expect("an address").to_string();
-        let proxy = |_| Proxy { address: address.clone(), shared: Arc::default() };
+        let (port, listener) = listen();
+        let (port, address) = (Arc::new(port), listener.local_addr().expect("an address").to_string());
+        let proxy = |_| Proxy { address: address.clone(), _port: Arc::clone(&port), shared: Arc::default() };
         let proxies: Vec<Proxy> = rules.iter().map(proxy).collect();
         let shared: Vec<Arc<Shared>> = proxies.iter().map(|proxy| Arc::clone(&proxy.shared)).collect();
         let (rules, server) = (rules.to_vec(), server.to_owned());
@@ -131,9 +132,17 @@ impl Proxy {
 /// What a socket takes in, so that a sender cannot run far ahead of what is held.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// A listener, and what keeps its port after it.
+fn listen() -> (Socket, TcpListener) {
+    let (port, address) = silent_port();
+    let listener = TcpListener::bind(address).expect("its own port");
+    socket2::SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("a buffer size");
+    (port, listener)
+}
+
 fn connect(server: &str) -> std::io::Result<TcpStream> {
     let address: std::net::SocketAddr = server.parse().expect("an address");
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    let socket = Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_recv_buffer_size(BUFFER_BYTES)?;
     socket.connect(&address.into())?;
     Ok(socket.into())

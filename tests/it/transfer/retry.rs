@@ -6,7 +6,7 @@ use rustix::fs::FlockOperation;
 use rustix::process::Signal;
 
 use crate::faults::cuts::{WAYS, Way};
-use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, payload, sendall, wait_until};
+use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, payload, sendall, silent_port, wait_until};
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{Place, address, begin, names_in, run, serve, wait_for_part};
 
@@ -110,8 +110,13 @@ fn a_server_that_is_killed_and_comes_back() {
     for way in WAYS {
         let (source, there) = (Place::new(), Place::new());
         let path = source.write("f", &bytes);
-        let first = server(way, &path, &there);
-        let to = address(&first);
+        let mode = if way == Way::Upload { "--store" } else { "--share" };
+        let what = if way == Way::Upload { there.arg() } else { path.as_str() };
+        let (_port, to) = silent_port();
+        let to = to.to_string();
+        let serve = || sendall(&["serve", &to, mode, what], In::Null, Out::Collect);
+        let first = serve();
+        first.listening(1);
         let held = Rule::HoldAfter(8_000_000);
         let rules = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
         let proxies = Proxy::series(&to, &[rules, (Rule::Pass, Rule::Pass), (Rule::Pass, Rule::Pass)]);
@@ -120,9 +125,7 @@ fn a_server_that_is_killed_and_comes_back() {
         wait_for_part(there.root(), 4_000_000);
         first.signal(Signal::KILL);
         first.finish();
-        let mode = if way == Way::Upload { "--store" } else { "--share" };
-        let what = if way == Way::Upload { there.arg() } else { path.as_str() };
-        let _second = sendall(&["serve", &to, mode, what], In::Null, Out::Collect);
+        let _second = serve();
         proxies[0].release();
         let finished = client.finish().ended(0);
         assert!(retries(&finished) >= 1, "{way:?}: {}", finished.stderr);

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod attacks;
 mod code;
+mod code_line;
 mod cpace;
 mod example;
 mod guesses;

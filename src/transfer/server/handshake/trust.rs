@@ -1,12 +1,18 @@
-//! Requests that a client was not admitted to.
+//! What a client was admitted to.
+
+use std::os::unix::ffi::OsStrExt;
 
 use super::Serving;
 use crate::error::{Error, Exit};
 use crate::proto::secure::Rights;
 use crate::proto::transfer::hello::Operation;
 use crate::proto::transfer::reason::Reason;
+use crate::report::escape_name;
 use crate::server::trust::ClientTrust;
+use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::wire::Failure;
+use crate::transfer::failure::{Role, local_failure};
+use crate::transfer::receive::{Naming, ReceiveFolder};
 
 impl Serving {
     /// Fails if the client was not admitted to what it asks for.
@@ -15,18 +21,63 @@ impl Serving {
             ClientTrust::NotAsked => return Ok(()),
             ClientTrust::Admitted(by) => {
                 let may = match operation {
-                    Operation::Put { .. } => by.may(Rights::STORE),
-                    Operation::Get { .. } | Operation::List => by.may(Rights::SHARE),
+                    Operation::Put { .. } => by.client().rights.has(Rights::STORE),
+                    Operation::Get { .. } | Operation::List => by.client().rights.has(Rights::SHARE),
                     Operation::Join(session) => by.may_join(session),
                 };
                 if may || self.lacks(operation) {
                     return Ok(());
                 }
-                "this client was not admitted to that"
+                match (by.is_by_key(), operation) {
+                    (false, _) | (true, Operation::Join(_)) => "this client was not admitted to that",
+                    (true, Operation::Put { .. }) => {
+                        "the server's list of clients does not let this key store files"
+                    }
+                    (true, Operation::Get { .. } | Operation::List) => {
+                        "the server's list of clients does not let this key read files"
+                    }
+                }
             }
         };
         let error = Error::new(Exit::Refused, text);
         Err(Failure { error, to_peer: Some((Reason::NotAllowed, text.to_owned())) })
+    }
+
+    /// Returns where an upload goes: to the server's folder, unless the client's line in the list has another one.
+    pub(super) fn destination(&self, folder: &Folder, replace: bool) -> Result<ReceiveFolder, Failure> {
+        let client = match &self.trust {
+            ClientTrust::Admitted(by) => Some(by.client()),
+            ClientTrust::NotAsked => None,
+        };
+        let own = client.and_then(|client| client.store.as_deref());
+        let failed = |fault| {
+            let place = own.map(|own| format!(" in {}", escape_name(own.as_os_str().as_bytes())));
+            let what = format!("cannot store files{}", place.unwrap_or_default());
+            local_failure(Role::Receiver, what, &fault)
+        };
+        let folder = own.map(Folder::open).transpose().map_err(failed)?.unwrap_or_else(|| folder.clone());
+        Ok(ReceiveFolder {
+            staging: StagingFolder::new(&folder).map_err(failed)?,
+            folder,
+            naming: Naming::AsSent,
+            replace: replace && !self.offer.keep_existing,
+            max_size: client
+                .and_then(|client| client.max_size_bytes)
+                .into_iter()
+                .chain(self.offer.max_size)
+                .min(),
+            max_entries: self.offer.max_entries,
+            spare_parts: self.offer.spare_parts,
+        })
+    }
+
+    /// The session has succeeded: it uses up the code, and the client is paired.
+    pub(super) fn succeed(&mut self) {
+        let Some(code_use) = self.code_use.take() else { return };
+        code_use.succeeded();
+        if let ClientTrust::Admitted(by) = &self.trust {
+            by.pair(&self.context.2);
+        }
     }
 
     /// Returns whether the server does not have what is asked for, whoever asks.

@@ -4,6 +4,7 @@ mod ends;
 mod options;
 mod peers;
 mod server;
+mod servers;
 mod trust;
 
 use std::io::{self, Read, Write};

@@ -1,0 +1,55 @@
+//! The answer of a known server to a client that has shown its key: the session begins without waiting for it.
+
+use std::rc::Rc;
+
+use super::{ClientTrust, ENDED, untrusted};
+use crate::error::Error;
+use crate::net::stream::Opening;
+use crate::proto::secure::client::ClientAdmission;
+use crate::proto::secure::pin::Pin;
+
+/// An answer that is due before everything else that the server sends.
+pub(super) struct AwaitedAnswer {
+    machine: ClientAdmission,
+    trust: Rc<ClientTrust>,
+    key: Option<Pin>,
+    /// The server, as errors name it.
+    host: String,
+    failure: Option<String>,
+}
+
+impl AwaitedAnswer {
+    /// The answer of the server with this key to `machine`.
+    pub(super) fn new(
+        machine: ClientAdmission,
+        trust: &Rc<ClientTrust>,
+        key: Option<Pin>,
+        host: &str,
+    ) -> AwaitedAnswer {
+        AwaitedAnswer { machine, trust: Rc::clone(trust), key, host: host.to_owned(), failure: None }
+    }
+}
+
+impl Opening for AwaitedAnswer {
+    fn wanted(&self) -> Result<usize, Error> {
+        match &self.failure {
+            Some(failure) => Err(untrusted(failure)),
+            None => Ok(self.machine.wanted()),
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) {
+        match self.machine.receive(piece) {
+            Ok(_) => {
+                if let Some(admission) = self.machine.admission() {
+                    self.trust.admitted(self.key, Some(admission), false);
+                }
+            }
+            Err(why) => self.failure = Some(self.trust.not_trusted(&why).context(&self.host).to_string()),
+        }
+    }
+
+    fn ended(&self) -> Error {
+        untrusted(ENDED).context(&self.host)
+    }
+}
