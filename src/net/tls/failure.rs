@@ -31,7 +31,7 @@ pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",
     pin: "--target-pin",
     name: "--target-name",
-    identity: "--forward shows none",
+    identity: "serve --target-cert FILE --target-cert-key FILE",
 };
 /// Those of a server.
 pub(super) const SERVER_OPTIONS: TlsOptions =
