@@ -55,6 +55,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--target-ca', '--target-ca', [CompletionResultType]::ParameterName, 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system''s')
             [CompletionResult]::new('--target-pin', '--target-pin', [CompletionResultType]::ParameterName, 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated')
             [CompletionResult]::new('--target-name', '--target-name', [CompletionResultType]::ParameterName, 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]')
+            [CompletionResult]::new('--target-cert', '--target-cert', [CompletionResultType]::ParameterName, 'With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers')
+            [CompletionResult]::new('--target-cert-key', '--target-cert-key', [CompletionResultType]::ParameterName, 'The private key of --target-cert (PEM)')
             [CompletionResult]::new('--allow-target', '--allow-target', [CompletionResultType]::ParameterName, 'With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line')
             [CompletionResult]::new('--deny-target', '--deny-target', [CompletionResultType]::ParameterName, 'With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this machine, link-local, cloud metadata, multicast and reserved addresses]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store uploads from many clients in this folder')

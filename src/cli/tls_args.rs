@@ -97,6 +97,14 @@ pub(crate) struct TargetTlsArgs {
     /// With --forward tls:HOST:PORT: do not check who the server is
     #[arg(long, requires = "forward", conflicts_with_all = ["target_ca", "target_pin"])]
     target_insecure: bool,
+
+    /// With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["forward", "target_cert_key"])]
+    target_cert: Option<PathBuf>,
+
+    /// The private key of --target-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "target_cert")]
+    target_cert_key: Option<PathBuf>,
 }
 
 impl TargetTlsArgs {
@@ -105,12 +113,17 @@ impl TargetTlsArgs {
         ClientTlsPlan {
             trust: trust(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
             server_name: self.target_name.clone(),
-            identity: None,
+            identity: self.identity(),
             alpn: Vec::new(),
             accepts_bare_end: false,
             starttls: None,
             options: &TARGET_OPTIONS,
         }
+    }
+
+    fn identity(&self) -> Option<IdentityFiles> {
+        let (certificate, key) = (self.target_cert.clone()?, self.target_cert_key.clone()?);
+        Some(IdentityFiles { certificate, key, options: ["--target-cert", "--target-cert-key"] })
     }
 
     /// An option that was typed.
@@ -120,6 +133,7 @@ impl TargetTlsArgs {
             (!self.target_pin.is_empty(), TARGET_OPTIONS.pin),
             (self.target_name.is_some(), TARGET_OPTIONS.name),
             (self.target_insecure, "--target-insecure"),
+            (self.target_cert.is_some(), "--target-cert"),
         ];
         typed.iter().find(|(is_typed, _)| *is_typed).map(|(_, option)| *option)
     }
@@ -160,7 +174,7 @@ struct StreamTlsArgs {
 impl IdentityArgs {
     fn plan(&self) -> Option<IdentityFiles> {
         let (certificate, key) = (self.cert.clone()?, self.cert_key.clone()?);
-        Some(IdentityFiles { certificate, key })
+        Some(IdentityFiles { certificate, key, options: ["--cert", "--cert-key"] })
     }
 }
 

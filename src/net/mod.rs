@@ -71,13 +71,20 @@ pub fn random_id() -> [u8; 16] {
     id
 }
 
-/// A crash leaves no core file from now on: secrets are in memory (setrlimit(2), `RLIMIT_CORE`). Processes that are started may
+/// A crash leaves no core from now on: secrets are in memory (setrlimit(2), `RLIMIT_CORE`). Processes that are started may
 /// raise the limit again.
 pub fn leave_no_core() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Core).maximum;
-    // A lower limit is always allowed.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    // Linux ignores a limit of 0 where cores go to a program (core(5)). With 1 it starts none: that is how it keeps such a
+    // program from dumping itself. For a file, a byte is too little. Unlike PR_SET_DUMPABLE it leaves /proc/PID to the
+    // process' own user, for ss -p, lsof and strace.
+    let current = if cfg!(target_os = "linux") { 1 } else { 0 };
+    if setrlimit(Resource::Core, Rlimit { current: Some(current), maximum }).is_err() {
+        // No more than 0 is allowed.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
 }
 
 /// How many descriptors this process may have open, if there is a limit: raised to `wanted`, as far as it may be.

@@ -20,14 +20,17 @@ use crate::server::tls_files::TlsTerms;
 pub(crate) struct IdentityFiles {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    /// The options that name them.
+    pub(crate) options: [&'static str; 2],
 }
 
 impl IdentityFiles {
     fn load(&self) -> Result<Identity, Error> {
         crate::net::leave_no_core();
-        let (certificate, key) = (bytes_of(&self.certificate, "--cert")?, bytes_of(&self.key, "--cert-key")?);
+        let [of_certificate, of_key] = self.options;
+        let (certificate, key) = (bytes_of(&self.certificate, of_certificate)?, bytes_of(&self.key, of_key)?);
         Identity::from_pem(&certificate, &key).map_err(|why| {
-            let option = if certificates_from_pem(&certificate).is_err() { "--cert" } else { "--cert-key" };
+            let option = if certificates_from_pem(&certificate).is_err() { of_certificate } else { of_key };
             Error::new(Exit::Usage, format!("{option}: {why}"))
         })
     }

@@ -34,7 +34,7 @@ pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",
     pin: "--target-pin",
     name: "--target-name",
-    identity: "--forward presents none",
+    identity: "serve --target-cert FILE --target-cert-key FILE",
     lax_end: "",
 };
 /// Those of a server.

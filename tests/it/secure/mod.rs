@@ -6,6 +6,7 @@ mod bypasses;
 mod certificates;
 mod clients;
 mod codes;
+mod core;
 mod floods;
 mod inherited;
 mod keys;

@@ -56,6 +56,31 @@ fn tls_begins_at_the_server_and_all_arrives() {
 }
 
 #[test]
+fn a_target_that_asks_for_a_certificate_is_shown_one() {
+    let (identity, ours) = (IdentityFiles::new(), IdentityFiles::new());
+    let target = serve(&[&["--echo", "--client-ca", &ours.certificate][..], &identity.shown()].concat());
+    let to = format!("tls:{}", address(&target));
+    let options = ["--forward", &to, "--target-ca", &identity.certificate, "--count", "1"];
+    let shown = ["--target-cert", &ours.certificate, "--target-cert-key", &ours.key];
+    let front = serve(&[&options[..], &shown].concat());
+    let mut link = Link::connect(front.port());
+    link.send(b"hello");
+    link.end();
+    link.expect_all(b"hello");
+    front.finish().expect(0);
+    let front = serve(&options);
+    let mut link = Link::connect(front.port());
+    let _ = link.write_all(b"hello");
+    assert!(link.read(&mut [0; 10]).is_err());
+    let ended = front.finish();
+    assert!(ended.code != 0 && ended.stderr.contains("--target-cert FILE"), "{}", ended.stderr);
+    let wrong = ["--target-cert", "/dev/null", "--target-cert-key", &ours.key];
+    let args = [&["serve", "127.0.0.1:0"], &options[..], &wrong].concat();
+    let ended = sendall(&args, In::Null, Out::Collect).finish().expect(2);
+    assert!(ended.stderr.contains("--target-cert: "), "{}", ended.stderr);
+}
+
+#[test]
 fn a_proxy_header_goes_inside() {
     let identity = IdentityFiles::new();
     let (_target, address) = echo(&identity);
