@@ -2,6 +2,7 @@
 //! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
 mod machine;
+mod passing;
 mod plain_refusal;
 mod terms;
 
@@ -9,26 +10,22 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
-use zeroize::Zeroizing;
-
-use self::machine::{Machine, not_admitted};
+use self::machine::{Machine, not_admitted, put_off};
+use self::passing::Places;
 use self::plain_refusal::PlainRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{AdmittedClient, Handler};
+use super::acceptor::{AdmittedClient, ClientLimits, Handler};
 use super::admission::{AdmissionError, Permit};
 use super::arrivals::{Arrival, Arrivals, Stage};
-use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
+use super::trust::{AdmittedBy, ClientTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
-use crate::net::tls::peer::channel;
-use crate::proto::secure::ALPN;
-use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus};
+use crate::proto::secure::server::Status as AdmissionStatus;
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -36,6 +33,7 @@ const TLS_BYTE: u8 = 0x16;
 /// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
+    places: Places,
     shared: Rc<Shared>,
     io: Io,
 }
@@ -48,15 +46,15 @@ struct Shared {
 }
 
 impl<H: Handler> TlsGate<H> {
-    /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
-    pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
+    /// A gate before `handler`, which serves clients within these limits. The session of `io` is the acceptor.
+    pub(crate) fn new(handler: H, terms: GateTerms, limits: &ClientLimits, io: &Io) -> TlsGate<H> {
         let shared = Rc::new(Shared {
             terms,
-            arrivals: Arrivals::new(max_clients),
+            arrivals: Arrivals::new(limits.max_clients),
             passed: RefCell::default(),
             acceptor: io.waker(),
         });
-        TlsGate { handler, shared, io: io.clone() }
+        TlsGate { handler, places: Places::new(limits), shared, io: io.clone() }
     }
 }
 
@@ -68,8 +66,9 @@ impl<H: Handler> Handler for TlsGate<H> {
         }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
         if matches!(self.shared.terms, GateTerms::Admission { .. }) {
-            // The gate has a limit of its own. The client takes a place of its source once it is admitted.
+            // The gate has a limit of its own. The client takes a place, and one of its source, once it is admitted.
             permit.slot.release();
+            permit.begin_arriving();
         }
         let peer = permit.peer.clone();
         let mut permit = Some(permit);
@@ -79,7 +78,8 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
-            let arrival = self.shared.arrivals.add(&peer, now, io.waker());
+            let waker = io.waker();
+            let arrival = self.shared.arrivals.add(&peer, now, move || waker.wake());
             let deadline = now + self.shared.terms.limit();
             Ok(Arriving {
                 state,
@@ -105,8 +105,18 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn count_may_decrease(&self) -> bool {
-        let may_be_discounted = matches!(self.shared.terms, GateTerms::Admission { .. });
-        may_be_discounted && self.shared.arrivals.are_some() || self.handler.count_may_decrease()
+        self.handler.count_may_decrease()
+    }
+
+    fn has_room(&self) -> bool {
+        self.shared.arrivals.has_room()
+    }
+
+    fn close(&mut self) {
+        if matches!(self.shared.terms, GateTerms::Admission { .. }) {
+            self.shared.arrivals.dismiss();
+        }
+        self.handler.close();
     }
 
     fn reject(&mut self, socket: Socket, why: AdmissionError) {
@@ -121,15 +131,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn advance(&mut self) -> Result<Status, Error> {
-        for (client, now) in self.shared.passed.take() {
-            if client.permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
-                self.handler.accept(client, now);
-            } else {
-                let text = "too many clients from its address (see --max-per-source)";
-                client.permit.discount(&Error::new(Exit::Refused, text));
-                let _ = client.socket.reset_on_close(true);
-            }
-        }
+        self.serve_passed();
         self.handler.advance()
     }
 }
@@ -240,22 +242,11 @@ impl Arriving {
         match &self.shared.terms {
             GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
             GateTerms::Admission { trust, .. } => {
-                let machine = self.machine(&transport, trust, now)?;
+                let peer = self.permit.as_ref().and_then(|permit| permit.peer.ip());
+                let machine = Machine::new(&transport, peer, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
             }
         }
-    }
-
-    fn machine(&self, transport: &Transport, trust: &ServerTrust, now: Instant) -> Result<Machine, Error> {
-        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
-        let other =
-            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
-        let channel = layer.and_then(channel).ok_or_else(other)?;
-        let mut random = Zeroizing::new([0; 64]);
-        crate::net::fill_random(&mut *random)?;
-        let address = self.permit.as_ref().and_then(|permit| permit.peer.ip()).ok_or_else(other)?;
-        let admission = ServerAdmission::new(channel, address, &random);
-        Ok(Machine { admission, policy: Arc::clone(&trust.policy), now })
     }
 
     fn admission(
@@ -313,7 +304,11 @@ impl Arriving {
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
-                    return Err(Error::new(Exit::Refused, text).of_health_check());
+                    let why = Error::new(Exit::Refused, text).of_health_check();
+                    self.state = State::Refusal(match state {
+                        State::Admission(transport, driver) => put_off(transport, driver, why)?,
+                        _ => return Err(why),
+                    });
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
                     let limit = humantime::format_duration(self.shared.terms.limit());

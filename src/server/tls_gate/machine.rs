@@ -1,14 +1,22 @@
 //! The server's machine of admission as a handshake, and its refusals in the server's words.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zeroize::Zeroizing;
+
+use super::plain_refusal::PlainRefusal;
 use crate::error::{Error, Exit};
+use crate::net::handshake::HandshakeDriver;
+use crate::net::stream::Transport;
+use crate::net::tls::peer::channel;
 use crate::proto::proxy::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
 use crate::proto::secure::server::{Policy, ServerAdmission, Violation};
-use crate::server::trust::SharedPolicy;
+use crate::server::trust::{ServerTrust, SharedPolicy};
 
 /// The machine as a handshake.
 pub(super) struct Machine {
@@ -16,6 +24,25 @@ pub(super) struct Machine {
     pub(super) policy: Arc<SharedPolicy>,
     /// The time of this turn.
     pub(super) now: Instant,
+}
+
+impl Machine {
+    /// The admission of a client of this address, whose TLS is complete.
+    pub(super) fn new(
+        transport: &Transport,
+        address: Option<IpAddr>,
+        trust: &ServerTrust,
+        now: Instant,
+    ) -> Result<Machine, Error> {
+        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
+        let other =
+            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
+        let channel = layer.and_then(channel).ok_or_else(other)?;
+        let mut random = Zeroizing::new([0; 64]);
+        crate::net::fill_random(&mut *random)?;
+        let admission = ServerAdmission::new(channel, address.ok_or_else(other)?, &random);
+        Ok(Machine { admission, policy: Arc::clone(&trust.policy), now })
+    }
 }
 
 impl Handshake for Machine {
@@ -31,6 +58,23 @@ impl Handshake for Machine {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Violation> {
         self.admission.receive(piece, &*self.policy, self.now).map(drop)
+    }
+}
+
+/// Refuses a client that is not admitted yet, but may be later: it is told so, and does not take it for an attack.
+///
+/// # Errors
+/// The connection takes no answer.
+pub(super) fn put_off(
+    mut transport: Transport,
+    mut driver: Box<HandshakeDriver<Machine>>,
+    why: Error,
+) -> Result<PlainRefusal, Error> {
+    let Machine { admission, policy, .. } = &mut driver.machine;
+    admission.put_off(&**policy);
+    match driver.advance(&mut transport) {
+        Ok(true) => Ok(PlainRefusal::after_answer(transport, why)),
+        _ => Err(why),
     }
 }
 
