@@ -92,7 +92,8 @@ fn silent_connections_take_no_place_of_a_client() {
         let idle = idle(&server, &[2], 6);
         let begun = now();
         for _ in 0..clients {
-            User::with(CODE).run(&["connect", "--code", &server.address]).expect(0);
+            let connect = ["connect", "--code", &server.address];
+            User::with(CODE).start(&connect, In::Bytes(b"hi".to_vec())).finish().expect(0);
         }
         assert_within(begun, Duration::from_secs(4));
         if !options.contains(&"--max-clients") {
