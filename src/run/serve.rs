@@ -39,7 +39,7 @@ use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
-use crate::server::admission::AccessSources;
+use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};

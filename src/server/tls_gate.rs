@@ -18,8 +18,8 @@ use self::machine::{Machine, not_admitted};
 use self::plain_refusal::PlainRefusal;
 pub(crate) use self::terms::GateTerms;
 use super::acceptor::{AdmittedClient, Handler};
-use super::admission::{AdmissionError, Permit};
 use super::arrivals::{Arrival, Arrivals, Stage};
+use super::permits::{Permit, Rejection};
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
@@ -109,7 +109,7 @@ impl<H: Handler> Handler for TlsGate<H> {
         may_be_discounted && self.shared.arrivals.are_some() || self.handler.count_may_decrease()
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
         // A client that expects TLS could make nothing of a reason in the clear: it is reset.
         if !matches!(&self.shared.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
             self.handler.reject(socket, why);

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::relay::session::LocalSide;
 use crate::server::acceptor::{AdmittedClient, Handler};
-use crate::server::admission::Permit;
 use crate::server::client_session::{Within, begin};
+use crate::server::permits::Permit;
 use crate::server::setup::ClientOptions;
 
 /// Serves one client.

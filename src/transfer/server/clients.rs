@@ -16,8 +16,8 @@ use crate::net::stream::{Socket, SocketState};
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
 use crate::report::Report;
 use crate::server::acceptor::{AdmittedClient, DESCRIPTORS_RESERVED, DescriptorBudget, Handler};
-use crate::server::admission::{AdmissionError, Permit};
 use crate::server::client_session::Within;
+use crate::server::permits::{Permit, Rejection};
 use crate::server::places::SourceSlot;
 use crate::server::setup::ClientOptions;
 use crate::server::trust::ClientTrust;
@@ -214,9 +214,9 @@ impl Handler for Clients {
             && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
-        if why != AdmissionError::Denied && refused < MAX_REJECTIONS {
+        if why != Rejection::Denied && refused < MAX_REJECTIONS {
             // A failure is ignored: the client then only sees the connection close.
             let name = socket.peer_name();
             let report = self.report.about(&name);
