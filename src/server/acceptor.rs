@@ -29,7 +29,7 @@ const SUMMING_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_SUMMING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An accepted client within the limits.
-pub(crate) struct AdmittedClient {
+pub(crate) struct IncomingClient {
     pub(crate) socket: Socket,
     /// The address that it connected to, if a PROXY header named it.
     pub(crate) destination: Option<SocketAddr>,
@@ -43,7 +43,7 @@ pub(crate) struct AdmittedClient {
 pub(crate) trait Handler {
     /// Begins to serve a client. A failure is that client's own: see [`Permit::fail`]. False if the client was gone already
     /// and does not count.
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool;
 
     /// True if a client over the limit of its source may begin its handshake: it may turn out to need no slot of its own.
     fn may_exceed_source_limit(&self) -> bool {
@@ -217,7 +217,7 @@ impl<H: Handler> Acceptor<H> {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                let client = AdmittedClient { socket, destination, trust: ClientTrust::NotAsked, permit };
+                let client = IncomingClient { socket, destination, trust: ClientTrust::NotAsked, permit };
                 self.accepted += u64::from(self.handler.accept(client, now));
                 self.close_if_complete();
             }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use self::machine::{Machine, not_admitted};
 use self::plain_refusal::PlainRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{AdmittedClient, Handler};
+use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
 use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
@@ -43,7 +43,7 @@ pub(crate) struct TlsGate<H> {
 struct Shared {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<(AdmittedClient, Instant)>>,
+    passed: RefCell<Vec<(IncomingClient, Instant)>>,
     acceptor: Waker,
 }
 
@@ -61,12 +61,12 @@ impl<H: Handler> TlsGate<H> {
 }
 
 impl<H: Handler> Handler for TlsGate<H> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
         if !socket_is_tcp(&incoming) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
+        let IncomingClient { socket, destination, permit, .. } = incoming;
         if matches!(self.shared.terms, GateTerms::Admission { .. }) {
             // The gate has a limit of its own. The client takes a place of its source once it is admitted.
             permit.slot.release();
@@ -134,7 +134,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
-fn socket_is_tcp(client: &AdmittedClient) -> bool {
+fn socket_is_tcp(client: &IncomingClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
 
@@ -354,7 +354,7 @@ impl Arriving {
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = AdmittedClient { socket, destination: self.destination, trust, permit };
+                let client = IncomingClient { socket, destination: self.destination, trust, permit };
                 self.shared.passed.borrow_mut().push((client, now));
                 self.shared.acceptor.wake();
             }

@@ -15,7 +15,7 @@ use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
 use crate::report::Report;
-use crate::server::acceptor::{AdmittedClient, DESCRIPTORS_RESERVED, DescriptorBudget, Handler};
+use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, IncomingClient};
 use crate::server::client_session::Within;
 use crate::server::permits::{Permit, Rejection};
 use crate::server::places::SourceSlot;
@@ -186,7 +186,7 @@ impl Clients {
 }
 
 impl Handler for Clients {
-    fn accept(&mut self, incoming: AdmittedClient, _now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, _now: Instant) -> bool {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.slot);
