@@ -9,7 +9,7 @@ pub(crate) use super::limits::{
 };
 use super::permits::{Permit, Permits, Rejection};
 use super::proxy_header_gate::{IdentifiedClient, ProxyHeaderGate};
-use super::trust::ClientTrust;
+use super::trust::Authorization;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -33,8 +33,8 @@ pub(crate) struct IncomingClient {
     pub(crate) socket: Socket,
     /// The address that it connected to, if a PROXY header named it.
     pub(crate) destination: Option<SocketAddr>,
-    /// Who it is.
-    pub(crate) trust: ClientTrust,
+    /// Who it is, and what it may do.
+    pub(crate) authorization: Authorization,
     /// Counts the client until it is dropped.
     pub(crate) permit: Permit,
 }
@@ -217,7 +217,8 @@ impl<H: Handler> Acceptor<H> {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                let client = IncomingClient { socket, destination, trust: ClientTrust::NotAsked, permit };
+                let client =
+                    IncomingClient { socket, destination, authorization: Authorization::NotAsked, permit };
                 self.accepted += u64::from(self.handler.accept(client, now));
                 self.close_if_complete();
             }

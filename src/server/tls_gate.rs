@@ -20,7 +20,7 @@ pub(crate) use self::terms::GateTerms;
 use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
-use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
+use super::trust::{AdmittedClient, Authorization, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -176,7 +176,7 @@ impl State {
 enum Step {
     Next(State),
     Wait(State),
-    Pass(Transport, ClientTrust),
+    Pass(Transport, Authorization),
 }
 
 impl Arriving {
@@ -197,7 +197,7 @@ impl Arriving {
                 secured(transport, trust.tls.server_layer()?)
             }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
-                Ok(Step::Pass(transport, ClientTrust::NotAsked))
+                Ok(Step::Pass(transport, Authorization::NotAsked))
             }
             (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
                 Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
@@ -238,7 +238,7 @@ impl Arriving {
             permit.report.debug(format_args!("{text}"));
         }
         match &self.shared.terms {
-            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
             GateTerms::Admission { trust, .. } => {
                 let machine = self.machine(&transport, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
@@ -284,11 +284,11 @@ impl Arriving {
                 let Some(admitted) = admission.into_admitted() else {
                     return Err(Error::new(Exit::Refused, "not admitted"));
                 };
-                let mut by = Box::new(AdmittedBy::new(admitted, &policy));
+                let mut client = Box::new(AdmittedClient::new(admitted, &policy));
                 if let (Some(permit), false) = (&self.permit, self.shared.terms.is_for_transfers()) {
-                    permit.uses_up(by.take_code_use());
+                    permit.uses_up(client.take_code_use());
                 }
-                Ok(Step::Pass(transport, ClientTrust::Admitted(by)))
+                Ok(Step::Pass(transport, Authorization::Admitted(client)))
             }
             _ => Ok(Step::Wait(State::Admission(transport, driver))),
         }
@@ -308,8 +308,8 @@ impl Arriving {
             };
             match step? {
                 Step::Next(state) => self.state = state,
-                Step::Pass(transport, trust) => {
-                    return self.hand_over(transport, trust, now).map(|()| Status::Done);
+                Step::Pass(transport, authorization) => {
+                    return self.hand_over(transport, authorization, now).map(|()| Status::Done);
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
@@ -349,12 +349,17 @@ impl Arriving {
             || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 
-    fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
+    fn hand_over(
+        &mut self,
+        mut transport: Transport,
+        authorization: Authorization,
+        now: Instant,
+    ) -> Result<(), Error> {
         let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = IncomingClient { socket, destination: self.destination, trust, permit };
+                let client = IncomingClient { socket, destination: self.destination, authorization, permit };
                 self.shared.passed.borrow_mut().push((client, now));
                 self.shared.acceptor.wake();
             }

@@ -20,7 +20,7 @@ use crate::server::client_session::Within;
 use crate::server::permits::{Permit, Rejection};
 use crate::server::places::SourceSlot;
 use crate::server::setup::ClientOptions;
-use crate::server::trust::ClientTrust;
+use crate::server::trust::Authorization;
 use crate::transfer::{
     Claim, ClientId, Limits, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving, WireProtocol,
 };
@@ -145,7 +145,7 @@ impl Clients {
 
     fn serve(
         &self,
-        (socket, trust): (Socket, ClientTrust),
+        (socket, authorization): (Socket, Authorization),
         (name, report): (PeerName, Report),
         (place, claim): (Option<Arc<SourceSlot>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
@@ -170,7 +170,7 @@ impl Clients {
                             as Box<dyn Session>
                     }
                     None => {
-                        let terms = (place, claim, trust);
+                        let terms = (place, claim, authorization);
                         Box::new(Serving::new(transport, now, offer, limits, terms, context))
                     }
                 };
@@ -190,7 +190,7 @@ impl Handler for Clients {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.slot);
-        match self.serve((incoming.socket, incoming.trust), named, (Some(place), claim.clone())) {
+        match self.serve((incoming.socket, incoming.authorization), named, (Some(place), claim.clone())) {
             Ok(session) => {
                 self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session });
             }
@@ -221,7 +221,7 @@ impl Handler for Clients {
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
-            let client = (socket, ClientTrust::NotAsked);
+            let client = (socket, Authorization::NotAsked);
             let session = self.serve(client, (name, report), (None, claim.clone())).ok();
             self.clients.extend(session.map(|session| RunningClient { permit: None, claim, session }));
         }

@@ -26,7 +26,7 @@ use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Supersede
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
-use crate::server::trust::{ClientTrust, KeptSession};
+use crate::server::trust::{Authorization, KeptSession};
 use crate::store::Folder;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -75,7 +75,7 @@ pub(crate) struct Serving {
     offer: Arc<Offer>,
     limits: Limits,
     claim: Claim,
-    trust: ClientTrust,
+    authorization: Authorization,
     /// What the success of the session uses up.
     code_use: Option<CodeUse>,
     /// Further connections are admitted for as long as the session lasts.
@@ -103,7 +103,7 @@ impl Serving {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim, trust): (Option<Arc<SourceSlot>>, Claim, ClientTrust),
+        (place, claim, authorization): (Option<Arc<SourceSlot>>, Claim, Authorization),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
@@ -115,7 +115,19 @@ impl Serving {
             Some(_) => State::AwaitingHello(Some(wire)),
         };
         let (code_use, kept) = (None, None);
-        Serving { state, hello_by, place, place_by, offer, limits, claim, trust, code_use, kept, context }
+        Serving {
+            state,
+            hello_by,
+            place,
+            place_by,
+            offer,
+            limits,
+            claim,
+            authorization,
+            code_use,
+            kept,
+            context,
+        }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -255,9 +267,9 @@ impl Serving {
             });
         let Ok(registration) = registration else { return reject(wire, superseded()) };
         wire.push(&accept.encode());
-        if let ClientTrust::Admitted(by) = &mut self.trust {
-            self.kept = Some(by.keep(id));
-            self.code_use = by.take_code_use().filter(|_| granted.moves_files());
+        if let Authorization::Admitted(admitted) = &mut self.authorization {
+            self.kept = Some(admitted.keep(id));
+            self.code_use = admitted.take_code_use().filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
