@@ -26,6 +26,9 @@ pub mod secure;
 pub mod starttls;
 pub mod transfer;
 
+/// The id of a session: random, known to its client and its server.
+pub type SessionId = [u8; 16];
+
 /// A message parsed from the beginning of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed<T> {

@@ -16,13 +16,14 @@ use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
+use crate::proto::SessionId;
 use crate::proto::proxy::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::refusal::{Reason, Wanted};
 use crate::proto::secure::session::Session;
-use crate::proto::secure::{ALPN, SessionId};
 
 /// What a client shows.
 #[derive(Debug)]

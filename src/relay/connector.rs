@@ -16,7 +16,7 @@ use crate::net::stream::Transport;
 use crate::net::tls::client::ClientTls;
 use crate::net::tls::connecting::TlsConnecting;
 use crate::net::tls::negotiated;
-use crate::proto::secure::SessionId;
+use crate::proto::SessionId;
 use crate::proto::starttls::StartTlsProtocol;
 use crate::report::Report;
 

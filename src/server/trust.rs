@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 use super::client_list::ClientList;
 use crate::net::endpoint::PeerName;
 use crate::net::tls::peer::PeerTls;
+use crate::proto::SessionId;
+use crate::proto::secure::Rights;
 use crate::proto::secure::account::{CodeAccount, CodeUse};
 use crate::proto::secure::clients::Client;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::server::{Admitted, By, Policy};
 use crate::proto::secure::session::Session;
-use crate::proto::secure::{Rights, SessionId};
 
 /// A server's side of admission.
 pub(crate) struct ServerTrust {

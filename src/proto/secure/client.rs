@@ -9,8 +9,8 @@ use super::cpace::{BadShare, Exchange, Inputs, Keys, Role};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::refusal::Refusal;
 use super::session::Session;
-use super::{ALPN, Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::{ALPN, Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// ADa of CPace: the data of the client.
 pub(super) const CLIENT_DATA: &[u8] = b"client";

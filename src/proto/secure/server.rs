@@ -16,8 +16,8 @@ use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
 use super::session::Session;
-use super::{Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::{Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// What a server admits. Asked for each message of a client.
 pub trait Policy {
