@@ -17,7 +17,7 @@ use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
 use crate::proto::SessionId;
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 use crate::proto::secure::ALPN;
 use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;

@@ -20,7 +20,7 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
-use crate::proto::proxy::handshake::Users;
+use crate::proto::proxy::users::Users;
 use crate::relay::exec::Exec;
 use crate::relay::modes::conversation::Conversation;
 use crate::relay::modes::echo::Echo;
