@@ -2,7 +2,7 @@
 //! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
 mod machine;
-mod plain_refusal;
+mod refusal;
 mod terms;
 
 use std::cell::RefCell;
@@ -15,7 +15,7 @@ use std::time::Instant;
 use zeroize::Zeroizing;
 
 use self::machine::{Machine, not_admitted};
-use self::plain_refusal::PlainRefusal;
+use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
 use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
@@ -158,7 +158,7 @@ enum State {
     Handshake(Transport),
     Admission(Transport, Box<HandshakeDriver<Machine>>),
     /// It does not encrypt.
-    Refusal(PlainRefusal),
+    Refusal(GateRefusal),
     Over,
 }
 
@@ -188,7 +188,7 @@ impl Arriving {
         match (transport.peek(), terms) {
             (Ok(None), _) => Ok(Step::Wait(State::First(transport))),
             (Ok(Some(first)), GateTerms::Tls { .. }) if first.is_ascii_alphabetic() => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_https(transport))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_https(transport))))
             }
             (Ok(Some(_)), GateTerms::Tls { terms, .. }) => {
                 secured(transport, terms.current.borrow().layer()?)
@@ -200,7 +200,7 @@ impl Arriving {
                 Ok(Step::Pass(transport, Authorization::NotAsked))
             }
             (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_transfers(transport, first))))
             }
             (Ok(Some(_)), GateTerms::Admission { .. }) => Err(Error::new(
                 Exit::Refused,
@@ -277,7 +277,7 @@ impl Arriving {
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 let why = not_admitted(refusal, &driver.machine);
-                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
+                Ok(Step::Next(State::Refusal(GateRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;
@@ -327,7 +327,7 @@ impl Arriving {
         }
     }
 
-    fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
+    fn refuse(&mut self, mut refusal: GateRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
             // It has had its answer, and is the first to make way.
             status
