@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::code::Code;
-use super::cpace::{BadShare, Exchange, Inputs, Keys, Role};
+use super::cpace::{BadShare, Exchange, Inputs, Keys, Party};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::refusal::Refusal;
 use super::session::Session;
@@ -134,7 +134,7 @@ impl ClientAdmission {
             Credential::Open => (ClientMessage::Open, by_channel(&channel)),
             Credential::Key => (ClientMessage::Key, by_channel(&channel)),
             Credential::Code(code) => {
-                let exchange = Exchange::new(Role::Initiator, &inputs(code, &channel), random);
+                let exchange = Exchange::new(Party::Initiator, &inputs(code, &channel), random);
                 (ClientMessage::Share(exchange.share()), State::Share { exchange, channel })
             }
             Credential::Session { id, session } => {
