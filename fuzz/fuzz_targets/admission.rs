@@ -17,8 +17,8 @@ use sendall::proto::secure::message::{ClientMessage, MAX_MESSAGE_BYTES, ServerMe
 use sendall::proto::secure::server::{By, Policy, ServerAdmission, Status};
 use sendall::proto::secure::session::Session;
 use sendall::proto::secure::pin::Pin;
-use sendall::proto::secure::{Channel, Rights, SessionId};
-use sendall::proto::Parsed;
+use sendall::proto::secure::{Channel, Rights};
+use sendall::proto::{Parsed, SessionId};
 use zeroize::Zeroizing;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

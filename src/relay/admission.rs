@@ -16,13 +16,14 @@ use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::SessionId;
+use crate::proto::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::refusal::{Reason, Wanted};
 use crate::proto::secure::session::Session;
-use crate::proto::secure::{ALPN, SessionId};
 
 /// What a client shows.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct ExpectedKey {
 }
 
 /// How a client and its server come to trust each other, for all connections of a run.
-pub(crate) struct ClientTrust {
+pub(crate) struct RunTrust {
     pub(crate) tls: PeerTls,
     proof: RefCell<Proof>,
     /// The person at the terminal may be asked for a code if the server wants one.
@@ -59,17 +60,17 @@ pub(crate) struct ClientTrust {
     session: RefCell<Option<Session>>,
 }
 
-impl ClientTrust {
+impl RunTrust {
     pub(crate) fn new(
         tls: PeerTls,
         proof: Proof,
         expected: Option<ExpectedKey>,
         on_admitted: Box<dyn Fn(Pin, bool)>,
-    ) -> ClientTrust {
+    ) -> RunTrust {
         let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
         let (proof, expected) = (RefCell::new(proof), RefCell::new(expected));
         let (is_code_wanted, session) = (Cell::default(), RefCell::default());
-        ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
+        RunTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
     }
 
     /// True if the server has refused for want of a code, and this is the first time.
@@ -121,7 +122,7 @@ impl ClientTrust {
 
 /// Runs `attempt`, and once more with a code if that is what the server wants, and a person at the terminal types it.
 pub(crate) fn with_code<T>(
-    trust: Option<&ClientTrust>,
+    trust: Option<&RunTrust>,
     host: &str,
     mut attempt: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -164,7 +165,7 @@ fn untrusted(text: &str) -> Error {
 /// Brings about a connection to a server that was proven to be the right one.
 pub(crate) struct Admitting {
     below: Box<dyn Connect>,
-    trust: Rc<ClientTrust>,
+    trust: Rc<RunTrust>,
     /// The session that the connection is a further one of.
     joins: Option<SessionId>,
     host: String,
@@ -202,7 +203,7 @@ impl Admitting {
     /// Admission over the connection of `below`, whose server is called `host` in errors. `limit` is for TLS and admission.
     pub(crate) fn new(
         below: Box<dyn Connect>,
-        (trust, joins): (&Rc<ClientTrust>, Option<SessionId>),
+        (trust, joins): (&Rc<RunTrust>, Option<SessionId>),
         host: String,
         limit: Duration,
     ) -> Admitting {

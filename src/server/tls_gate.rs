@@ -2,7 +2,7 @@
 //! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
 
 mod machine;
-mod plain_refusal;
+mod refusal;
 mod terms;
 
 use std::cell::RefCell;
@@ -15,12 +15,12 @@ use std::time::Instant;
 use zeroize::Zeroizing;
 
 use self::machine::{Machine, not_admitted};
-use self::plain_refusal::PlainRefusal;
+use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{AdmittedClient, Handler};
-use super::admission::{AdmissionError, Permit};
+use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
-use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
+use super::permits::{Permit, Rejection};
+use super::trust::{AdmittedClient, Authorization, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -43,7 +43,7 @@ pub(crate) struct TlsGate<H> {
 struct Shared {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<(AdmittedClient, Instant)>>,
+    passed: RefCell<Vec<(IncomingClient, Instant)>>,
     acceptor: Waker,
 }
 
@@ -61,12 +61,12 @@ impl<H: Handler> TlsGate<H> {
 }
 
 impl<H: Handler> Handler for TlsGate<H> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
         if !socket_is_tcp(&incoming) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
+        let IncomingClient { socket, destination, permit, .. } = incoming;
         if matches!(self.shared.terms, GateTerms::Admission { .. }) {
             // The gate has a limit of its own. The client takes a place of its source once it is admitted.
             permit.slot.release();
@@ -109,7 +109,7 @@ impl<H: Handler> Handler for TlsGate<H> {
         may_be_discounted && self.shared.arrivals.are_some() || self.handler.count_may_decrease()
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
         // A client that expects TLS could make nothing of a reason in the clear: it is reset.
         if !matches!(&self.shared.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
             self.handler.reject(socket, why);
@@ -134,7 +134,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
-fn socket_is_tcp(client: &AdmittedClient) -> bool {
+fn socket_is_tcp(client: &IncomingClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
 
@@ -158,7 +158,7 @@ enum State {
     Handshake(Transport),
     Admission(Transport, Box<HandshakeDriver<Machine>>),
     /// It does not encrypt.
-    Refusal(PlainRefusal),
+    Refusal(GateRefusal),
     Over,
 }
 
@@ -176,7 +176,7 @@ impl State {
 enum Step {
     Next(State),
     Wait(State),
-    Pass(Transport, ClientTrust),
+    Pass(Transport, Authorization),
 }
 
 impl Arriving {
@@ -188,7 +188,7 @@ impl Arriving {
         match (transport.peek(), terms) {
             (Ok(None), _) => Ok(Step::Wait(State::First(transport))),
             (Ok(Some(first)), GateTerms::Tls { .. }) if first.is_ascii_alphabetic() => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_https(transport))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_https(transport))))
             }
             (Ok(Some(_)), GateTerms::Tls { terms, .. }) => {
                 secured(transport, terms.current.borrow().layer()?)
@@ -197,10 +197,10 @@ impl Arriving {
                 secured(transport, trust.tls.server_layer()?)
             }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
-                Ok(Step::Pass(transport, ClientTrust::NotAsked))
+                Ok(Step::Pass(transport, Authorization::NotAsked))
             }
             (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_transfers(transport, first))))
             }
             (Ok(Some(_)), GateTerms::Admission { .. }) => Err(Error::new(
                 Exit::Refused,
@@ -238,7 +238,7 @@ impl Arriving {
             permit.report.debug(format_args!("{text}"));
         }
         match &self.shared.terms {
-            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+            GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
             GateTerms::Admission { trust, .. } => {
                 let machine = self.machine(&transport, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
@@ -277,18 +277,18 @@ impl Arriving {
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 let why = not_admitted(refusal, &driver.machine);
-                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
+                Ok(Step::Next(State::Refusal(GateRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
                 let Machine { admission, policy, .. } = driver.machine;
                 let Some(admitted) = admission.into_admitted() else {
                     return Err(Error::new(Exit::Refused, "not admitted"));
                 };
-                let mut by = Box::new(AdmittedBy::new(admitted, &policy));
+                let mut client = Box::new(AdmittedClient::new(admitted, &policy));
                 if let (Some(permit), false) = (&self.permit, self.shared.terms.is_for_transfers()) {
-                    permit.uses_up(by.take_code_use());
+                    permit.uses_up(client.take_code_use());
                 }
-                Ok(Step::Pass(transport, ClientTrust::Admitted(by)))
+                Ok(Step::Pass(transport, Authorization::Admitted(client)))
             }
             _ => Ok(Step::Wait(State::Admission(transport, driver))),
         }
@@ -308,8 +308,8 @@ impl Arriving {
             };
             match step? {
                 Step::Next(state) => self.state = state,
-                Step::Pass(transport, trust) => {
-                    return self.hand_over(transport, trust, now).map(|()| Status::Done);
+                Step::Pass(transport, authorization) => {
+                    return self.hand_over(transport, authorization, now).map(|()| Status::Done);
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
                     let text = "it took long to be admitted, and made way for others";
@@ -327,7 +327,7 @@ impl Arriving {
         }
     }
 
-    fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
+    fn refuse(&mut self, mut refusal: GateRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
             // It has had its answer, and is the first to make way.
             status
@@ -349,12 +349,17 @@ impl Arriving {
             || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 
-    fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
+    fn hand_over(
+        &mut self,
+        mut transport: Transport,
+        authorization: Authorization,
+        now: Instant,
+    ) -> Result<(), Error> {
         let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = AdmittedClient { socket, destination: self.destination, trust, permit };
+                let client = IncomingClient { socket, destination: self.destination, authorization, permit };
                 self.shared.passed.borrow_mut().push((client, now));
                 self.shared.acceptor.wake();
             }

@@ -5,12 +5,12 @@
 use std::fmt;
 
 use super::code::Code;
-use super::cpace::{BadShare, Exchange, Inputs, Keys, Role};
+use super::cpace::{BadShare, Exchange, Inputs, Keys, Party};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::refusal::Refusal;
 use super::session::Session;
-use super::{ALPN, Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::{ALPN, Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// ADa of CPace: the data of the client.
 pub(super) const CLIENT_DATA: &[u8] = b"client";
@@ -134,7 +134,7 @@ impl ClientAdmission {
             Credential::Open => (ClientMessage::Open, by_channel(&channel)),
             Credential::Key => (ClientMessage::Key, by_channel(&channel)),
             Credential::Code(code) => {
-                let exchange = Exchange::new(Role::Initiator, &inputs(code, &channel), random);
+                let exchange = Exchange::new(Party::Initiator, &inputs(code, &channel), random);
                 (ClientMessage::Share(exchange.share()), State::Share { exchange, channel })
             }
             Credential::Session { id, session } => {

@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::account::{CodeAccount, CodeRun, CodeUse, Proven};
 use super::client::inputs;
-use super::cpace::{BadShare, Exchange, Keys, Role, SHARE_BYTES, TAG_BYTES};
+use super::cpace::{BadShare, Exchange, Keys, Party, SHARE_BYTES, TAG_BYTES};
 use super::guesses::NotNow;
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
 use super::session::Session;
-use super::{Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::{Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// What a server admits. Asked for each message of a client.
 pub trait Policy {
@@ -263,7 +263,7 @@ impl ServerAdmission {
             Ok(run) => run,
             Err(not_now) => return Ok(self.not_now(not_now, policy)),
         };
-        let exchange = Exchange::new(Role::Responder, &inputs(account.code(), &self.channel), &self.random);
+        let exchange = Exchange::new(Party::Responder, &inputs(account.code(), &self.channel), &self.random);
         let own = exchange.share();
         let keys = exchange.finish(share).map_err(Violation::BadShare)?;
         self.outgoing.extend(ServerMessage::Share(own).encode());

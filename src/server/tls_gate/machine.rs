@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, Exit};
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
 use crate::proto::secure::server::{Policy, ServerAdmission, Violation};

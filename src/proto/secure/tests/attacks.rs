@@ -8,7 +8,7 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use super::super::Rights;
 use super::super::client::{ClientAdmission, Credential, NotTrusted, inputs};
 use super::super::code::Code;
-use super::super::cpace::{BadShare, Exchange, Role};
+use super::super::cpace::{BadShare, Exchange, Party};
 use super::super::message::{ClientMessage, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{ServerAdmission, Status, Violation};
@@ -121,7 +121,7 @@ fn a_server_with_a_wrong_guess_learns_that_it_is_wrong_and_nothing_else() {
     let mut client = with_code(&right, 1);
     let share = share_of(&client.take_outgoing());
     let channel = server_end(1);
-    let theirs = Exchange::new(Role::Responder, &inputs(&guess, &channel), &random(9));
+    let theirs = Exchange::new(Party::Responder, &inputs(&guess, &channel), &random(9));
     let answer = ServerMessage::Share(theirs.share());
     let keys = theirs.finish(&share).expect("a share");
     client.receive(&answer.encode()).expect("a share");

@@ -26,7 +26,8 @@ use super::guesses::Uses;
 use super::pin::Pin;
 use super::server::{Admitted, Policy, ServerAdmission, Status};
 use super::session::Session;
-use super::{Channel, Rights, SessionId};
+use super::{Channel, Rights};
+use crate::proto::SessionId;
 
 const CODE: &str = "violin-acoustic-lunar";
 const SERVER_KEY: Pin = Pin([0x55; 32]);

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sendall::net::tls::key::Key;
+use sendall::proto::SessionId;
+use sendall::proto::secure::Rights;
 use sendall::proto::secure::account::CodeAccount;
 use sendall::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use sendall::proto::secure::code::Code;
 use sendall::proto::secure::pin::Pin;
 use sendall::proto::secure::server::{Admitted, Policy, ServerAdmission, Status};
 use sendall::proto::secure::session::Session;
-use sendall::proto::secure::{Rights, SessionId};
 
 use super::super::scene::CODE;
 use super::peer::Peer;
