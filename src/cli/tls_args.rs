@@ -32,7 +32,7 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    // Also with --code: see `typed_without_tls`.
+    // Also with --code: `cli/connect.rs` checks that.
     #[arg(long, value_name = "KEY", conflicts_with = "ca")]
     pub(crate) pin: Vec<Pin>,
 

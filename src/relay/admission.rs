@@ -1,4 +1,5 @@
-//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
+//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant,
+//! unless the user trusts it unseen (`--trust-new`).
 
 mod awaited;
 
@@ -159,7 +160,7 @@ fn untrusted(text: &str) -> Error {
     Error::new(Exit::Untrusted, text)
 }
 
-/// Brings about a connection to a server that was proven to be the right one.
+/// Brings about a connection to a server that was proven to be the right one, or that the user trusts unseen.
 pub(crate) struct Admitting {
     below: Box<dyn Connect>,
     trust: Rc<ClientTrust>,

@@ -125,7 +125,7 @@ impl AdmittedBy {
         let client = match admitted.by {
             // Its line may have gone in this moment.
             By::Key(key) => policy.client(&key).unwrap_or_else(|| by_other_means(Rights::NONE)),
-            // What was shown for one session is not shown for another one.
+            // What was shown for one session is not shown for another one: it may join, and nothing else.
             By::Session(_) => by_other_means(Rights::NONE),
             By::Code | By::Open => by_other_means(admitted.rights),
         };

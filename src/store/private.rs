@@ -18,7 +18,7 @@ use std::{error, fmt};
 /// Why a file with keys is not used.
 #[derive(Debug, Clone)]
 pub enum PrivateError {
-    /// Others may read a secret. Its mode: nine bits.
+    /// Others have access to a secret. Its mode: nine bits.
     Readable(u32),
     /// Others may change it. Its mode: nine bits.
     Writable(u32),
@@ -36,7 +36,7 @@ impl PrivateError {
     /// The line for people. `name` is the path as it may be printed; it is part of the command to type.
     pub fn about(&self, name: impl fmt::Display) -> String {
         let (mode, chmod) = match self {
-            PrivateError::Readable(mode) => (mode, "others can read it; type: chmod 600 "),
+            PrivateError::Readable(mode) => (mode, "others have access to it; type: chmod 600 "),
             PrivateError::Writable(mode) => (mode, "others can change it; type: chmod go-w "),
             other => return format!("{name}: {other}"),
         };
@@ -48,7 +48,7 @@ impl PrivateError {
 impl fmt::Display for PrivateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PrivateError::Readable(mode) => write!(f, "has mode {mode:04o}, so others can read it"),
+            PrivateError::Readable(mode) => write!(f, "has mode {mode:04o}, so others have access to it"),
             PrivateError::Writable(mode) => write!(f, "has mode {mode:04o}, so others can change it"),
             PrivateError::Owner(uid) => write!(f, "belongs to another user, of number {uid}"),
             PrivateError::Empty => f.write_str("is empty: remove it"),
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn the_command_to_type_is_named() {
         let said = PrivateError::Readable(0o644).about("/a/key");
-        assert_eq!(said, "/a/key: has mode 0644, so others can read it; type: chmod 600 /a/key");
+        assert_eq!(said, "/a/key: has mode 0644, so others have access to it; type: chmod 600 /a/key");
         let said = PrivateError::Writable(0o664).about("known");
         assert_eq!(said, "known: has mode 0664, so others can change it; type: chmod go-w known");
         assert_eq!(PrivateError::Empty.about("key"), "key: is empty: remove it");

@@ -19,7 +19,7 @@ const MAX_SECRET_BYTES: usize = 64 * 1024;
 pub struct Secret {
     /// Its bytes, which are cleared when they are dropped.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether its file was there.
+    /// Where it is kept.
     pub kept: Kept,
 }
 

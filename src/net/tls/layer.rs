@@ -23,8 +23,9 @@ enum OurEnd {
 
 /// TLS over one connection.
 ///
-/// Errors have an [`Error`] inside: exit code 5 for an end without `close_notify`, 8 for a failed handshake and for a record
-/// that is not authentic. Errors of the socket are passed on as they are. The first failure stays.
+/// Errors have an [`Error`] inside: exit code 8 for a failed handshake and for a record that is not authentic; 5 for an end in
+/// the handshake, for one without `close_notify`, and for the alerts `user_canceled` and `internal_error`. Errors of the
+/// socket are passed on as they are. The first failure stays.
 pub(crate) struct Layer {
     records: Records,
     /// Received ciphertext that is not processed: part of a record, as a rule.

@@ -30,7 +30,7 @@ pub trait Policy {
     /// Returns what the owner of a key may do; `None` if it is not known.
     fn key(&self, key: &Pin) -> Option<Rights>;
 
-    /// Returns the session of an id, if it still is one that further connections may join or that may be resumed.
+    /// Returns the session of an id, if it still runs: further connections may join it.
     fn session(&self, id: &SessionId) -> Option<Session>;
 
     /// Returns the code of the server, also if it is used up or withdrawn; `None` if it has none.

@@ -1,4 +1,5 @@
-//! What an admitted client and its server keep, so that further connections and later sessions need no second code.
+//! What an admitted client and its server keep for as long as a session runs, so that further connections need no second
+//! code.
 //!
 //! Both have a key of 64 bytes that follows from the first connection:
 //! - admitted by a code: HMAC-SHA-512 of the text `sendall/1 session` under CPace's ISK;

@@ -97,7 +97,7 @@ enum State {
 }
 
 impl Serving {
-    /// Serves a new client or, without a permit, rejects it with the reason.
+    /// Serves a new client or, without a place, rejects it with the reason.
     pub(crate) fn new(
         stream: Transport,
         now: Instant,
