@@ -40,7 +40,7 @@ impl CodeArgs {
         file.or_else(|| self.code.then_some(CodeSource::Environment))
     }
 
-    /// True if a code is shown.
+    /// True if `--code` or `--code-file` was typed.
     pub(crate) fn is_typed(&self) -> bool {
         self.source().is_some()
     }

@@ -1,4 +1,5 @@
-//! How both sides of a connection come to trust each other: codes, keys and known hosts, as arguments and files have them.
+//! How both sides of a connection come to trust each other: codes, keys and known hosts, from files, the environment or the
+//! terminal.
 
 use std::cell::Cell;
 use std::env::VarError;
@@ -45,7 +46,7 @@ pub(crate) struct ClientTrustPlan {
     /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
     pub(crate) code: Option<CodeSource>,
     pub(crate) pins: Vec<Pin>,
-    /// They stand in the endpoint.
+    /// The pins come from the endpoint.
     pub(crate) endpoint_pins: bool,
     /// An unknown server is trusted, and known from then on.
     pub(crate) trusts_new: bool,
@@ -239,7 +240,7 @@ pub(crate) enum AdmissionNeed {
     Requested,
     /// Other machines reach an endpoint.
     Reached,
-    /// If other machines reach a socket that was passed on. `typed`: an option that is of no use else.
+    /// If other machines reach a socket that was passed on. `typed`: an option that is useless otherwise.
     IfReached { typed: Option<&'static str> },
 }
 

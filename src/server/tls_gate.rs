@@ -271,7 +271,7 @@ impl Arriving {
         driver.machine.now = now;
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
-            // One that has no code yet looks whether the server is there, and asks for it then.
+            // A client without a code only tests whether the server is there; it asks its user, then connects again.
             HandshakeFailure::Lost(error) if lost(&error).exit() == Exit::Untrusted => lost(&error),
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
@@ -316,7 +316,7 @@ impl Arriving {
                     return self.hand_over(transport, trust, now).map(|()| Status::Done);
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
-                    let text = "it took long to be admitted, and made way for others";
+                    let text = "it was too slow, and was dropped for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {

@@ -132,7 +132,8 @@ impl AdmittedBy {
         AdmittedBy { admitted, client, policy: Arc::clone(policy) }
     }
 
-    /// What the client may do, but for joining a session.
+    /// What the client may do, but for joining a session. `STREAM` is not compared with anything: a server of raw streams
+    /// admits by its code alone, which gives it.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

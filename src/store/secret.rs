@@ -34,8 +34,8 @@ pub enum Kept {
     Nowhere(StoreError),
 }
 
-/// Reads a secret from its file. Where there is none, makes one, and a file for it that nobody else may read, in a folder
-/// that is made like it.
+/// Reads a secret from its file. Where there is none, makes one, and a file that only this user can read; missing
+/// folders are made the same way.
 ///
 /// The file gets its name when it is complete, and replaces nothing: of processes that start at once, one creates it, and
 /// all have the same secret. It is on the disk before this returns.

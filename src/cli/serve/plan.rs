@@ -213,7 +213,7 @@ impl ServeArgs {
         let text = match mode {
             Mode::Transfer(_) => "--tls is for raw streams: leave it out with --store and --share",
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
-                "--exec-socket gives the process the socket itself: type --exec for a process behind --tls"
+                "--exec-socket gives the process the socket itself: type --exec for a process with --tls"
             }
             _ if !endpoints
                 .iter()

@@ -77,7 +77,7 @@ pub fn self_signed(key: &Key, names: &[ServerName<'_>]) -> Result<CertificateDer
     Ok(tlv(SEQUENCE, &[&content, ECDSA_WITH_SHA256, &signature]).into())
 }
 
-/// Makes what rustls shows: a [`self_signed`] certificate and its key.
+/// Makes what rustls presents: a [`self_signed`] certificate and its key.
 ///
 /// # Errors
 /// [`KeyError::NoRandomness`].

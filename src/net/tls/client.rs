@@ -1,4 +1,4 @@
-//! The client's side of TLS: whom it trusts, and what it shows.
+//! The client's side of TLS: whom it trusts, and what it presents.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -34,11 +34,11 @@ pub enum ServerCheck {
 pub struct ClientSettings {
     /// Whom to trust.
     pub check: ServerCheck,
-    /// The certificate that is shown to servers that ask for one.
+    /// The certificate that is presented to servers that ask for one.
     pub identity: Option<Identity>,
     /// Protocols to offer, the preferred one first (RFC 7301).
     pub alpn: Vec<Vec<u8>>,
-    /// A server that ends without `close_notify` has ended in order.
+    /// An end without `close_notify` counts as an orderly end.
     pub accepts_bare_end: bool,
     /// The options that error lines name.
     pub options: &'static TlsOptions,

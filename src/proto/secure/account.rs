@@ -51,7 +51,7 @@ impl CodeAccount {
         self.guesses().is_withdrawn()
     }
 
-    /// Returns whether as many sessions have succeeded as may.
+    /// Returns whether all uses are spent.
     pub fn is_used_up(&self) -> bool {
         self.guesses().is_used_up()
     }

@@ -57,13 +57,13 @@ pub enum NotTrusted {
     WrongProof,
     /// The server admits without a proof that it has the code.
     NoProof,
-    /// The server's share is none.
+    /// The share is invalid.
     BadShare(BadShare),
     /// The certificate has another key than on the first connection of the session.
     OtherKey,
     /// The server has sent a message out of its turn.
     OutOfTurn,
-    /// The server has sent what is no message.
+    /// The server has sent bytes that are not a message.
     NoMessage(MessageFault),
 }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Reason::Other => "the server admits no client in this way",
             Reason::CodeWanted => {
-                "the server wants a code: it shows it when it starts; type it at the terminal, or set SENDALL_CODE"
+                "the server needs a code, which it prints when it starts: type it at the terminal, or set SENDALL_CODE"
             }
             Reason::WrongCode => {
                 "the code is wrong, or somebody is in between: nothing was sent; ask for a new code"

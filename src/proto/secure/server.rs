@@ -70,7 +70,7 @@ pub enum Violation {
     NoMessage(MessageFault),
     /// Not in this turn.
     OutOfTurn,
-    /// A share that is none.
+    /// The share is invalid.
     BadShare(BadShare),
 }
 

@@ -257,6 +257,7 @@ impl Serving {
         wire.push(&accept.encode());
         if let ClientTrust::Admitted(by) = &mut self.trust {
             self.kept = Some(by.keep(id));
+            // A LIST gives its use back at once.
             self.code_use = by.take_code_use().filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);
