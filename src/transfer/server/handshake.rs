@@ -18,7 +18,6 @@ use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
 use crate::proto::Parsed;
-use crate::proto::secure::account::CodeUse;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -26,7 +25,7 @@ use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Supersede
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
-use crate::server::trust::{ClientTrust, KeptSession};
+use crate::server::trust::{ClientTrust, KeptSession, Success};
 use crate::store::Folder;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -76,8 +75,8 @@ pub(crate) struct Serving {
     limits: Limits,
     claim: Claim,
     trust: ClientTrust,
-    /// What the success of the session uses up.
-    code_use: Option<CodeUse>,
+    /// What follows when everything has been sent.
+    success: Option<Success>,
     /// Further connections are admitted for as long as the session lasts.
     kept: Option<KeptSession>,
     context: (Io, Report, PeerName),
@@ -114,8 +113,8 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        let (code_use, kept) = (None, None);
-        Serving { state, hello_by, place, place_by, offer, limits, claim, trust, code_use, kept, context }
+        let (success, kept) = (None, None);
+        Serving { state, hello_by, place, place_by, offer, limits, claim, trust, success, kept, context }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -258,7 +257,7 @@ impl Serving {
         if let ClientTrust::Admitted(by) = &mut self.trust {
             self.kept = Some(by.keep(id));
             // A LIST gives its use back at once.
-            self.code_use = by.take_code_use().filter(|_| granted.moves_files());
+            self.success = by.take_success(&context.2).filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
@@ -267,6 +266,10 @@ impl Serving {
                 let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
                 let receiving = Receiving::session(wire, destination, options, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                let receiving = match self.success.take() {
+                    Some(success) => receiving.then(|| success.happened()),
+                    None => receiving,
+                };
                 Box::new(
                     receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
                 )
@@ -360,8 +363,10 @@ impl Session for Serving {
             }
             State::Session(session, _) => {
                 let status = session.advance(context)?;
-                if status == Status::Done {
-                    self.succeed();
+                if status == Status::Done
+                    && let Some(success) = self.success.take()
+                {
+                    success.happened();
                 }
                 Ok(status)
             }
