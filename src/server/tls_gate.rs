@@ -315,7 +315,7 @@ impl Arriving {
                 Step::Pass(transport, trust) => {
                     return self.hand_over(transport, trust, now).map(|()| Status::Done);
                 }
-                Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
+                Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
                     let text = "it was too slow, and was dropped for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
@@ -332,7 +332,7 @@ impl Arriving {
 
     fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
-            // It has had its answer, and is the first to make way.
+            // It has had its answer, and is the first to be evicted.
             status
                 if status == Status::Done
                     || context.now >= self.deadline
@@ -347,8 +347,8 @@ impl Arriving {
         }
     }
 
-    fn makes_way(&self, now: Instant) -> bool {
-        self.arrival.makes_way()
+    fn is_evicted(&self, now: Instant) -> bool {
+        self.arrival.is_evicted()
             || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
     }
 

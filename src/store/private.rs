@@ -33,14 +33,24 @@ pub enum PrivateError {
 }
 
 impl PrivateError {
-    /// The line for people. `name` is the path as it may be printed; it is part of the command to type.
+    /// The line for people. `name` is the path as it may be printed; it is part of the command to type, quoted for a shell.
     pub fn about(&self, name: impl fmt::Display) -> String {
         let (mode, chmod) = match self {
             PrivateError::Readable(mode) => (mode, "others have access to it; type: chmod 600 "),
             PrivateError::Writable(mode) => (mode, "others can change it; type: chmod go-w "),
             other => return format!("{name}: {other}"),
         };
-        format!("{name}: has mode {mode:04o}, so {chmod}{name}")
+        let name = name.to_string();
+        format!("{name}: has mode {mode:04o}, so {chmod}{}", quoted(&name))
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+=:,@%".contains(char);
+    match word.chars().all(is_plain) && !word.starts_with('-') {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -206,5 +216,7 @@ mod tests {
         let said = PrivateError::Writable(0o664).about("known");
         assert_eq!(said, "known: has mode 0664, so others can change it; type: chmod go-w known");
         assert_eq!(PrivateError::Empty.about("key"), "key: is empty: remove it");
+        let said = PrivateError::Writable(0o666).about("/a b/it's");
+        assert!(said.ends_with(r"; type: chmod go-w '/a b/it'\''s'"), "{said}");
     }
 }

@@ -236,7 +236,7 @@ impl ServeArgs {
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
-            _ if self.trust.has_code() => "sendall connect --code ADDR",
+            _ if self.trust.code.is_typed() => "sendall connect --code ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
             Mode::Single(_)
             | Mode::Echo

@@ -7,7 +7,7 @@ use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, OtherError, RootCertStore, SupportedProtocolVersion};
+use rustls::{CertificateError, ClientConfig, OtherError, RootCertStore};
 
 use super::authorities::ByAuthorities;
 use super::certificate::pin_of;
@@ -61,7 +61,7 @@ impl ClientTls {
         let provider = provider();
         let options = settings.options;
         let algorithms = provider.signature_verification_algorithms;
-        let builder = builder(provider, VERSIONS)?;
+        let builder = builder(provider)?;
         let builder = match settings.check {
             ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?, options)?,
             ServerCheck::Pins(pins) => pinned(builder, Some(pins), (algorithms, options)),
@@ -105,12 +105,9 @@ pub(crate) fn certificate_name(text: &str) -> Result<ServerName<'static>, String
 
 type Builder<State> = rustls::ConfigBuilder<ClientConfig, State>;
 
-fn builder(
-    provider: CryptoProvider,
-    versions: &[&'static SupportedProtocolVersion],
-) -> Result<Builder<rustls::WantsVerifier>, Error> {
+fn builder(provider: CryptoProvider) -> Result<Builder<rustls::WantsVerifier>, Error> {
     ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(versions)
+        .with_protocol_versions(VERSIONS)
         .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))
 }
 

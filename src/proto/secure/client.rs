@@ -204,7 +204,7 @@ impl ClientAdmission {
                 Err(NotTrusted::NoProof)
             }
             (State::Answer { session }, ServerMessage::Admitted(rights)) => {
-                Ok(State::Admitted(Admission { rights, session: session.with_rights(rights) }))
+                Ok(State::Admitted(Admission { rights, session }))
             }
             _ => Err(NotTrusted::OutOfTurn),
         }

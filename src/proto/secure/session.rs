@@ -51,14 +51,9 @@ impl Session {
         Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
     }
 
-    /// Returns what the client may do.
-    pub fn rights(&self) -> Rights {
+    /// Returns what the client may do, by the server's account. A client keeps all rights: it does not decide.
+    pub(super) fn rights(&self) -> Rights {
         self.rights
-    }
-
-    /// Returns the same session with other rights.
-    pub(super) fn with_rights(self, rights: Rights) -> Session {
-        Session { rights, ..self }
     }
 
     /// Returns the key of the other side's certificate.
