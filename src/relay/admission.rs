@@ -80,6 +80,8 @@ impl RunTrust {
 
     /// The server has admitted the client.
     fn admitted(&self, key: Option<Pin>, admission: &Admission, is_further: bool) {
+        // A later refusal, as of a further connection, begins nothing again.
+        self.may_ask.set(false);
         if !is_further {
             *self.session.borrow_mut() = Some(admission.session.clone());
         }

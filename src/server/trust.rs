@@ -143,16 +143,6 @@ impl AdmittedClient {
         matches!(self.admitted.by, By::Key(_))
     }
 
-    /// The client has succeeded. If the server pairs, one that was admitted by a code needs none from now on.
-    pub(crate) fn pair(&self, peer: &PeerName) {
-        let is_by_code = matches!(self.admitted.by, By::Code);
-        if let (true, Some(key), Some((list, rights))) =
-            (is_by_code, self.admitted.session.peer(), &self.policy.clients)
-        {
-            list.pair(key, self.admitted.rights.common(*rights), peer);
-        }
-    }
-
     /// True if the client may join this session.
     pub(crate) fn may_join(&self, id: &SessionId) -> bool {
         matches!(self.admitted.by, By::Session(session) if session == *id)
@@ -163,8 +153,33 @@ impl AdmittedClient {
         self.policy.keep(id, self.admitted.session.clone())
     }
 
+    /// What the success of its session is to bring about, if a code has admitted it.
+    pub(crate) fn take_success(&mut self, peer: &PeerName) -> Option<Success> {
+        let code_use = self.admitted.code_use.take()?;
+        let client = self.admitted.session.peer().map(|key| (key, self.admitted.rights, peer.clone()));
+        Some(Success { code_use, client, policy: Arc::clone(&self.policy) })
+    }
+
     /// The use of a code that its success uses up.
     pub(crate) fn take_code_use(&mut self) -> Option<CodeUse> {
         self.admitted.code_use.take()
+    }
+}
+
+/// What the success of a session brings about. Dropped before that, it gives the use of the code back.
+pub(crate) struct Success {
+    code_use: CodeUse,
+    /// The client's key, what the code is for, and its address.
+    client: Option<(Pin, Rights, PeerName)>,
+    policy: Arc<SharedPolicy>,
+}
+
+impl Success {
+    /// The session has succeeded: it uses up the code, and a client that the server pairs needs none from now on.
+    pub(crate) fn happened(self) {
+        self.code_use.succeeded();
+        if let (Some((key, rights, peer)), Some((list, all))) = (self.client, &self.policy.clients) {
+            list.pair(key, rights.common(*all), &peer);
+        }
     }
 }

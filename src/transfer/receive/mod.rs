@@ -65,6 +65,8 @@ pub(crate) struct Receiving {
     /// The totals were announced.
     is_announced: bool,
     stats: TransferStats,
+    /// Called when all has arrived.
+    then: Option<Box<dyn FnOnce()>>,
     start: Instant,
     shown_bytes: u64,
     next_ack: Instant,
@@ -108,6 +110,7 @@ impl Receiving {
             progress,
             is_announced: announced.is_some(),
             stats,
+            then: None,
             shown_bytes: 0,
         };
         LinkSession::new(Link::new(wire, Role::Receiver, options.limits, is_client), receiving)
@@ -162,6 +165,10 @@ impl Receiving {
                 ReceiveStep::Place { file, entry } => self.place(file, entry),
                 ReceiveStep::Abandon { file, .. } => self.forget(file),
                 ReceiveStep::Finished => {
+                    // Before the peer learns of it: it may come again at once.
+                    if let Some(then) = self.then.take_if(|_| self.stats.is_clean()) {
+                        then();
+                    }
                     // All is in place: losing the peer now changes nothing.
                     let is_sent = link.wire.flush().unwrap_or(true);
                     return Ok(if is_sent { Status::Done } else { Status::Waiting });
@@ -302,6 +309,12 @@ impl<S> LinkSession<S, Receiving> {
     /// Marks it as the successor of a session that may still hold files.
     pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
         self.job.decisions.backoff = Backoff::new(is_successor);
+        self
+    }
+
+    /// Calls `then` when all has arrived and is in place.
+    pub(crate) fn then(mut self, then: impl FnOnce() + 'static) -> Self {
+        self.job.then = Some(Box::new(then));
         self
     }
 

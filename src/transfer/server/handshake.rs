@@ -1,6 +1,7 @@
 //! A server's side of a transfer: the handshake, then a sending or receiving session.
 
 mod granted;
+mod joining;
 mod rejection;
 mod trust;
 
@@ -17,16 +18,15 @@ use crate::net::endpoint::PeerName;
 use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
-use crate::proto::secure::account::CodeUse;
+use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::roster::{LOOK_STEP, Succession, Superseded};
 use crate::proto::transfer::violation::Violation;
-use crate::proto::{Parsed, SessionId};
 use crate::report::Report;
 use crate::server::places::SourceSlot;
-use crate::server::trust::{Authorization, KeptSession};
+use crate::server::trust::{Authorization, KeptSession, Success};
 use crate::store::Folder;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -76,8 +76,8 @@ pub(crate) struct Serving {
     limits: Limits,
     claim: Claim,
     authorization: Authorization,
-    /// What the success of the session uses up.
-    code_use: Option<CodeUse>,
+    /// What follows when everything has been sent.
+    success: Option<Success>,
     /// Further connections are admitted for as long as the session lasts.
     kept: Option<KeptSession>,
     context: (Io, Report, PeerName),
@@ -114,7 +114,7 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        let (code_use, kept) = (None, None);
+        let (success, kept) = (None, None);
         Serving {
             state,
             hello_by,
@@ -124,7 +124,7 @@ impl Serving {
             limits,
             claim,
             authorization,
-            code_use,
+            success,
             kept,
             context,
         }
@@ -269,7 +269,8 @@ impl Serving {
         wire.push(&accept.encode());
         if let Authorization::Admitted(admitted) = &mut self.authorization {
             self.kept = Some(admitted.keep(id));
-            self.code_use = admitted.take_code_use().filter(|_| granted.moves_files());
+            // A list uses nothing up.
+            self.success = admitted.take_success(&context.2).filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
@@ -278,6 +279,10 @@ impl Serving {
                 let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
                 let receiving = Receiving::session(wire, destination, options, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                let receiving = match self.success.take() {
+                    Some(success) => receiving.then(|| success.happened()),
+                    None => receiving,
+                };
                 Box::new(
                     receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
                 )
@@ -290,32 +295,6 @@ impl Serving {
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, registration)
-    }
-
-    /// Passes the connection to its session, which answers it.
-    fn join_session(&self, wire: Wire<Transport>, session: &SessionId) -> State {
-        // Bytes after HELLO would be lost: a client must wait for ACCEPT.
-        let is_clean = wire.incoming().is_empty();
-        let further = self.place.as_ref().and_then(|place| place.convert_to_further());
-        let Some(further) = further else {
-            // Its session continues without it: nothing has failed.
-            let text = "there are too many further connections from this address";
-            return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
-        };
-        let mut wire = Some(wire);
-        let take = || Some((wire.take()?.into_socket().ok()?, further));
-        if is_clean && self.offer.sessions.join(session, take) {
-            return State::Joined;
-        }
-        // Without a wire it was lost on the way to its session.
-        let Some(wire) = wire else { return State::Joined };
-        let text = "no such session accepts another connection";
-        let to_peer = Some((Reason::NotFound, text.to_owned()));
-        if self.offer.sessions.has_ended(session) {
-            // The connection is late: its session has ended without it.
-            return State::Closing(reject_queued(wire, to_peer, None));
-        }
-        reject(wire, Failure { error: Error::new(Exit::Refused, text), to_peer })
     }
 }
 
@@ -371,8 +350,10 @@ impl Session for Serving {
             }
             State::Session(session, _) => {
                 let status = session.advance(context)?;
-                if status == Status::Done {
-                    self.succeed();
+                if status == Status::Done
+                    && let Some(success) = self.success.take()
+                {
+                    success.happened();
                 }
                 Ok(status)
             }

@@ -200,6 +200,36 @@ fn a_list_that_cannot_be_used_stops_the_start_and_later_admits_nobody() {
 }
 
 #[test]
+fn nobody_is_added_to_a_list_with_a_mistake() {
+    let scene = Scene::new();
+    scene.write_list("");
+    let server = scene.serve(&User::with(CODE), &["--pair"]);
+    scene.write_list("slip\n");
+    scene.upload(&User::with(CODE), &server, 0);
+    server.logs("is not added to ");
+    assert_eq!(std::fs::read_to_string(scene.list()).expect("a list"), "slip\n");
+}
+
+#[test]
+fn a_list_that_could_not_be_read_for_a_while_is_read_again() {
+    let scene = Scene::new();
+    scene.write_list("");
+    let server = scene.serve(&User::new(), &[]);
+    let (client, key) = client_of(&server);
+    let list = scene.list();
+    scene.write_list(&format!("{key}\n"));
+    let away = scene.place.at("away");
+    std::fs::rename(&list, &away).expect("renamed");
+    std::fs::create_dir(&list).expect("a folder");
+    scene.upload(&client, &server, 8);
+    server.logs("no client is admitted by its key: ");
+    // The same file as before, untouched.
+    std::fs::remove_dir(&list).expect("removed");
+    std::fs::rename(&away, &list).expect("renamed");
+    scene.upload(&client, &server, 0);
+}
+
+#[test]
 fn a_session_of_a_key_that_may_read_stores_nothing_by_a_further_connection() {
     let scene = Scene::new();
     scene.write_list("");

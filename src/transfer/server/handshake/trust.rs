@@ -71,15 +71,6 @@ impl Serving {
         })
     }
 
-    /// The session has succeeded: it uses up the code, and the client is paired.
-    pub(super) fn succeed(&mut self) {
-        let Some(code_use) = self.code_use.take() else { return };
-        code_use.succeeded();
-        if let Authorization::Admitted(admitted) = &self.authorization {
-            admitted.pair(&self.context.2);
-        }
-    }
-
     /// Returns whether the server does not have what is asked for, whoever asks.
     fn lacks(&self, operation: &Operation) -> bool {
         match operation {

@@ -9,7 +9,8 @@ use crate::stream::peers::is_listening;
 
 const PAGE: usize = 3_000_000;
 
-/// nginx with a server of TLS for the files of the folder, and a plain one that asks `upstream` over TLS. The port of each.
+/// nginx with a server of TLS for the files of the folder, and a plain one that asks `upstream` over TLS, also for a client
+/// that has ended its side. The port of each.
 fn nginx(folder: &Path, identity: &IdentityFiles, upstream: u16) -> Option<(Running, u16, u16)> {
     let (secure, at) = (free_port(), folder.display());
     let shown = format!("ssl_certificate {}; ssl_certificate_key {};", identity.certificate, identity.key);
@@ -17,7 +18,7 @@ fn nginx(folder: &Path, identity: &IdentityFiles, upstream: u16) -> Option<(Runn
         "server {{ listen 127.0.0.1:{secure} ssl; ssl_protocols TLSv1.2 TLSv1.3; {shown} root {at}; }}"
     );
     let block = format!(
-        "location / {{ proxy_pass https://127.0.0.1:{upstream}; proxy_ssl_protocols TLSv1.2 TLSv1.3;
+        "location / {{ proxy_ignore_client_abort on; proxy_pass https://127.0.0.1:{upstream}; proxy_ssl_protocols TLSv1.2 TLSv1.3;
         proxy_ssl_verify on; proxy_ssl_trusted_certificate {}; proxy_ssl_name localhost; }}",
         identity.certificate
     );
