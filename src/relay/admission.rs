@@ -24,7 +24,7 @@ use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTr
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::refusal::{Reason, Wanted};
-use crate::proto::secure::session::Session;
+use crate::proto::secure::session::SessionSecret;
 
 /// What a client shows.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) struct RunTrust {
     /// Called at each admission with the server's key; true: it was by a code.
     pub(crate) on_admitted: Box<dyn Fn(Pin, bool)>,
     /// That of the first connection, for further ones.
-    session: RefCell<Option<Session>>,
+    session: RefCell<Option<SessionSecret>>,
 }
 
 impl RunTrust {
@@ -177,14 +177,14 @@ pub(crate) struct Admitting {
 enum State {
     Connecting,
     Handshaking(Transport, Instant),
-    Admission(Transport, Instant, Box<HandshakeDriver<Machine>>),
+    Admission(Transport, Instant, Box<HandshakeDriver<AdmissionHandshake>>),
     Over,
 }
 
 /// The machine as a handshake.
-struct Machine(ClientAdmission);
+struct AdmissionHandshake(ClientAdmission);
 
-impl Handshake for Machine {
+impl Handshake for AdmissionHandshake {
     type Error = NotTrusted;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
@@ -212,7 +212,7 @@ impl Admitting {
     }
 
     /// Begins admission once TLS is there.
-    fn begin(&self, transport: &Transport) -> Result<Machine, Error> {
+    fn begin(&self, transport: &Transport) -> Result<AdmissionHandshake, Error> {
         let layer = transport.tls().ok_or_else(|| untrusted("there is no TLS"))?;
         self.trust.check_key(layer.peer_pin())?;
         if layer.state().alpn_protocol() != Some(ALPN) {
@@ -239,7 +239,7 @@ impl Admitting {
             }
         };
         let machine = ClientAdmission::new(credential, channel, &random);
-        machine.map(Machine).map_err(|why| untrusted(&why.to_string()))
+        machine.map(AdmissionHandshake).map_err(|why| untrusted(&why.to_string()))
     }
 
     fn step(&mut self, now: Instant) -> Result<Option<Transport>, Error> {

@@ -75,7 +75,7 @@ pub(crate) struct Acceptor<H> {
     handler: H,
     limits: ClientLimits,
     permits: Permits,
-    gate: Option<ProxyHeaderGate>,
+    header_gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
     accepted: u64,
     /// The line that the next client waits was printed.
@@ -110,7 +110,7 @@ impl<H: Handler> Acceptor<H> {
             listeners,
             handler,
             permits: Permits::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
-            gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
+            header_gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
             accepted: 0,
@@ -129,7 +129,7 @@ impl<H: Handler> Acceptor<H> {
             return;
         }
         self.paused_until = None;
-        for client in self.gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
+        for client in self.header_gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
             self.begin_client(client, now);
         }
         let mut index = 0;
@@ -142,7 +142,7 @@ impl<H: Handler> Acceptor<H> {
             }
             match self.listeners[index].accept() {
                 Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full),
-                Ok(Some((socket, name))) => match &self.gate {
+                Ok(Some((socket, name))) => match &self.header_gate {
                     Some(gate) => gate.enter(socket, name, now),
                     None => self.begin_client(IdentifiedClient { socket, name, destination: None }, now),
                 },
@@ -161,7 +161,7 @@ impl<H: Handler> Acceptor<H> {
 
     /// Connections whose PROXY header is not complete.
     fn waiting(&self) -> usize {
-        self.gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
+        self.header_gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
     /// Clients accepted so far. Connections that turned out to be further ones of a client, and those that were not admitted, do not count.

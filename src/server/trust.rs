@@ -15,7 +15,7 @@ use crate::proto::secure::account::{CodeAccount, CodeUse};
 use crate::proto::secure::clients::Client;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::server::{Admitted, By, Policy};
-use crate::proto::secure::session::Session;
+use crate::proto::secure::session::SessionSecret;
 
 /// A server's side of admission.
 pub(crate) struct ServerTrust {
@@ -37,7 +37,7 @@ pub(crate) struct SharedPolicy {
     code: Option<Arc<CodeAccount>>,
     /// Those who are admitted by their keys, and what the server has for them.
     clients: Option<(ClientList, Rights)>,
-    sessions: Mutex<HashMap<SessionId, Session>>,
+    sessions: Mutex<HashMap<SessionId, SessionSecret>>,
 }
 
 impl SharedPolicy {
@@ -59,12 +59,12 @@ impl SharedPolicy {
     }
 
     /// The map is right after every statement, so a thread that has panicked leaves nothing half done.
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, SessionSecret>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets further connections join a session for as long as the result is kept.
-    pub(crate) fn keep(self: &Arc<Self>, id: SessionId, session: Session) -> KeptSession {
+    pub(crate) fn keep(self: &Arc<Self>, id: SessionId, session: SessionSecret) -> KeptSession {
         self.sessions().insert(id, session);
         KeptSession { policy: Arc::clone(self), id }
     }
@@ -83,7 +83,7 @@ impl Policy for SharedPolicy {
         self.client(key).map(|client| client.rights)
     }
 
-    fn session(&self, id: &SessionId) -> Option<Session> {
+    fn session(&self, id: &SessionId) -> Option<SessionSecret> {
         self.sessions().get(id).cloned()
     }
 

@@ -42,7 +42,7 @@ pub enum ClientMessage {
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,
-        /// See [`Session`](super::session::Session).
+        /// See [`SessionSecret`](super::session::SessionSecret).
         tag: [u8; TAG_BYTES],
     },
 }

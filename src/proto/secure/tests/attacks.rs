@@ -12,7 +12,7 @@ use super::super::cpace::{BadShare, Exchange, Party};
 use super::super::message::{ClientMessage, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{ServerAdmission, Status, Violation};
-use super::super::session::Session;
+use super::super::session::SessionSecret;
 use super::{CLIENT_KEY, HOME, Server, admit, any_time, client_end, code, end, once, random, server_end};
 use crate::proto::secure::pin::Pin;
 
@@ -268,7 +268,7 @@ fn keys_of_a_code_and_of_a_channel_differ() {
     let (code, channel) = (code(), server_end(1));
     let policy = Server::with_code(once());
     let (by_code, _) = admit(&policy, Credential::Code(&code), 1, HOME, any_time()).0.expect("admitted");
-    let by_channel = Session::by_channel(&channel, Rights::ALL);
+    let by_channel = SessionSecret::by_channel(&channel, Rights::ALL);
     assert_ne!(by_code.tag(&channel), by_channel.tag(&channel));
 }
 
