@@ -51,7 +51,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --target-ca 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system''s'
             cand --target-pin 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated'
             cand --target-name 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]'
-            cand --target-cert 'With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers'
+            cand --target-cert 'With --forward tls:HOST:PORT: present the certificate in this file (PEM), followed by those of its issuers'
             cand --target-cert-key 'The private key of --target-cert (PEM)'
             cand --allow-target 'With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line'
             cand --deny-target 'With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this machine, link-local, cloud metadata, multicast and reserved addresses]'

@@ -55,7 +55,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-ca -d 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-pin -d 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-name -d 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]' -r -f -a "(__fish_print_hostnames)"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert -d 'With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert -d 'With --forward tls:HOST:PORT: present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert-key -d 'The private key of --target-cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow-target -d 'With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this machine, link-local, cloud metadata, multicast and reserved addresses]' -r
