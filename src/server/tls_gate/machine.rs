@@ -1,14 +1,20 @@
 //! The server's machine of admission as a handshake, and its refusals in the server's words.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Exit};
+use crate::net::stream::Transport;
+use crate::net::tls::peer::channel;
 use crate::proto::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
 use crate::proto::secure::server::{Policy, ServerAdmission, Violation};
-use crate::server::trust::SharedPolicy;
+use crate::server::trust::{ServerTrust, SharedPolicy};
 
 /// The machine as a handshake.
 pub(super) struct AdmissionHandshake {
@@ -16,6 +22,25 @@ pub(super) struct AdmissionHandshake {
     pub(super) policy: Arc<SharedPolicy>,
     /// The time of this turn.
     pub(super) now: Instant,
+}
+
+impl AdmissionHandshake {
+    /// Begins once TLS is there. `address` is the client's.
+    pub(super) fn new(
+        transport: &Transport,
+        address: Option<IpAddr>,
+        trust: &ServerTrust,
+        now: Instant,
+    ) -> Result<AdmissionHandshake, Error> {
+        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
+        let other =
+            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
+        let channel = layer.and_then(channel).ok_or_else(other)?;
+        let mut random = Zeroizing::new([0; 64]);
+        crate::net::fill_random(&mut *random)?;
+        let admission = ServerAdmission::new(channel, address.ok_or_else(other)?, &random);
+        Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
+    }
 }
 
 impl Handshake for AdmissionHandshake {
