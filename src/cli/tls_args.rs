@@ -32,7 +32,7 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    // Also with --code: see `typed_without_tls`.
+    // Also with --code: `cli/connect.rs` checks that.
     #[arg(long, value_name = "KEY", conflicts_with = "ca")]
     pub(crate) pin: Vec<Pin>,
 
@@ -62,7 +62,7 @@ pub(crate) struct ServerTlsArgs {
     stream: StreamTlsArgs,
 }
 
-/// TLS of a server: what it shows, and whom it admits.
+/// TLS of a server: what it presents, and whom it admits.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ShownTlsArgs {
@@ -98,7 +98,7 @@ pub(crate) struct TargetTlsArgs {
     #[arg(long, requires = "forward", conflicts_with_all = ["target_ca", "target_pin"])]
     target_insecure: bool,
 
-    /// With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers
+    /// With --forward tls:HOST:PORT: present the certificate in this file (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["forward", "target_cert_key"])]
     target_cert: Option<PathBuf>,
 

@@ -1,4 +1,5 @@
-//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
+//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant,
+//! unless the user trusts it unseen (`--trust-new`).
 
 mod awaited;
 
@@ -106,7 +107,7 @@ impl RunTrust {
 
     /// Fails if the server has another key than the expected one.
     fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
-        let Some(key) = key else { return Err(untrusted("the server shows no key: nothing was sent")) };
+        let Some(key) = key else { return Err(untrusted("the server has no key: nothing was sent")) };
         match &*self.expected.borrow() {
             Some(ExpectedKey { pins, source }) if !pins.contains(&key) => {
                 let expected = pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(" or ");
@@ -153,7 +154,7 @@ pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
     }
 }
 
-/// The server has a proof of the code, and gives none. One in between could have guessed once: that must not be repeated.
+/// The server has our proof and sent none. An attacker could have made one guess: do not try again.
 const NO_PROOF: &str = "the server did not prove that it has the code: nothing was sent; ask for a new code";
 
 const ENDED: &str = "the server ended the connection during admission";
@@ -162,7 +163,7 @@ fn untrusted(text: &str) -> Error {
     Error::new(Exit::Untrusted, text)
 }
 
-/// Brings about a connection to a server that was proven to be the right one.
+/// Brings about a connection to a server that was proven to be the right one, or that the user trusts unseen.
 pub(crate) struct Admitting {
     below: Box<dyn Connect>,
     trust: Rc<RunTrust>,
@@ -264,7 +265,8 @@ impl Admitting {
                         self.state = State::Handshaking(transport, until);
                         return self.wait(until, now);
                     }
-                    // A server that is full resets: it may encrypt.
+                    // An inner `Error` says that TLS failed; otherwise the socket did. A server that is full resets: it may
+                    // encrypt.
                     Err(error) if !error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
                         let text = "the server may be full, or may not encrypt (see --plain)";
                         let error = lost(&error);
@@ -293,6 +295,7 @@ impl Admitting {
                         self.trust.admitted(key, admission, self.joins.is_some());
                         return Ok(Some(transport));
                     }
+                    // `until` ends here: the session's limit for ACCEPT bounds the rest of the wait.
                     if self.joins.is_none() && driver.is_sent() && driver.machine.0.awaits_answer_only() {
                         let answer = AwaitedAnswer::new(driver.machine.0, &self.trust, key, &self.host);
                         return Ok(Some(transport.with_opening(Box::new(answer))));

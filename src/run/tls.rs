@@ -89,7 +89,7 @@ impl ClientTlsPlan {
 #[derive(Clone, Debug)]
 pub(crate) struct ServerTlsPlan {
     pub(crate) identity: IdentityFiles,
-    /// The file of the authorities whose certificates clients must show.
+    /// The file of the authorities whose certificates clients must present.
     pub(crate) client_ca: Option<PathBuf>,
     pub(crate) alpn: Vec<String>,
     pub(crate) accepts_bare_end: bool,

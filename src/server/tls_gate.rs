@@ -1,5 +1,6 @@
 //! The gate for clients of a server with TLS: nothing is done for a client before its handshake is complete and, where the
-//! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
+//! server asks who it is, before it was admitted (PROTOCOL.md, "Admission"). Clients of Unix sockets pass, and so do those
+//! without TLS where the server admits them (`--plain`).
 
 mod machine;
 mod refusal;
@@ -28,7 +29,7 @@ use crate::proto::secure::server::Status as AdmissionStatus;
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
 
-/// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
+/// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
     gate: Rc<GateState>,
@@ -105,7 +106,8 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn reject(&mut self, socket: Socket, why: Rejection) {
-        // A client that expects TLS could make nothing of a reason in the clear: it is reset.
+        // A client that expects admission could make nothing of a reason in the clear: it is reset. After `GateTerms::Tls` the
+        // handler has no reason to send.
         if !matches!(&self.gate.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
             self.handler.reject(socket, why);
         }
@@ -251,7 +253,7 @@ impl Arriving {
         driver.machine.now = now;
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
-            // One that has no code yet looks whether the server is there, and asks for it then.
+            // A client without a code only tests whether the server is there; it asks its user, then connects again.
             HandshakeFailure::Lost(error) if lost(&error).exit() == Exit::Untrusted => lost(&error),
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
@@ -295,13 +297,12 @@ impl Arriving {
                 Step::Pass(transport, authorization) => {
                     return self.hand_over(transport, authorization, now).map(|()| Status::Done);
                 }
-                Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
-                    let text = "it took long to be admitted, and made way for others";
+                Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
+                    let text = "it was too slow, and was dropped for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
-                    let limit = humantime::format_duration(self.gate.terms.limit());
-                    return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
+                    return Err(self.gate.terms.over_limit());
                 }
                 Step::Wait(state) => {
                     self.state = state;
@@ -313,7 +314,7 @@ impl Arriving {
 
     fn refuse(&mut self, mut refusal: GateRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
-            // It has had its answer, and is the first to make way.
+            // It has had its answer, and is the first to be evicted.
             status
                 if status == Status::Done
                     || context.now >= self.deadline
@@ -328,8 +329,8 @@ impl Arriving {
         }
     }
 
-    fn makes_way(&self, now: Instant) -> bool {
-        self.arrival.makes_way()
+    fn is_evicted(&self, now: Instant) -> bool {
+        self.arrival.is_evicted()
             || now >= self.arrival.grace_until() && self.gate.arrivals.are_many(&self.arrival)
     }
 

@@ -126,14 +126,15 @@ impl AdmittedClient {
         let client = match admitted.by {
             // Its line may have gone in this moment.
             By::Key(key) => policy.client(&key).unwrap_or_else(|| by_other_means(Rights::NONE)),
-            // What was shown for one session is not shown for another one.
+            // What was shown for one session is not shown for another one: it may join, and nothing else.
             By::Session(_) => by_other_means(Rights::NONE),
             By::Code | By::Open => by_other_means(admitted.rights),
         };
         AdmittedClient { admitted, client, policy: Arc::clone(policy) }
     }
 
-    /// What the client may do, but for joining a session.
+    /// What the client may do, but for joining a session. `STREAM` is not compared with anything: a server of raw streams
+    /// admits by its code alone, which gives it.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

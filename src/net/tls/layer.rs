@@ -23,8 +23,9 @@ enum OurEnd {
 
 /// TLS over one connection.
 ///
-/// Errors have an [`Error`] inside: exit code 5 for an end without `close_notify`, 8 for a failed handshake and for a record
-/// that is not authentic. Errors of the socket are passed on as they are. The first failure stays.
+/// Errors have an [`Error`] inside: exit code 8 for a failed handshake and for a record that is not authentic; 5 for an end in
+/// the handshake, for one without `close_notify`, and for the alerts `user_canceled` and `internal_error`. Errors of the
+/// socket are passed on as they are. The first failure stays.
 pub(crate) struct Layer {
     records: Records,
     /// Received ciphertext that is not processed: part of a record, as a rule.
@@ -87,7 +88,7 @@ impl Layer {
         }
     }
 
-    /// The pin of the key that the peer has shown. None: it has shown none.
+    /// The pin of the key that the peer has presented. None: it has presented none.
     pub(crate) fn peer_pin(&self) -> Option<Pin> {
         self.state().peer_certificates()?.first().and_then(pin_of)
     }
@@ -97,7 +98,7 @@ impl Layer {
         self.records.state()
     }
 
-    /// Bytes of plaintext that have come, read or not.
+    /// Bytes of plaintext received, read or not.
     pub(crate) fn received(&self) -> u64 {
         self.records.received()
     }
@@ -159,7 +160,7 @@ impl Layer {
 
     /// Reads plaintext; 0 is the peer's end.
     pub(crate) fn read(&mut self, buffer: &mut [u8], below: &mut impl Below) -> io::Result<usize> {
-        // A socket that cannot be written is reported by the next write; what has come is read before.
+        // The next write reports a broken socket; received bytes are read first.
         let _ = self.try_flush(below);
         let count = self.records.take_held(buffer);
         if count > 0 || buffer.is_empty() {

@@ -1,4 +1,4 @@
-//! TLS between two of this program: each side shows its own key, and admission (PROTOCOL.md) decides who is trusted.
+//! TLS between two of this program: each side presents its own key, and admission (PROTOCOL.md) decides who is trusted.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl PeerTls {
         Ok(PeerTls { client: Arc::new(client), server: Arc::new(server), pin: key.pin() })
     }
 
-    /// The digest of the key that is shown.
+    /// The digest of the key that is presented.
     pub fn pin(&self) -> Pin {
         self.pin
     }
@@ -106,7 +106,7 @@ fn failed(error: rustls::Error) -> Error {
     Error::new(Exit::Failed, format!("TLS: {error}"))
 }
 
-/// Accepts each client that proves to have the key that it shows, and those that show none: admission decides.
+/// Accepts each client that proves to have the key that it presents, and those that present none: admission decides.
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,

@@ -58,7 +58,7 @@ impl Records {
         }
     }
 
-    /// Bytes of plaintext that have come.
+    /// Bytes of plaintext received, read or not.
     pub(super) fn received(&self) -> u64 {
         self.received
     }

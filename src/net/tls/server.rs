@@ -1,4 +1,4 @@
-//! The server's side of TLS: what it shows, and whom it asks for a certificate.
+//! The server's side of TLS: what it presents, and whom it asks for a certificate.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::error::{Error, Exit};
 
 /// The settings of a server's connections.
 pub struct ServerSettings {
-    /// The certificate that is shown.
+    /// The certificate that is presented.
     pub identity: Identity,
-    /// Clients must show a certificate of one of these authorities.
+    /// Clients must present a certificate of one of these authorities.
     pub client_authorities: Option<Vec<CertificateDer<'static>>>,
     /// Protocols that are spoken, the preferred one first (RFC 7301). Empty: not negotiated.
     pub alpn: Vec<Vec<u8>>,
-    /// A client that ends without `close_notify` has ended in order.
+    /// An end without `close_notify` counts as an orderly end.
     pub accepts_bare_end: bool,
 }
 

@@ -28,8 +28,9 @@ pub(super) fn inputs<'a>(code: &'a Code, channel: &'a Channel) -> Inputs<'a> {
     }
 }
 
-/// The thing that a client shows. All but a code are for a server that is known already: its certificate's key was compared
-/// with a pin, a known host or that of the session's first connection before this begins.
+/// The thing that a client shows. All but a code are for a server that is known already, or that the user trusts unseen
+/// (`--trust-new`): its certificate's key was compared with a pin, a known host or that of the session's first connection
+/// before this begins, if there is one.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
     /// Nothing.
@@ -38,7 +39,7 @@ pub enum Credential<'a> {
     Key,
     /// A code. The server need not be known: it has to prove that it has the code.
     Code(&'a Code),
-    /// A session that it has or had.
+    /// A session of this run, which the connection joins.
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,
@@ -56,13 +57,13 @@ pub enum NotTrusted {
     WrongProof,
     /// The server admits without a proof that it has the code.
     NoProof,
-    /// The server's share is none.
+    /// The share is invalid.
     BadShare(BadShare),
     /// The certificate has another key than on the first connection of the session.
     OtherKey,
     /// The server has sent a message out of its turn.
     OutOfTurn,
-    /// The server has sent what is no message.
+    /// The server has sent bytes that are not a message.
     NoMessage(MessageFault),
 }
 
@@ -203,13 +204,14 @@ impl ClientAdmission {
                 Err(NotTrusted::NoProof)
             }
             (State::Answer { session }, ServerMessage::Admitted(rights)) => {
-                Ok(State::Admitted(Admission { rights, session: session.with_rights(rights) }))
+                Ok(State::Admitted(Admission { rights, session }))
             }
             _ => Err(NotTrusted::OutOfTurn),
         }
     }
 
-    /// Returns whether nothing but the server's answer is missing, and the server is known: `HELLO` need not wait for it.
+    /// Returns whether nothing but the server's answer is missing, and the server is known or trusted unseen: `HELLO` need
+    /// not wait for it.
     pub fn awaits_answer_only(&self) -> bool {
         matches!(self.state, State::Answer { .. })
     }

@@ -38,7 +38,7 @@ pub enum ClientMessage {
     Proof([u8; TAG_BYTES]),
     /// The key of the certificate that it has shown in TLS.
     Key,
-    /// A session that it has or had with this server.
+    /// A session that it has with this server, and joins.
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use super::account::{CodeAccount, CodeRun, CodeUse, Proven};
+use super::account::{CodeAccount, CodeRun, CodeUse};
 use super::client::inputs;
 use super::cpace::{BadShare, Exchange, Keys, Party, SHARE_BYTES, TAG_BYTES};
-use super::guesses::NotNow;
+use super::guesses::{Judgement, NotNow};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
@@ -30,7 +30,7 @@ pub trait Policy {
     /// Returns what the owner of a key may do; `None` if it is not known.
     fn key(&self, key: &Pin) -> Option<Rights>;
 
-    /// Returns the session of an id, if it still is one that further connections may join or that may be resumed.
+    /// Returns the session of an id, if it still runs: further connections may join it.
     fn session(&self, id: &SessionId) -> Option<SessionSecret>;
 
     /// Returns the code of the server, also if it is used up or withdrawn; `None` if it has none.
@@ -70,7 +70,7 @@ pub enum Violation {
     NoMessage(MessageFault),
     /// Not in this turn.
     OutOfTurn,
-    /// A share that is none.
+    /// The share is invalid.
     BadShare(BadShare),
 }
 
@@ -280,15 +280,15 @@ impl ServerAdmission {
         now: Instant,
     ) -> State {
         match run.prove(keys.accepts(tag), self.channel.peer, now) {
-            Proven::Right(code_use) => {
+            Judgement::Right(code_use) => {
                 self.outgoing.extend(ServerMessage::Proof(*keys.own_tag()).encode());
                 let session = SessionSecret::by_code(keys, &self.channel, rights);
                 State::Admitted(Admitted { by: By::Code, rights, session, code_use: Some(code_use) })
             }
-            Proven::Wrong(answer_at) => {
+            Judgement::Wrong(answer_at) => {
                 State::Delayed(Refusal::new(Reason::WrongCode, wanted(policy)), answer_at)
             }
-            Proven::NotNow(not_now) => self.not_now(not_now, policy),
+            Judgement::NotNow(not_now) => self.not_now(not_now, policy),
         }
     }
 

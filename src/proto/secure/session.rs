@@ -1,4 +1,5 @@
-//! What an admitted client and its server keep, so that further connections and later sessions need no second code.
+//! What an admitted client and its server keep for as long as a session runs, so that further connections need no second
+//! code.
 //!
 //! Both have a key of 64 bytes that follows from the first connection:
 //! - admitted by a code: HMAC-SHA-512 of the text `sendall/1 session` under CPace's ISK;
@@ -50,14 +51,9 @@ impl SessionSecret {
         SessionSecret { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
     }
 
-    /// Returns what the client may do.
-    pub fn rights(&self) -> Rights {
+    /// Returns what the client may do, by the server's account. A client keeps all rights: it does not decide.
+    pub(super) fn rights(&self) -> Rights {
         self.rights
-    }
-
-    /// Returns the same session with other rights.
-    pub(super) fn with_rights(self, rights: Rights) -> SessionSecret {
-        SessionSecret { rights, ..self }
     }
 
     /// Returns the key of the other side's certificate.

@@ -1,4 +1,5 @@
-//! The answer of a known server to a client that has shown its key: the session begins without waiting for it.
+//! The answer of a server that is known, or trusted unseen (`--trust-new`), to a client that has shown its key: the session
+//! begins without waiting for it.
 
 use std::rc::Rc;
 

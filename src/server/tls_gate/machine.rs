@@ -32,13 +32,15 @@ impl AdmissionHandshake {
         trust: &ServerTrust,
         now: Instant,
     ) -> Result<AdmissionHandshake, Error> {
+        let refused = |text: &str| Error::new(Exit::Refused, text);
         let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
-        let other =
-            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
-        let channel = layer.and_then(channel).ok_or_else(other)?;
+        let layer =
+            layer.ok_or_else(|| refused("the client speaks another protocol than sendall's inside TLS"))?;
+        let channel = channel(layer).ok_or_else(|| refused("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;
-        let admission = ServerAdmission::new(channel, address.ok_or_else(other)?, &random);
+        let address = address.ok_or_else(|| refused("the client's address is not known"))?;
+        let admission = ServerAdmission::new(channel, address, &random);
         Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::error::{Error, Exit};
-use crate::net::goodbye::LingeringClose;
+use crate::net::goodbye::{LingeringClose, MAX_DISCARDED_BYTES};
 use crate::net::reactor::{Context, Status};
 use crate::net::stream::{SocketState, Stream, Transport};
 use crate::net::wall::http_date_now;
@@ -16,8 +16,6 @@ use crate::proto::transfer::reason::Reason;
 /// What a client of the transfer protocol is told.
 const ENCRYPTS: &str =
     "this server encrypts: type --code for the code that it has printed, or --trust-new if it has none";
-/// A client that sends more than this after its answer is not reading.
-const MAX_DISCARDED: u64 = 8 << 20;
 
 /// A client that is sent its answer.
 pub(super) struct GateRefusal {
@@ -41,8 +39,8 @@ impl GateRefusal {
                 ("the client does not encrypt: it needs the code".to_owned(), answer.concat())
             }
             false => {
-                let (what, answer) = foreign(Some(first));
-                (format!("the client speaks {what}, not sendall's transfer protocol"), answer.to_vec())
+                let (why, answer) = foreign(Some(first));
+                (why, answer.to_vec())
             }
         };
         let why = Error::new(Exit::Refused, why);
@@ -84,7 +82,7 @@ impl GateRefusal {
         // To close at once would destroy the answer on its way.
         let close = self.close.get_or_insert_with(|| LingeringClose::new(context.now));
         match close.drain(&mut self.transport, context) {
-            Ok(_) if close.drained_bytes() >= MAX_DISCARDED => Status::Done,
+            Ok(_) if close.drained_bytes() >= MAX_DISCARDED_BYTES => Status::Done,
             Ok(status) => status,
             Err(_) => Status::Done,
         }

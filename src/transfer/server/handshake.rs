@@ -97,7 +97,7 @@ enum State {
 }
 
 impl Serving {
-    /// Serves a new client or, without a permit, rejects it with the reason.
+    /// Serves a new client or, without a place, rejects it with the reason.
     pub(crate) fn new(
         stream: Transport,
         now: Instant,
@@ -269,7 +269,7 @@ impl Serving {
         wire.push(&accept.encode());
         if let Authorization::Admitted(admitted) = &mut self.authorization {
             self.kept = Some(admitted.keep(id));
-            // A list uses nothing up.
+            // A LIST gives its use back at once.
             self.success = admitted.take_success(&context.2).filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);

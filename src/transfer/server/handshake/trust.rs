@@ -25,6 +25,7 @@ impl Serving {
                     Operation::Get { .. } | Operation::List => admitted.client().rights.has(Rights::SHARE),
                     Operation::Join(session) => admitted.may_join(session),
                 };
+                // What the server lacks passes: `choose` refuses it, and names the option.
                 if may || self.lacks(operation) {
                     return Ok(());
                 }
