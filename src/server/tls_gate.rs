@@ -10,10 +10,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
-
-use zeroize::Zeroizing;
 
 use self::machine::{AdmissionHandshake, not_admitted};
 use self::refusal::GateRefusal;
@@ -21,15 +18,13 @@ pub(crate) use self::terms::GateTerms;
 use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
-use super::trust::{AdmittedClient, Authorization, ServerTrust};
+use super::trust::{AdmittedClient, Authorization};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
-use crate::net::tls::peer::channel;
-use crate::proto::secure::ALPN;
-use crate::proto::secure::server::{ServerAdmission, Status as AdmissionStatus};
+use crate::proto::secure::server::Status as AdmissionStatus;
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -242,29 +237,11 @@ impl Arriving {
         match &self.gate.terms {
             GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
             GateTerms::Admission { trust, .. } => {
-                let machine = self.machine(&transport, trust, now)?;
+                let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
+                let machine = AdmissionHandshake::new(&transport, address, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
             }
         }
-    }
-
-    fn machine(
-        &self,
-        transport: &Transport,
-        trust: &ServerTrust,
-        now: Instant,
-    ) -> Result<AdmissionHandshake, Error> {
-        let refused = |text: &str| Error::new(Exit::Refused, text);
-        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
-        let layer =
-            layer.ok_or_else(|| refused("the client speaks another protocol than sendall's inside TLS"))?;
-        let channel = channel(layer).ok_or_else(|| refused("TLS gives no keying material"))?;
-        let mut random = Zeroizing::new([0; 64]);
-        crate::net::fill_random(&mut *random)?;
-        let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
-        let address = address.ok_or_else(|| refused("the client's address is not known"))?;
-        let admission = ServerAdmission::new(channel, address, &random);
-        Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
     }
 
     fn admission(

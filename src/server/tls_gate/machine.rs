@@ -1,14 +1,20 @@
 //! The server's machine of admission as a handshake, and its refusals in the server's words.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Exit};
+use crate::net::stream::Transport;
+use crate::net::tls::peer::channel;
 use crate::proto::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
 use crate::proto::secure::server::{Policy, ServerAdmission, Violation};
-use crate::server::trust::SharedPolicy;
+use crate::server::trust::{ServerTrust, SharedPolicy};
 
 /// The machine as a handshake.
 pub(super) struct AdmissionHandshake {
@@ -16,6 +22,27 @@ pub(super) struct AdmissionHandshake {
     pub(super) policy: Arc<SharedPolicy>,
     /// The time of this turn.
     pub(super) now: Instant,
+}
+
+impl AdmissionHandshake {
+    /// Begins once TLS is there. `address` is the client's.
+    pub(super) fn new(
+        transport: &Transport,
+        address: Option<IpAddr>,
+        trust: &ServerTrust,
+        now: Instant,
+    ) -> Result<AdmissionHandshake, Error> {
+        let refused = |text: &str| Error::new(Exit::Refused, text);
+        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
+        let layer =
+            layer.ok_or_else(|| refused("the client speaks another protocol than sendall's inside TLS"))?;
+        let channel = channel(layer).ok_or_else(|| refused("TLS gives no keying material"))?;
+        let mut random = Zeroizing::new([0; 64]);
+        crate::net::fill_random(&mut *random)?;
+        let address = address.ok_or_else(|| refused("the client's address is not known"))?;
+        let admission = ServerAdmission::new(channel, address, &random);
+        Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
+    }
 }
 
 impl Handshake for AdmissionHandshake {
