@@ -10,7 +10,7 @@ use crate::net::tls::client::certificate_name;
 use crate::net::tls::{CLIENT_OPTIONS, PINNED_OPTIONS, TARGET_OPTIONS};
 use crate::proto::secure::pin::Pin;
 use crate::proto::starttls::StartTlsProtocol;
-use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
+use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerCheckPlan, ServerTlsPlan};
 
 /// TLS of a client.
 #[derive(Args, Clone, Debug, Default)]
@@ -111,7 +111,7 @@ impl TargetTlsArgs {
     /// The plan for a target with TLS.
     pub(crate) fn plan(&self) -> ClientTlsPlan {
         ClientTlsPlan {
-            trust: trust(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
+            check: check(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
             server_name: self.target_name.clone(),
             identity: self.identity(),
             alpn: Vec::new(),
@@ -139,11 +139,11 @@ impl TargetTlsArgs {
     }
 }
 
-fn trust(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> TrustPlan {
+fn check(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> ServerCheckPlan {
     match (insecure, pins) {
-        (true, _) => TrustPlan::Anyone,
-        (false, []) => TrustPlan::Authorities(ca.cloned()),
-        (false, pins) => TrustPlan::Pins(pins.to_vec()),
+        (true, _) => ServerCheckPlan::Anyone,
+        (false, []) => ServerCheckPlan::Authorities(ca.cloned()),
+        (false, pins) => ServerCheckPlan::Pins(pins.to_vec()),
     }
 }
 
@@ -210,7 +210,7 @@ impl ClientTlsArgs {
         }
         let pins = server.pins(&self.pin)?;
         Ok(self.is_typed().then(|| ClientTlsPlan {
-            trust: trust(self.insecure, &pins, self.ca.as_ref()),
+            check: check(self.insecure, &pins, self.ca.as_ref()),
             server_name: self.server_name.clone(),
             identity: self.identity.plan(),
             alpn: self.stream.alpn.clone(),

@@ -25,7 +25,7 @@ use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::known::{self, How, Known};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
-use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
+use crate::relay::admission::{ExpectedKey, Proof, RunTrust, ask_for_code};
 use crate::report::{Report, escape_name};
 use crate::server::client_list::ClientList;
 use crate::server::option_files::bytes_of;
@@ -64,7 +64,7 @@ impl ClientTrustPlan {
         (endpoint, is_direct): (&Endpoint, bool),
         is_transfer: bool,
         report: &Report,
-    ) -> Result<Option<Rc<ClientTrust>>, Error> {
+    ) -> Result<Option<Rc<RunTrust>>, Error> {
         let Some((host, port)) = endpoint.certified_host().zip(endpoint.port()).filter(|_| !self.is_plain)
         else {
             return Ok(None);
@@ -106,7 +106,7 @@ impl ClientTrustPlan {
                 note((file.as_deref(), known), (&host, port), (key, how), &report);
             }
         });
-        Ok(Some(Rc::new(ClientTrust::new(tls, proof, expected, on_admitted))))
+        Ok(Some(Rc::new(RunTrust::new(tls, proof, expected, on_admitted))))
     }
 }
 

@@ -3,7 +3,7 @@
 //! without TLS where the server admits them (`--plain`).
 
 mod machine;
-mod plain_refusal;
+mod refusal;
 mod terms;
 
 use std::cell::RefCell;
@@ -15,13 +15,13 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use self::machine::{Machine, not_admitted};
-use self::plain_refusal::PlainRefusal;
+use self::machine::{AdmissionHandshake, not_admitted};
+use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{AdmittedClient, Handler};
-use super::admission::{AdmissionError, Permit};
+use super::acceptor::{Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
-use super::trust::{AdmittedBy, ClientTrust, ServerTrust};
+use super::permits::{Permit, Rejection};
+use super::trust::{AdmittedClient, Authorization, ServerTrust};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -37,38 +37,38 @@ const TLS_BYTE: u8 = 0x16;
 /// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
-    shared: Rc<Shared>,
+    gate: Rc<GateState>,
     io: Io,
 }
 
-struct Shared {
+struct GateState {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<(AdmittedClient, Instant)>>,
+    passed: RefCell<Vec<(IncomingClient, Instant)>>,
     acceptor: Waker,
 }
 
 impl<H: Handler> TlsGate<H> {
     /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
     pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
-        let shared = Rc::new(Shared {
+        let gate = Rc::new(GateState {
             terms,
             arrivals: Arrivals::new(max_clients),
             passed: RefCell::default(),
             acceptor: io.waker(),
         });
-        TlsGate { handler, shared, io: io.clone() }
+        TlsGate { handler, gate, io: io.clone() }
     }
 }
 
 impl<H: Handler> Handler for TlsGate<H> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
         if !socket_is_tcp(&incoming) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
-        if matches!(self.shared.terms, GateTerms::Admission { .. }) {
+        let IncomingClient { socket, destination, permit, .. } = incoming;
+        if matches!(self.gate.terms, GateTerms::Admission { .. }) {
             // The gate has a limit of its own. The client takes a place of its source once it is admitted.
             permit.slot.release();
         }
@@ -80,8 +80,8 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
-            let arrival = self.shared.arrivals.add(&peer, now, io.waker());
-            let deadline = now + self.shared.terms.limit();
+            let arrival = self.gate.arrivals.add(&peer, now, io.waker());
+            let deadline = now + self.gate.terms.limit();
             Ok(Arriving {
                 state,
                 arrival,
@@ -90,7 +90,7 @@ impl<H: Handler> Handler for TlsGate<H> {
                 destination,
                 deadline,
                 next_look: None,
-                shared: Rc::clone(&self.shared),
+                gate: Rc::clone(&self.gate),
             })
         });
         match (spawned, permit) {
@@ -106,14 +106,14 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn count_may_decrease(&self) -> bool {
-        let may_be_discounted = matches!(self.shared.terms, GateTerms::Admission { .. });
-        may_be_discounted && self.shared.arrivals.are_some() || self.handler.count_may_decrease()
+        let may_be_discounted = matches!(self.gate.terms, GateTerms::Admission { .. });
+        may_be_discounted && self.gate.arrivals.are_some() || self.handler.count_may_decrease()
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
         // A client that expects admission could make nothing of a reason in the clear: it is reset. After `GateTerms::Tls` the
         // handler has no reason to send.
-        if !matches!(&self.shared.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
+        if !matches!(&self.gate.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
             self.handler.reject(socket, why);
         }
     }
@@ -123,7 +123,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn advance(&mut self) -> Result<Status, Error> {
-        for (client, now) in self.shared.passed.take() {
+        for (client, now) in self.gate.passed.take() {
             if client.permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
                 self.handler.accept(client, now);
             } else {
@@ -136,7 +136,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
-fn socket_is_tcp(client: &AdmittedClient) -> bool {
+fn socket_is_tcp(client: &IncomingClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
 
@@ -151,16 +151,16 @@ struct Arriving {
     deadline: Instant,
     /// When its hello may be read, if others of its source come first.
     next_look: Option<Instant>,
-    shared: Rc<Shared>,
+    gate: Rc<GateState>,
 }
 
 enum State {
     /// Nothing was read.
     First(Transport),
     Handshake(Transport),
-    Admission(Transport, Box<HandshakeDriver<Machine>>),
+    Admission(Transport, Box<HandshakeDriver<AdmissionHandshake>>),
     /// It does not encrypt.
-    Refusal(PlainRefusal),
+    Refusal(GateRefusal),
     Over,
 }
 
@@ -178,19 +178,19 @@ impl State {
 enum Step {
     Next(State),
     Wait(State),
-    Pass(Transport, ClientTrust),
+    Pass(Transport, Authorization),
 }
 
 impl Arriving {
     fn first(&self, transport: Transport) -> Result<Step, Error> {
-        let terms = &self.shared.terms;
+        let terms = &self.gate.terms;
         if let GateTerms::Tls { terms, is_http: false } = terms {
             return secured(transport, terms.current.borrow().layer()?);
         }
         match (transport.peek(), terms) {
             (Ok(None), _) => Ok(Step::Wait(State::First(transport))),
             (Ok(Some(first)), GateTerms::Tls { .. }) if first.is_ascii_alphabetic() => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_https(transport))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_https(transport))))
             }
             (Ok(Some(_)), GateTerms::Tls { terms, .. }) => {
                 secured(transport, terms.current.borrow().layer()?)
@@ -199,10 +199,10 @@ impl Arriving {
                 secured(transport, trust.tls.server_layer()?)
             }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
-                Ok(Step::Pass(transport, ClientTrust::NotAsked))
+                Ok(Step::Pass(transport, Authorization::NotAsked))
             }
             (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_transfers(transport, first))))
             }
             (Ok(Some(_)), GateTerms::Admission { .. }) => Err(Error::new(
                 Exit::Refused,
@@ -216,7 +216,7 @@ impl Arriving {
     }
 
     fn handshake(&mut self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
-        self.next_look = self.shared.arrivals.may_not_read_before(&self.arrival, now);
+        self.next_look = self.gate.arrivals.may_not_read_before(&self.arrival, now);
         if self.next_look.is_some() {
             return Ok(Step::Wait(State::Handshake(transport)));
         }
@@ -239,8 +239,8 @@ impl Arriving {
         if let Some(permit) = &self.permit {
             permit.report.debug(format_args!("{text}"));
         }
-        match &self.shared.terms {
-            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+        match &self.gate.terms {
+            GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
             GateTerms::Admission { trust, .. } => {
                 let machine = self.machine(&transport, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
@@ -248,7 +248,12 @@ impl Arriving {
         }
     }
 
-    fn machine(&self, transport: &Transport, trust: &ServerTrust, now: Instant) -> Result<Machine, Error> {
+    fn machine(
+        &self,
+        transport: &Transport,
+        trust: &ServerTrust,
+        now: Instant,
+    ) -> Result<AdmissionHandshake, Error> {
         let refused = |text: &str| Error::new(Exit::Refused, text);
         let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
         let layer =
@@ -259,13 +264,13 @@ impl Arriving {
         let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
         let address = address.ok_or_else(|| refused("the client's address is not known"))?;
         let admission = ServerAdmission::new(channel, address, &random);
-        Ok(Machine { admission, policy: Arc::clone(&trust.policy), now })
+        Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
     }
 
     fn admission(
         &self,
         mut transport: Transport,
-        mut driver: Box<HandshakeDriver<Machine>>,
+        mut driver: Box<HandshakeDriver<AdmissionHandshake>>,
         now: Instant,
     ) -> Result<Step, Error> {
         driver.machine.now = now;
@@ -281,18 +286,18 @@ impl Arriving {
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 let why = not_admitted(refusal, &driver.machine);
-                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
+                Ok(Step::Next(State::Refusal(GateRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
-                let Machine { admission, policy, .. } = driver.machine;
+                let AdmissionHandshake { admission, policy, .. } = driver.machine;
                 let Some(admitted) = admission.into_admitted() else {
                     return Err(Error::new(Exit::Refused, "not admitted"));
                 };
-                let mut by = Box::new(AdmittedBy::new(admitted, &policy));
-                if let (Some(permit), false) = (&self.permit, self.shared.terms.is_for_transfers()) {
-                    permit.uses_up(by.take_code_use());
+                let mut client = Box::new(AdmittedClient::new(admitted, &policy));
+                if let (Some(permit), false) = (&self.permit, self.gate.terms.is_for_transfers()) {
+                    permit.uses_up(client.take_code_use());
                 }
-                Ok(Step::Pass(transport, ClientTrust::Admitted(by)))
+                Ok(Step::Pass(transport, Authorization::Admitted(client)))
             }
             _ => Ok(Step::Wait(State::Admission(transport, driver))),
         }
@@ -312,15 +317,15 @@ impl Arriving {
             };
             match step? {
                 Step::Next(state) => self.state = state,
-                Step::Pass(transport, trust) => {
-                    return self.hand_over(transport, trust, now).map(|()| Status::Done);
+                Step::Pass(transport, authorization) => {
+                    return self.hand_over(transport, authorization, now).map(|()| Status::Done);
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
                     let text = "it was too slow, and was dropped for others";
                     return Err(Error::new(Exit::Refused, text).of_health_check());
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
-                    return Err(self.shared.terms.over_limit());
+                    return Err(self.gate.terms.over_limit());
                 }
                 Step::Wait(state) => {
                     self.state = state;
@@ -330,13 +335,13 @@ impl Arriving {
         }
     }
 
-    fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
+    fn refuse(&mut self, mut refusal: GateRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
             // It has had its answer, and is the first to be evicted.
             status
                 if status == Status::Done
                     || context.now >= self.deadline
-                    || self.shared.arrivals.are_many(&self.arrival) =>
+                    || self.gate.arrivals.are_many(&self.arrival) =>
             {
                 Err(refusal.why)
             }
@@ -349,17 +354,22 @@ impl Arriving {
 
     fn is_evicted(&self, now: Instant) -> bool {
         self.arrival.is_evicted()
-            || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
+            || now >= self.arrival.grace_until() && self.gate.arrivals.are_many(&self.arrival)
     }
 
-    fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
+    fn hand_over(
+        &mut self,
+        mut transport: Transport,
+        authorization: Authorization,
+        now: Instant,
+    ) -> Result<(), Error> {
         let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = AdmittedClient { socket, destination: self.destination, trust, permit };
-                self.shared.passed.borrow_mut().push((client, now));
-                self.shared.acceptor.wake();
+                let client = IncomingClient { socket, destination: self.destination, authorization, permit };
+                self.gate.passed.borrow_mut().push((client, now));
+                self.gate.acceptor.wake();
             }
             Err(error) => permit.fail(lost(&error)),
         }
@@ -376,7 +386,7 @@ impl Session for Arriving {
         match self.step(context) {
             Ok(Status::Done) => {}
             Ok(status) => return Ok(status),
-            Err(error) => match (self.permit.take(), &self.shared.terms) {
+            Err(error) => match (self.permit.take(), &self.gate.terms) {
                 (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
                 (Some(permit), GateTerms::Tls { .. }) => permit.fail(error),
                 (None, _) => {}

@@ -14,7 +14,7 @@ use super::certificate::pin_of;
 use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
-use super::records::Role;
+use super::records::Connection;
 use super::signatures::verify_signatures;
 use super::{TlsOptions, VERSIONS, provider};
 use crate::error::{Error, Exit};
@@ -90,7 +90,7 @@ impl ClientTls {
         })?;
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
-        Ok(Layer::new(Role::Client(connection), self.accepts_bare_end).with_options(self.options))
+        Ok(Layer::new(Connection::Client(connection), self.accepts_bare_end).with_options(self.options))
     }
 }
 

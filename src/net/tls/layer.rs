@@ -8,7 +8,7 @@ use super::buffers::{Below, Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, giv
 use super::certificate::pin_of;
 use super::exporter::Exporter;
 use super::failure::{CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, bare_end, failure_of};
-use super::records::{Processed, Records, Role, Wanted};
+use super::records::{Connection, Processed, Records, Request};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
 
@@ -43,13 +43,13 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// The layer of a connection whose handshake is still to come.
-    pub(crate) fn new(role: Role, accepts_bare_end: bool) -> Layer {
-        let options = match &role {
-            Role::Client(_) => &CLIENT_OPTIONS,
-            Role::Server(_) => &SERVER_OPTIONS,
+    pub(crate) fn new(connection: Connection, accepts_bare_end: bool) -> Layer {
+        let options = match &connection {
+            Connection::Client(_) => &CLIENT_OPTIONS,
+            Connection::Server(_) => &SERVER_OPTIONS,
         };
         Layer {
-            records: Records::new(role),
+            records: Records::new(connection),
             incoming: Vec::new(),
             outgoing: Outgoing::default(),
             our_end: OurEnd::Open,
@@ -134,7 +134,7 @@ impl Layer {
         loop {
             let mut incoming = std::mem::take(&mut self.incoming);
             let (processed, result) =
-                self.records.process(&mut incoming, &mut self.outgoing, Wanted::Handshake);
+                self.records.process(&mut incoming, &mut self.outgoing, Request::Handshake);
             self.keep(&incoming[processed.used..]);
             self.settle(result, below)?;
             let is_flushed = self.try_flush(below)?;
@@ -187,9 +187,9 @@ impl Layer {
     ) -> (usize, io::Result<usize>) {
         let mut start = 0;
         loop {
-            let wanted = Wanted::Read(&mut *buffer);
+            let request = Request::Read(&mut *buffer);
             let (Processed { used, moved }, result) =
-                self.records.process(&mut lent[start..*end], &mut self.outgoing, wanted);
+                self.records.process(&mut lent[start..*end], &mut self.outgoing, request);
             start += used;
             if let Err(error) = self.settle(result, below) {
                 return (start, if moved > 0 { Ok(moved) } else { Err(error) });
@@ -217,7 +217,7 @@ impl Layer {
         self.check()?;
         self.outgoing.flush(below)?;
         let bytes = &bytes[..bytes.len().min(PIECE_BYTES)];
-        let count = self.encrypt(Wanted::Write(bytes), below)?;
+        let count = self.encrypt(Request::Write(bytes), below)?;
         self.try_flush(below)?;
         match count {
             0 if !bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
@@ -229,15 +229,15 @@ impl Layer {
     pub(crate) fn finish_writing(&mut self, below: &mut impl Below) -> io::Result<()> {
         self.check()?;
         if self.our_end == OurEnd::Open {
-            self.encrypt(Wanted::Close, below)?;
+            self.encrypt(Request::Close, below)?;
             self.our_end = OurEnd::Queued;
         }
         self.try_flush(below).map(drop)
     }
 
-    fn encrypt(&mut self, wanted: Wanted<'_>, below: &mut impl Below) -> io::Result<usize> {
+    fn encrypt(&mut self, request: Request<'_>, below: &mut impl Below) -> io::Result<usize> {
         let mut incoming = std::mem::take(&mut self.incoming);
-        let (processed, result) = self.records.process(&mut incoming, &mut self.outgoing, wanted);
+        let (processed, result) = self.records.process(&mut incoming, &mut self.outgoing, request);
         self.keep(&incoming[processed.used..]);
         self.settle(result, below).map(|()| processed.moved)
     }

@@ -18,7 +18,7 @@ use super::failure::PEER_OPTIONS;
 use super::key::Key;
 use super::layer::Layer;
 use super::provider;
-use super::records::Role;
+use super::records::Connection;
 use super::signatures::verify_signatures;
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -77,7 +77,9 @@ impl PeerTls {
         // No certificate is compared with it, and it is not sent.
         let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
         let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
-        Ok(Layer::new(Role::Client(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
+        Ok(Layer::new(Connection::Client(connection), false)
+            .with_options(&PEER_OPTIONS)
+            .with_exporter(exporter))
     }
 
     /// The layer of a connection that was accepted.
@@ -85,7 +87,9 @@ impl PeerTls {
         let (exporter, mut config) = (Exporter::default(), (*self.server).clone());
         config.key_log = Arc::new(exporter.clone());
         let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-        Ok(Layer::new(Role::Server(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
+        Ok(Layer::new(Connection::Server(connection), false)
+            .with_options(&PEER_OPTIONS)
+            .with_exporter(exporter))
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::{RootCertStore, ServerConfig};
 use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
-use super::records::Role;
+use super::records::Connection;
 use super::{VERSIONS, provider};
 use crate::error::{Error, Exit};
 
@@ -66,6 +66,6 @@ impl ServerTls {
     pub(crate) fn layer(&self) -> Result<Layer, Error> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.config))
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
-        Ok(Layer::new(Role::Server(connection), self.accepts_bare_end))
+        Ok(Layer::new(Connection::Server(connection), self.accepts_bare_end))
     }
 }

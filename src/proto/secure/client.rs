@@ -5,12 +5,12 @@
 use std::fmt;
 
 use super::code::Code;
-use super::cpace::{BadShare, Exchange, Inputs, Keys, Role};
+use super::cpace::{BadShare, Exchange, Inputs, Keys, Party};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::refusal::Refusal;
-use super::session::Session;
-use super::{ALPN, Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::session::SessionSecret;
+use super::{ALPN, Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// ADa of CPace: the data of the client.
 pub(super) const CLIENT_DATA: &[u8] = b"client";
@@ -44,7 +44,7 @@ pub enum Credential<'a> {
         /// The session id of its `ACCEPT`.
         id: SessionId,
         /// What was kept of its admission.
-        session: &'a Session,
+        session: &'a SessionSecret,
     },
 }
 
@@ -101,13 +101,13 @@ pub struct Admission {
     /// What the client may do, as far as the server says so: after a code, [`Rights::ALL`].
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
-    pub session: Session,
+    pub session: SessionSecret,
 }
 
 enum State {
     Share { exchange: Exchange, channel: Channel },
-    Proof { keys: Keys, session: Session },
-    Answer { session: Session },
+    Proof { keys: Keys, session: SessionSecret },
+    Answer { session: SessionSecret },
     Admitted(Admission),
     Over,
 }
@@ -130,12 +130,12 @@ impl ClientAdmission {
         channel: Channel,
         random: &[u8; 64],
     ) -> Result<ClientAdmission, NotTrusted> {
-        let by_channel = |channel| State::Answer { session: Session::by_channel(channel, Rights::ALL) };
+        let by_channel = |channel| State::Answer { session: SessionSecret::by_channel(channel, Rights::ALL) };
         let (message, state) = match credential {
             Credential::Open => (ClientMessage::Open, by_channel(&channel)),
             Credential::Key => (ClientMessage::Key, by_channel(&channel)),
             Credential::Code(code) => {
-                let exchange = Exchange::new(Role::Initiator, &inputs(code, &channel), random);
+                let exchange = Exchange::new(Party::Initiator, &inputs(code, &channel), random);
                 (ClientMessage::Share(exchange.share()), State::Share { exchange, channel })
             }
             Credential::Session { id, session } => {
@@ -192,7 +192,7 @@ impl ClientAdmission {
             (_, ServerMessage::Refused(refusal)) => Err(NotTrusted::Refused(refusal)),
             (State::Share { exchange, channel }, ServerMessage::Share(share)) => {
                 let keys = exchange.finish(&share).map_err(NotTrusted::BadShare)?;
-                let session = Session::by_code(&keys, &channel, Rights::ALL);
+                let session = SessionSecret::by_code(&keys, &channel, Rights::ALL);
                 self.outgoing = ClientMessage::Proof(*keys.own_tag()).encode();
                 Ok(State::Proof { keys, session })
             }

@@ -4,10 +4,10 @@
 
 use std::fmt;
 
+use super::Rights;
 use super::cpace::{SHARE_BYTES, TAG_BYTES};
 use super::refusal::{MAX_TEXT_BYTES, Reason, Refusal, Wanted};
-use super::{Rights, SessionId};
-use crate::proto::Parsed;
+use crate::proto::{Parsed, SessionId};
 
 /// Bytes before a body.
 pub const HEADER_BYTES: usize = 4;
@@ -42,7 +42,7 @@ pub enum ClientMessage {
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,
-        /// See [`Session`](super::session::Session).
+        /// See [`SessionSecret`](super::session::SessionSecret).
         tag: [u8; TAG_BYTES],
     },
 }

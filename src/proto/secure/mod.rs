@@ -43,9 +43,6 @@ pub const SESSION_EXPORTER: &[u8] = b"EXPORTER-sendall-session";
 /// The name of the protocol in TLS's ALPN. CPace is run with the same text as its channel identifier.
 pub const ALPN: &[u8] = b"sendall/1";
 
-/// The session id of `ACCEPT`.
-pub type SessionId = [u8; 16];
-
 /// The facts about a TLS connection that its two ends share, and nobody else.
 pub struct Channel {
     /// Exporter for [`AUTH_EXPORTER`].

@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::account::{CodeAccount, CodeRun, CodeUse};
 use super::client::inputs;
-use super::cpace::{BadShare, Exchange, Keys, Role, SHARE_BYTES, TAG_BYTES};
+use super::cpace::{BadShare, Exchange, Keys, Party, SHARE_BYTES, TAG_BYTES};
 use super::guesses::{Judgement, NotNow};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
-use super::session::Session;
-use super::{Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::session::SessionSecret;
+use super::{Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// What a server admits. Asked for each message of a client.
 pub trait Policy {
@@ -31,7 +31,7 @@ pub trait Policy {
     fn key(&self, key: &Pin) -> Option<Rights>;
 
     /// Returns the session of an id, if it still runs: further connections may join it.
-    fn session(&self, id: &SessionId) -> Option<Session>;
+    fn session(&self, id: &SessionId) -> Option<SessionSecret>;
 
     /// Returns the code of the server, also if it is used up or withdrawn; `None` if it has none.
     fn code(&self) -> Option<Arc<CodeAccount>>;
@@ -58,7 +58,7 @@ pub struct Admitted {
     /// What the client may do.
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
-    pub session: Session,
+    pub session: SessionSecret,
     /// By a code: to be held for as long as the session lasts, and then used up or dropped.
     pub code_use: Option<CodeUse>,
 }
@@ -227,7 +227,7 @@ impl ServerAdmission {
                 Ok(self.proof(&keys, run, rights, &tag, policy, now))
             }
             (State::First, ClientMessage::Open) => Ok(match policy.open() {
-                Some(rights) => self.admit(By::Open, Session::by_channel(&self.channel, rights)),
+                Some(rights) => self.admit(By::Open, SessionSecret::by_channel(&self.channel, rights)),
                 None => self.refuse(Refusal::new(nothing_shown(policy), wanted(policy))),
             }),
             (State::First, ClientMessage::Key) => Ok(self.key(policy)),
@@ -245,7 +245,7 @@ impl ServerAdmission {
     fn key(&mut self, policy: &dyn Policy) -> State {
         let known = self.channel.peer.and_then(|key| policy.key(&key).map(|rights| (By::Key(key), rights)));
         match known.or_else(|| policy.open().map(|rights| (By::Open, rights))) {
-            Some((by, rights)) => self.admit(by, Session::by_channel(&self.channel, rights)),
+            Some((by, rights)) => self.admit(by, SessionSecret::by_channel(&self.channel, rights)),
             None => self.refuse(Refusal::new(Reason::KeyNotKnown, wanted(policy))),
         }
     }
@@ -263,7 +263,7 @@ impl ServerAdmission {
             Ok(run) => run,
             Err(not_now) => return Ok(self.not_now(not_now, policy)),
         };
-        let exchange = Exchange::new(Role::Responder, &inputs(account.code(), &self.channel), &self.random);
+        let exchange = Exchange::new(Party::Responder, &inputs(account.code(), &self.channel), &self.random);
         let own = exchange.share();
         let keys = exchange.finish(share).map_err(Violation::BadShare)?;
         self.outgoing.extend(ServerMessage::Share(own).encode());
@@ -282,7 +282,7 @@ impl ServerAdmission {
         match run.prove(keys.accepts(tag), self.channel.peer, now) {
             Judgement::Right(code_use) => {
                 self.outgoing.extend(ServerMessage::Proof(*keys.own_tag()).encode());
-                let session = Session::by_code(keys, &self.channel, rights);
+                let session = SessionSecret::by_code(keys, &self.channel, rights);
                 State::Admitted(Admitted { by: By::Code, rights, session, code_use: Some(code_use) })
             }
             Judgement::Wrong(answer_at) => {
@@ -297,7 +297,7 @@ impl ServerAdmission {
         self.refuse(Refusal { seconds: not_now.seconds, ..refusal })
     }
 
-    fn admit(&mut self, by: By, session: Session) -> State {
+    fn admit(&mut self, by: By, session: SessionSecret) -> State {
         let rights = session.rights();
         self.outgoing.extend(ServerMessage::Admitted(rights).encode());
         State::Admitted(Admitted { by, rights, session, code_use: None })

@@ -33,22 +33,22 @@ impl fmt::Debug for SessionKey {
 
 /// A session, as either side keeps it. The server finds it by the session id of `ACCEPT`.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct SessionSecret {
     key: SessionKey,
     peer: Option<Pin>,
     rights: Rights,
 }
 
-impl Session {
+impl SessionSecret {
     /// Returns the session of a client that was admitted by a code.
-    pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> Session {
+    pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> SessionSecret {
         let key = SessionKey(Zeroizing::new(hmac(keys.key(), LABEL)));
-        Session { key, peer: channel.peer, rights }
+        SessionSecret { key, peer: channel.peer, rights }
     }
 
     /// Returns the session of a client that was admitted by its key, or because the server is open.
-    pub(super) fn by_channel(channel: &Channel, rights: Rights) -> Session {
-        Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
+    pub(super) fn by_channel(channel: &Channel, rights: Rights) -> SessionSecret {
+        SessionSecret { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
     }
 
     /// Returns what the client may do, by the server's account. A client keeps all rights: it does not decide.

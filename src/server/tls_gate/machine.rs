@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, Exit};
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
 use crate::proto::secure::server::{Policy, ServerAdmission, Violation};
 use crate::server::trust::SharedPolicy;
 
 /// The machine as a handshake.
-pub(super) struct Machine {
+pub(super) struct AdmissionHandshake {
     pub(super) admission: ServerAdmission,
     pub(super) policy: Arc<SharedPolicy>,
     /// The time of this turn.
     pub(super) now: Instant,
 }
 
-impl Handshake for Machine {
+impl Handshake for AdmissionHandshake {
     type Error = Violation;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
@@ -35,7 +35,7 @@ impl Handshake for Machine {
 }
 
 /// The failure of a client that was refused, in the server's words.
-pub(super) fn not_admitted(refusal: &Refusal, machine: &Machine) -> Error {
+pub(super) fn not_admitted(refusal: &Refusal, machine: &AdmissionHandshake) -> Error {
     let refused = |text: &str| Error::new(Exit::Refused, text);
     match refusal.reason {
         Reason::WrongCode => {

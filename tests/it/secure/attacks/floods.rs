@@ -67,7 +67,7 @@ fn runs_that_do_not_go_on_keep_no_honest_client_out() {
     for _ in 0..24 {
         let mut peer = Peer::over(connect_from(2, &server.address), None);
         let share =
-            super::between::exchange(sendall::proto::secure::cpace::Role::Initiator, "zoo-zoo-zoo", &peer)
+            super::between::exchange(sendall::proto::secure::cpace::Party::Initiator, "zoo-zoo-zoo", &peer)
                 .share();
         peer.say(&[&[2, 0, 0, 32][..], &share].concat());
         assert_eq!(peer.hear_message()[0], 0x82);
