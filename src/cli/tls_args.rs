@@ -150,7 +150,7 @@ fn check(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> ServerCheckPlan 
 /// The certificate of either side.
 #[derive(Args, Clone, Debug, Default)]
 struct IdentityArgs {
-    /// Show the certificate in this file (PEM), followed by those of its issuers
+    /// Present the certificate in this file (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["secured", "cert_key"])]
     cert: Option<PathBuf>,
 

@@ -79,7 +79,7 @@ pub struct CodeRun {
 }
 
 impl CodeRun {
-    /// Ends the run with a proof of the client that has shown `key`.
+    /// Ends the run with a proof of the client that has presented `key`.
     pub fn prove(self, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement<CodeUse> {
         let judgement = self.account.guesses().prove(self.number, is_right, key, now);
         match judgement {

@@ -35,7 +35,7 @@ pub(super) fn inputs<'a>(code: &'a Code, channel: &'a Channel) -> Inputs<'a> {
 pub enum Credential<'a> {
     /// Nothing.
     Open,
-    /// The key of the certificate that it has shown in TLS.
+    /// The key of the certificate that it has presented in TLS.
     Key,
     /// A code. The server need not be known: it has to prove that it has the code.
     Code(&'a Code),

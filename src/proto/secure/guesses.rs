@@ -174,7 +174,7 @@ impl Guesses {
         self.runs.retain(|known| known.number != run);
     }
 
-    /// Ends a run with a proof of the client that has shown `key`. A use is a number.
+    /// Ends a run with a proof of the client that has presented `key`. A use is a number.
     pub fn prove(&mut self, run: u64, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement<u64> {
         let Some(place) = self.runs.iter().position(|known| known.number == run) else {
             return Judgement::NotNow(wait(GRACE));

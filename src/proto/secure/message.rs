@@ -36,7 +36,7 @@ pub enum ClientMessage {
     Share([u8; SHARE_BYTES]),
     /// Its tag of CPace: the proof that it has the code.
     Proof([u8; TAG_BYTES]),
-    /// The key of the certificate that it has shown in TLS.
+    /// The key of the certificate that it has presented in TLS.
     Key,
     /// A session that it has with this server, and joins.
     Session {

@@ -49,7 +49,7 @@ pub struct Channel {
     pub auth: [u8; 32],
     /// Exporter for [`SESSION_EXPORTER`].
     pub session: Zeroizing<[u8; 64]>,
-    /// Key of the certificate that the other end has shown. A server always has one.
+    /// Key of the certificate that the other end has presented. A server always has one.
     pub peer: Option<Pin>,
 }
 

@@ -192,7 +192,7 @@ impl ServerAdmission {
         }
     }
 
-    /// Returns the key that the client has shown in TLS.
+    /// Returns the key that the client has presented in TLS.
     pub fn client_key(&self) -> Option<Pin> {
         self.channel.peer
     }

@@ -6,7 +6,7 @@
 //! - admitted by a key, or by an open server: TLS's exporter ([`SESSION_EXPORTER`](super::SESSION_EXPORTER)).
 //!
 //! A connection shows HMAC-SHA-512 under this key of its own exporter ([`AUTH_EXPORTER`](super::AUTH_EXPORTER)). It is of
-//! no use on another connection, and both ends must show the same certificates' keys as on the first one.
+//! no use on another connection, and both ends must present the same certificates' keys as on the first one.
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl SessionSecret {
         self.peer
     }
 
-    /// Returns whether the other end of `channel` shows the same key as on the first connection.
+    /// Returns whether the other end of `channel` presents the same key as on the first connection.
     pub fn is_same_peer(&self, channel: &Channel) -> bool {
         self.peer == channel.peer
     }
