@@ -55,7 +55,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-ca -d 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-pin -d 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-name -d 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]' -r -f -a "(__fish_print_hostnames)"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert -d 'With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert -d 'With --forward tls:HOST:PORT: present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-cert-key -d 'The private key of --target-cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow-target -d 'With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this machine, link-local, cloud metadata, multicast and reserved addresses]' -r
@@ -84,7 +84,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l key -d 'Keep t
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-uses -d 'How many sessions may succeed with the code: a number, or many [default: many, but 1 with --once]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l clients -d 'With --store and --share: admit clients whose keys are in this file, one in a line: sha256:... rights=store,share store=FOLDER max-size=SIZE, of which only the key must be there; it is read again when it changes' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert -d 'Present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cert-key -d 'The private key of --cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l alpn -d 'Negotiate one of these protocols, the preferred one first, for example h2,http/1.1' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l idle-timeout -d 'Give up when nothing is sent or received for this long [default: no limit]' -r
@@ -173,7 +173,7 @@ xmpp\t'starttls of a client\'s stream (RFC 6120)'"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l ca -d 'Trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pin -d 'Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl\'s --pinnedpubkey takes it; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l server-name -d 'Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]' -r -f -a "(__fish_print_hostnames)"
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l cert -d 'Present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l cert-key -d 'The private key of --cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l alpn -d 'Negotiate one of these protocols, the preferred one first, for example h2,http/1.1' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l idle-timeout -d 'Give up when nothing is sent or received for this long [default: no limit]' -r
@@ -339,7 +339,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-body 
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l allow -d 'Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d 'Reject this network, address or name; if several entries match, the longest prefix decides' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert -d 'Show the certificate in this file (PEM), followed by those of its issuers' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert -d 'Present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert-key -d 'The private key of --cert (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l not-found -d 'Answer 404 for every path except / and those of --path'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d 'Answer with the request line, header fields and addresses, as text, JSON or a page, whichever the client accepts'

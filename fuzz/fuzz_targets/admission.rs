@@ -15,10 +15,10 @@ use sendall::proto::secure::code::Code;
 use sendall::proto::secure::guesses::Uses;
 use sendall::proto::secure::message::{ClientMessage, MAX_MESSAGE_BYTES, ServerMessage};
 use sendall::proto::secure::server::{By, Policy, ServerAdmission, Status};
-use sendall::proto::secure::session::Session;
+use sendall::proto::secure::session::SessionSecret;
 use sendall::proto::secure::pin::Pin;
-use sendall::proto::secure::{Channel, Rights, SessionId};
-use sendall::proto::Parsed;
+use sendall::proto::secure::{Channel, Rights};
+use sendall::proto::{Parsed, SessionId};
 use zeroize::Zeroizing;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -26,7 +26,7 @@ const KEY: Pin = Pin([7; 32]);
 
 static CODE: LazyLock<Code> = LazyLock::new(|| Code::from_random(&[1; 6]));
 /// What a client has after it was admitted on another connection.
-static SESSION: LazyLock<Session> = LazyLock::new(|| {
+static SESSION: LazyLock<SessionSecret> = LazyLock::new(|| {
     let mut client = ClientAdmission::new(Credential::Key, channel(9), &[9; 64]).expect("begins");
     client.receive(&[0x80, 0, 0, 1, 7]).expect("admitted");
     client.admission().expect("admitted").session.clone()
@@ -135,7 +135,7 @@ impl Policy for Server {
         None
     }
 
-    fn session(&self, id: &SessionId) -> Option<Session> {
+    fn session(&self, id: &SessionId) -> Option<SessionSecret> {
         (id[0] & 1 != 0).then(|| SESSION.clone())
     }
 

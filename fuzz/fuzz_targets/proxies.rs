@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::proxy::handshake::{Credentials, Handshake, Users};
+use sendall::proto::handshake::Handshake;
+use sendall::proto::proxy::users::{Credentials, Users};
 use sendall::proto::proxy::http_connect::HttpConnectClient;
 use sendall::proto::proxy::http_forward::AnswerHead;
 use sendall::proto::proxy::server::ProxyServer;

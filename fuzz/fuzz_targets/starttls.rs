@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::proxy::handshake::Handshake;
+use sendall::proto::handshake::Handshake;
 use sendall::proto::starttls::{StartTls, StartTlsFault, StartTlsProtocol};
 
 fuzz_target!(|input: (u8, u8, Vec<u8>)| {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::server::admission::AccessSources;
+use crate::server::access_sources::AccessSources;
 
 /// Admission to a server.
 #[derive(Args, Clone, Debug, Default)]

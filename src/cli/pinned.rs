@@ -11,7 +11,7 @@ pub(crate) struct PinnedEndpoint {
 }
 
 impl PinnedEndpoint {
-    /// Parses the server of a transfer: one word, or `HOST PORT`, where the key stands behind either. Returns how many words
+    /// Parses the server of a transfer: one word, or `HOST PORT`, where the key stands after either. Returns how many words
     /// were used.
     pub(crate) fn parse_first_of_transfer(
         first: &str,
@@ -83,7 +83,7 @@ fn split(word: &str) -> Result<(&str, Option<Pin>), String> {
 fn same(one: Option<Pin>, other: Option<Pin>) -> Result<Option<Pin>, String> {
     match (one, other) {
         (Some(one), Some(other)) if one != other => {
-            Err("the endpoint names two keys: type one of them, behind the port".into())
+            Err("the endpoint names two keys: type one of them, after the port".into())
         }
         _ => Ok(one.or(other)),
     }

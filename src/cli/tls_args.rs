@@ -10,7 +10,7 @@ use crate::net::tls::client::certificate_name;
 use crate::net::tls::{CLIENT_OPTIONS, PINNED_OPTIONS, TARGET_OPTIONS};
 use crate::proto::secure::pin::Pin;
 use crate::proto::starttls::StartTlsProtocol;
-use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
+use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerCheckPlan, ServerTlsPlan};
 
 /// TLS of a client.
 #[derive(Args, Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    // Also with --code: see `typed_without_tls`.
+    // Also with --code: `cli/connect.rs` checks that.
     #[arg(long, value_name = "KEY", conflicts_with = "ca")]
     pub(crate) pin: Vec<Pin>,
 
@@ -62,7 +62,7 @@ pub(crate) struct ServerTlsArgs {
     stream: StreamTlsArgs,
 }
 
-/// TLS of a server: what it shows, and whom it admits.
+/// TLS of a server: what it presents, and whom it admits.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ShownTlsArgs {
@@ -98,7 +98,7 @@ pub(crate) struct TargetTlsArgs {
     #[arg(long, requires = "forward", conflicts_with_all = ["target_ca", "target_pin"])]
     target_insecure: bool,
 
-    /// With --forward tls:HOST:PORT: show the certificate in this file (PEM), followed by those of its issuers
+    /// With --forward tls:HOST:PORT: present the certificate in this file (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["forward", "target_cert_key"])]
     target_cert: Option<PathBuf>,
 
@@ -111,7 +111,7 @@ impl TargetTlsArgs {
     /// The plan for a target with TLS.
     pub(crate) fn plan(&self) -> ClientTlsPlan {
         ClientTlsPlan {
-            trust: trust(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
+            check: check(self.target_insecure, &self.target_pin, self.target_ca.as_ref()),
             server_name: self.target_name.clone(),
             identity: self.identity(),
             alpn: Vec::new(),
@@ -139,18 +139,18 @@ impl TargetTlsArgs {
     }
 }
 
-fn trust(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> TrustPlan {
+fn check(insecure: bool, pins: &[Pin], ca: Option<&PathBuf>) -> ServerCheckPlan {
     match (insecure, pins) {
-        (true, _) => TrustPlan::Anyone,
-        (false, []) => TrustPlan::Authorities(ca.cloned()),
-        (false, pins) => TrustPlan::Pins(pins.to_vec()),
+        (true, _) => ServerCheckPlan::Anyone,
+        (false, []) => ServerCheckPlan::Authorities(ca.cloned()),
+        (false, pins) => ServerCheckPlan::Pins(pins.to_vec()),
     }
 }
 
 /// The certificate of either side.
 #[derive(Args, Clone, Debug, Default)]
 struct IdentityArgs {
-    /// Show the certificate in this file (PEM), followed by those of its issuers
+    /// Present the certificate in this file (PEM), followed by those of its issuers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["secured", "cert_key"])]
     cert: Option<PathBuf>,
 
@@ -210,7 +210,7 @@ impl ClientTlsArgs {
         }
         let pins = server.pins(&self.pin)?;
         Ok(self.is_typed().then(|| ClientTlsPlan {
-            trust: trust(self.insecure, &pins, self.ca.as_ref()),
+            check: check(self.insecure, &pins, self.ca.as_ref()),
             server_name: self.server_name.clone(),
             identity: self.identity.plan(),
             alpn: self.stream.alpn.clone(),

@@ -40,7 +40,7 @@ impl CodeArgs {
         file.or_else(|| self.code.then_some(CodeSource::Environment))
     }
 
-    /// True if a code is shown.
+    /// True if `--code` or `--code-file` was typed.
     pub(crate) fn is_typed(&self) -> bool {
         self.source().is_some()
     }
@@ -149,14 +149,9 @@ pub(crate) struct ServerTrustArgs {
 }
 
 impl ServerTrustArgs {
-    /// True if `--code` or `--code-file` was typed.
-    pub(crate) fn has_code(&self) -> bool {
-        self.code.source().is_some()
-    }
-
     /// True if an option was typed that makes any server encrypt.
     pub(crate) fn encrypts(&self) -> bool {
-        self.has_code() || self.open || self.clients.is_some()
+        self.code.is_typed() || self.open || self.clients.is_some()
     }
 
     /// An option was typed that is of use only where clients have to be admitted.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::whoami::ConnectionAddresses;
 use crate::net::reactor::ThreadWaker;
-use crate::server::admission::Permit;
+use crate::server::permits::Permit;
 
 /// A client that is served. Dropping it returns its permit.
 pub(super) struct HttpClient {

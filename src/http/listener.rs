@@ -17,7 +17,7 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, ThreadWaker};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
-use crate::server::acceptor::{AdmittedClient, Handler};
+use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::begin;
 
 /// The data that all workers share.
@@ -86,8 +86,8 @@ impl HelloHandler {
 }
 
 impl Handler for HelloHandler {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
+        let IncomingClient { socket, destination, permit, .. } = incoming;
         let local =
             destination.map_or_else(|| socket.local_name(), |address| PeerName::from_ip(Some(address)));
         let addresses = ConnectionAddresses { peer: permit.peer.to_string(), local: local.to_string() };

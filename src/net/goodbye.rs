@@ -11,6 +11,8 @@ use super::stream::Stream;
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// Time that a peer which still sends has to end its side.
 const LONGEST_LINGER: Duration = Duration::from_secs(30);
+/// A peer that sends more than this after our last bytes is not reading.
+pub(crate) const MAX_DISCARDED_BYTES: u64 = 8 << 20;
 
 /// Waits for the peer's end after everything was sent.
 pub(crate) struct LingeringClose {

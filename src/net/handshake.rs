@@ -4,7 +4,7 @@ use std::io;
 
 use super::send::{SendBuffer, Sent, send_all};
 use super::stream::Stream;
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 
 /// Read at a time.
 const PIECE_BYTES: usize = 512;

@@ -12,19 +12,36 @@
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
 //! - [`starttls`]: what a client says before TLS to servers that begin in the clear.
+//! - [`handshake`]: what all handshakes before a stream have in common.
 //! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
 //!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
 //!
 //! Nothing here knows a socket, a file, a clock or a terminal, and no digest of content is computed here: digests are 32
 //! opaque bytes.
 
+use core::net::{IpAddr, Ipv6Addr};
+
 pub mod datagram;
+pub mod handshake;
 pub mod http;
 pub mod proxy;
 pub mod relay;
 pub mod secure;
 pub mod starttls;
 pub mod transfer;
+
+/// The id of a session: random, known to its client and its server.
+pub type SessionId = [u8; 16];
+
+/// Returns the source that an address stands for: an IPv4 address, or an IPv6 network of 64 bits, which one subscriber has at
+/// least (RFC 6177).
+pub fn source_of(address: IpAddr) -> IpAddr {
+    const INTERFACE_BITS: u32 = 64;
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
 
 /// A message parsed from the beginning of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]

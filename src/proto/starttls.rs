@@ -13,7 +13,7 @@ use std::fmt::{self, Display, Formatter};
 use self::ldap::ExtendedResponse;
 use self::lines::{Dialogue, Lines};
 use self::xmpp::Streams;
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 
 /// Bytes that are read at a time.
 const PIECE_BYTES: usize = 512;

@@ -1,4 +1,5 @@
-//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
+//! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant,
+//! unless the user trusts it unseen (`--trust-new`).
 
 mod awaited;
 
@@ -16,13 +17,14 @@ use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
 use crate::net::tls::peer::{PeerTls, channel};
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::SessionId;
+use crate::proto::handshake::Handshake;
+use crate::proto::secure::ALPN;
 use crate::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::refusal::{Reason, Wanted};
-use crate::proto::secure::session::Session;
-use crate::proto::secure::{ALPN, SessionId};
+use crate::proto::secure::session::SessionSecret;
 
 /// What a client shows.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ pub(crate) struct ExpectedKey {
 }
 
 /// How a client and its server come to trust each other, for all connections of a run.
-pub(crate) struct ClientTrust {
+pub(crate) struct RunTrust {
     pub(crate) tls: PeerTls,
     proof: RefCell<Proof>,
     /// The person at the terminal may be asked for a code if the server wants one.
@@ -56,20 +58,20 @@ pub(crate) struct ClientTrust {
     /// Called at each admission with the server's key; true: it was by a code.
     pub(crate) on_admitted: Box<dyn Fn(Pin, bool)>,
     /// That of the first connection, for further ones.
-    session: RefCell<Option<Session>>,
+    session: RefCell<Option<SessionSecret>>,
 }
 
-impl ClientTrust {
+impl RunTrust {
     pub(crate) fn new(
         tls: PeerTls,
         proof: Proof,
         expected: Option<ExpectedKey>,
         on_admitted: Box<dyn Fn(Pin, bool)>,
-    ) -> ClientTrust {
+    ) -> RunTrust {
         let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
         let (proof, expected) = (RefCell::new(proof), RefCell::new(expected));
         let (is_code_wanted, session) = (Cell::default(), RefCell::default());
-        ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
+        RunTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
     }
 
     /// True if the server has refused for want of a code, and this is the first time.
@@ -107,7 +109,7 @@ impl ClientTrust {
 
     /// Fails if the server has another key than the expected one.
     fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
-        let Some(key) = key else { return Err(untrusted("the server shows no key: nothing was sent")) };
+        let Some(key) = key else { return Err(untrusted("the server has no key: nothing was sent")) };
         match &*self.expected.borrow() {
             Some(ExpectedKey { pins, source }) if !pins.contains(&key) => {
                 let expected = pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(" or ");
@@ -123,7 +125,7 @@ impl ClientTrust {
 
 /// Runs `attempt`, and once more with a code if that is what the server wants, and a person at the terminal types it.
 pub(crate) fn with_code<T>(
-    trust: Option<&ClientTrust>,
+    trust: Option<&RunTrust>,
     host: &str,
     mut attempt: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -154,7 +156,7 @@ pub(crate) fn ask_for_code(host: &str) -> io::Result<Code> {
     }
 }
 
-/// The server has a proof of the code, and gives none. One in between could have guessed once: that must not be repeated.
+/// The server has our proof and sent none. An attacker could have made one guess: do not try again.
 const NO_PROOF: &str = "the server did not prove that it has the code: nothing was sent; ask for a new code";
 
 const ENDED: &str = "the server ended the connection during admission";
@@ -163,10 +165,10 @@ fn untrusted(text: &str) -> Error {
     Error::new(Exit::Untrusted, text)
 }
 
-/// Brings about a connection to a server that was proven to be the right one.
+/// Brings about a connection to a server that was proven to be the right one, or that the user trusts unseen.
 pub(crate) struct Admitting {
     below: Box<dyn Connect>,
-    trust: Rc<ClientTrust>,
+    trust: Rc<RunTrust>,
     /// The session that the connection is a further one of.
     joins: Option<SessionId>,
     host: String,
@@ -177,14 +179,14 @@ pub(crate) struct Admitting {
 enum State {
     Connecting,
     Handshaking(Transport, Instant),
-    Admission(Transport, Instant, Box<HandshakeDriver<Machine>>),
+    Admission(Transport, Instant, Box<HandshakeDriver<AdmissionHandshake>>),
     Over,
 }
 
 /// The machine as a handshake.
-struct Machine(ClientAdmission);
+struct AdmissionHandshake(ClientAdmission);
 
-impl Handshake for Machine {
+impl Handshake for AdmissionHandshake {
     type Error = NotTrusted;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
@@ -204,7 +206,7 @@ impl Admitting {
     /// Admission over the connection of `below`, whose server is called `host` in errors. `limit` is for TLS and admission.
     pub(crate) fn new(
         below: Box<dyn Connect>,
-        (trust, joins): (&Rc<ClientTrust>, Option<SessionId>),
+        (trust, joins): (&Rc<RunTrust>, Option<SessionId>),
         host: String,
         limit: Duration,
     ) -> Admitting {
@@ -212,7 +214,7 @@ impl Admitting {
     }
 
     /// Begins admission once TLS is there.
-    fn begin(&self, transport: &Transport) -> Result<Machine, Error> {
+    fn begin(&self, transport: &Transport) -> Result<AdmissionHandshake, Error> {
         let layer = transport.tls().ok_or_else(|| untrusted("there is no TLS"))?;
         self.trust.check_key(layer.peer_pin())?;
         if layer.state().alpn_protocol() != Some(ALPN) {
@@ -239,7 +241,7 @@ impl Admitting {
             }
         };
         let machine = ClientAdmission::new(credential, channel, &random);
-        machine.map(Machine).map_err(|why| untrusted(&why.to_string()))
+        machine.map(AdmissionHandshake).map_err(|why| untrusted(&why.to_string()))
     }
 
     fn step(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
@@ -265,7 +267,8 @@ impl Admitting {
                         self.state = State::Handshaking(transport, until);
                         return self.wait(until, now);
                     }
-                    // A server that is full resets: it may encrypt.
+                    // An inner `Error` says that TLS failed; otherwise the socket did. A server that is full resets: it may
+                    // encrypt.
                     Err(error) if !error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
                         let text = "the server may be full, or may not encrypt (see --plain)";
                         let error = lost(&error);
@@ -294,6 +297,7 @@ impl Admitting {
                         self.trust.admitted(key, admission, self.joins.is_some());
                         return Ok(Some(transport));
                     }
+                    // `until` ends here: the session's limit for ACCEPT bounds the rest of the wait.
                     if self.joins.is_none() && driver.is_sent() && driver.machine.0.awaits_answer_only() {
                         let answer = AwaitedAnswer::new(driver.machine.0, &self.trust, key, &self.host);
                         return Ok(Some(transport.with_opening(Box::new(answer))));

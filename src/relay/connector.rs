@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::admission::{Admitting, ClientTrust, with_code};
+use super::admission::{Admitting, RunTrust, with_code};
 use super::proxies::{Route, Via};
 use super::starttls::StartTlsConnecting;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::net::stream::Transport;
 use crate::net::tls::client::ClientTls;
 use crate::net::tls::connecting::TlsConnecting;
 use crate::net::tls::negotiated;
-use crate::proto::secure::SessionId;
+use crate::proto::SessionId;
 use crate::proto::starttls::StartTlsProtocol;
 use crate::report::Report;
 
@@ -28,7 +28,7 @@ pub(crate) struct Connector {
     local: LocalEnd,
     tls: Option<(ClientTls, String)>,
     starttls: Option<StartTlsProtocol>,
-    trust: Option<Rc<ClientTrust>>,
+    trust: Option<Rc<RunTrust>>,
 }
 
 impl Connector {
@@ -38,13 +38,13 @@ impl Connector {
     }
 
     /// Runs `attempt`; see [`with_code`].
-    pub(crate) fn admitted<T>(&self, attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn retry_with_code<T>(&self, attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
         with_code(self.trust.as_deref(), &self.endpoint.to_string(), attempt)
     }
 
     /// The same with admission.
     #[must_use]
-    pub(crate) fn with_trust(self, trust: Option<Rc<ClientTrust>>) -> Connector {
+    pub(crate) fn with_trust(self, trust: Option<Rc<RunTrust>>) -> Connector {
         Connector { trust, ..self }
     }
 

@@ -17,12 +17,13 @@ use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
+use crate::proto::handshake::Handshake;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
-use crate::proto::proxy::handshake::{Credentials, Handshake};
 use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::socks::client4::Socks4Client;
 use crate::proto::proxy::target::ProxyTarget;
+use crate::proto::proxy::users::Credentials;
 use crate::server::option_files::bytes_of;
 
 /// A proxy, parsed from its URL.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
-use crate::server::admission::rules;
+use crate::server::access_sources::rules;
 
 /// Targets that are denied unless they are allowed by name: this machine itself, its link, the metadata services of
 /// clouds, and addresses that belong to no single machine.

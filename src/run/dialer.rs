@@ -11,7 +11,7 @@ use crate::net::connecting::Connect;
 use crate::net::endpoint::Endpoint;
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
-use crate::proto::transfer::roster::SessionId;
+use crate::proto::SessionId;
 use crate::relay::connector::Connector;
 use crate::relay::proxies::Route;
 use crate::report::Report;

@@ -150,7 +150,7 @@ impl Plan {
         let connector = self.server.connector(true, report)?;
         check_stdout()?;
         let limits = self.limits;
-        connector.admitted(|| {
+        connector.retry_with_code(|| {
             let wanted = (self.names.clone(), self.max_entries);
             let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
             let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
@@ -216,7 +216,7 @@ impl Plan {
                 reactor.run()
             })
         };
-        connector.admitted(attempts)
+        connector.retry_with_code(attempts)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
 use crate::server::acceptor::{AccessLists, ClientLimits, DescriptorBudget, ExplicitLimits};
-use crate::server::admission::AccessSources;
+use crate::server::access_sources::AccessSources;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::{acceptor, listen_on_all, notify_ready};
 use crate::server::tls_gate::GateTerms;

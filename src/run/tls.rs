@@ -36,9 +36,9 @@ impl IdentityFiles {
     }
 }
 
-/// Whom a client trusts.
+/// What a client asks of a server's certificate.
 #[derive(Clone, Debug)]
-pub(crate) enum TrustPlan {
+pub(crate) enum ServerCheckPlan {
     /// The authorities of the system, or those in this file.
     Authorities(Option<PathBuf>),
     Pins(Vec<Pin>),
@@ -48,7 +48,7 @@ pub(crate) enum TrustPlan {
 /// The arguments of a client's TLS.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientTlsPlan {
-    pub(crate) trust: TrustPlan,
+    pub(crate) check: ServerCheckPlan,
     /// The server's name in its certificate: without it, the host of its endpoint.
     pub(crate) server_name: Option<String>,
     pub(crate) identity: Option<IdentityFiles>,
@@ -68,12 +68,12 @@ impl ClientTlsPlan {
 
     /// Reads the files.
     pub(crate) fn load(&self) -> Result<ClientTls, Error> {
-        let check = match &self.trust {
-            TrustPlan::Authorities(file) => ServerCheck::Authorities(
+        let check = match &self.check {
+            ServerCheckPlan::Authorities(file) => ServerCheck::Authorities(
                 file.as_deref().map(|file| authorities(file, self.options.ca)).transpose()?,
             ),
-            TrustPlan::Pins(pins) => ServerCheck::Pins(pins.clone()),
-            TrustPlan::Anyone => ServerCheck::Anyone,
+            ServerCheckPlan::Pins(pins) => ServerCheck::Pins(pins.clone()),
+            ServerCheckPlan::Anyone => ServerCheck::Anyone,
         };
         ClientTls::new(ClientSettings {
             check,
@@ -89,7 +89,7 @@ impl ClientTlsPlan {
 #[derive(Clone, Debug)]
 pub(crate) struct ServerTlsPlan {
     pub(crate) identity: IdentityFiles,
-    /// The file of the authorities whose certificates clients must show.
+    /// The file of the authorities whose certificates clients must present.
     pub(crate) client_ca: Option<PathBuf>,
     pub(crate) alpn: Vec<String>,
     pub(crate) accepts_bare_end: bool,

@@ -1,8 +1,10 @@
-//! How both sides of a connection come to trust each other: codes, keys and known hosts, as arguments and files have them.
+//! How both sides of a connection come to trust each other: codes, keys and known hosts, from files, the environment or the
+//! terminal.
 
 use std::cell::Cell;
 use std::env::VarError;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,8 +25,8 @@ use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::known::{self, How, Known};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
-use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, ask_for_code};
-use crate::report::Report;
+use crate::relay::admission::{ExpectedKey, Proof, RunTrust, ask_for_code};
+use crate::report::{Report, escape_name};
 use crate::server::client_list::ClientList;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
@@ -45,7 +47,7 @@ pub(crate) struct ClientTrustPlan {
     /// None: no code is shown, but that of `SENDALL_CODE` for transfers.
     pub(crate) code: Option<CodeSource>,
     pub(crate) pins: Vec<Pin>,
-    /// They stand in the endpoint.
+    /// The pins come from the endpoint.
     pub(crate) endpoint_pins: bool,
     /// An unknown server is trusted, and known from then on.
     pub(crate) trusts_new: bool,
@@ -62,7 +64,7 @@ impl ClientTrustPlan {
         (endpoint, is_direct): (&Endpoint, bool),
         is_transfer: bool,
         report: &Report,
-    ) -> Result<Option<Rc<ClientTrust>>, Error> {
+    ) -> Result<Option<Rc<RunTrust>>, Error> {
         let Some((host, port)) = endpoint.certified_host().zip(endpoint.port()).filter(|_| !self.is_plain)
         else {
             return Ok(None);
@@ -87,7 +89,7 @@ impl ClientTrustPlan {
         };
         let expected = match (&self.pins[..], known, &file) {
             ([], Some(Known { pin, line }), Some(file)) => {
-                Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", file.display()) })
+                Some(ExpectedKey { pins: vec![pin], source: format!("line {line} of {}", shown(file)) })
             }
             ([], ..) => None,
             (pins, ..) => {
@@ -104,8 +106,13 @@ impl ClientTrustPlan {
                 note((file.as_deref(), known), (&host, port), (key, how), &report);
             }
         });
-        Ok(Some(Rc::new(ClientTrust::new(tls, proof, expected, on_admitted))))
+        Ok(Some(Rc::new(RunTrust::new(tls, proof, expected, on_admitted))))
     }
+}
+
+/// A path as it may be printed.
+fn shown(path: &Path) -> String {
+    escape_name(path.as_os_str().as_bytes())
 }
 
 fn usage(text: impl std::fmt::Display) -> Error {
@@ -113,10 +120,10 @@ fn usage(text: impl std::fmt::Display) -> Error {
 }
 
 fn known_host(file: &Path, host: &str, port: u16) -> Result<Option<Known>, Error> {
-    let Some(list) = read_list(file).map_err(|fault| usage(fault.about(file.display())))? else {
+    let Some(list) = read_list(file).map_err(|fault| usage(fault.about(shown(file))))? else {
         return Ok(None);
     };
-    known::lookup(&list.bytes, host, port).map_err(|bad| usage(format!("{}: {bad}", file.display())))
+    known::lookup(&list.bytes, host, port).map_err(|bad| usage(format!("{}: {bad}", shown(file))))
 }
 
 /// Adds a server to the known hosts, unless it is there. What cannot be noted costs a warning: the connection is trusted all
@@ -133,7 +140,7 @@ fn note(
     };
     if let Some(Known { pin, line }) = known {
         if pin != key {
-            let file = file.display();
+            let file = shown(file);
             report.warning(format_args!(
                 "line {line} of {file} has another key for {host}:{port}: if the server has a new one, delete that line"
             ));
@@ -145,8 +152,8 @@ fn note(
         Err(fault) => return report.warning(format_args!("{host}:{port} {fault}: it stays unknown")),
     };
     match append_line(file, line.as_bytes()) {
-        Ok(()) => report.detail(format_args!("{} knows {host}:{port} from now on", file.display())),
-        Err(fault) => report.warning(fault.about(file.display())),
+        Ok(()) => report.detail(format_args!("{} knows {host}:{port} from now on", shown(file))),
+        Err(fault) => report.warning(fault.about(shown(file))),
     }
 }
 
@@ -157,7 +164,7 @@ pub(crate) fn own_key(places: &StatePlaces, option: Option<&Path>, report: &Repo
         report.warning("there is no place for a key (HOME is not set): this run has one of its own");
         return Key::generate().map_err(|fault| Error::new(Exit::Failed, format!("a key {fault}")));
     };
-    let name = place.path.display();
+    let name = shown(&place.path);
     let secret =
         read_or_create(&place.path, || Ok(Zeroizing::new(Key::generate()?.to_pem()?.as_bytes().to_vec())))
             .map_err(|fault: KeyFileError| match fault {
@@ -239,7 +246,7 @@ pub(crate) enum AdmissionNeed {
     Requested,
     /// Other machines reach an endpoint.
     Reached,
-    /// If other machines reach a socket that was passed on. `typed`: an option that is of no use else.
+    /// If other machines reach a socket that was passed on. `typed`: an option that is useless otherwise.
     IfReached { typed: Option<&'static str> },
 }
 

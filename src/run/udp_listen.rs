@@ -17,7 +17,7 @@ use crate::proto::datagram::guard::ReplyLimits;
 use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
-use crate::server::admission::AccessSources;
+use crate::server::access_sources::AccessSources;
 use crate::server::invitation::invite;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::notify_ready;

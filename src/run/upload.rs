@@ -215,6 +215,6 @@ impl UploadPlan {
                 reactor.run()
             })
         };
-        connector.admitted(attempts)
+        connector.retry_with_code(attempts)
     }
 }

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use super::access_lists::AccessLists;
-use super::admission::{Admission, AdmissionError, Permit};
 pub(crate) use super::limits::{
     ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, ExplicitLimits, NO_LIMIT, OverloadPolicy,
 };
+use super::permits::{Permit, Permits, Rejection};
 use super::proxy_header_gate::{IdentifiedClient, ProxyHeaderGate};
-use super::trust::ClientTrust;
+use super::trust::Authorization;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -29,12 +29,12 @@ const SUMMING_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_SUMMING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An accepted client within the limits.
-pub(crate) struct AdmittedClient {
+pub(crate) struct IncomingClient {
     pub(crate) socket: Socket,
     /// The address that it connected to, if a PROXY header named it.
     pub(crate) destination: Option<SocketAddr>,
-    /// Who it is.
-    pub(crate) trust: ClientTrust,
+    /// Who it is, and what it may do.
+    pub(crate) authorization: Authorization,
     /// Counts the client until it is dropped.
     pub(crate) permit: Permit,
 }
@@ -43,7 +43,7 @@ pub(crate) struct AdmittedClient {
 pub(crate) trait Handler {
     /// Begins to serve a client. A failure is that client's own: see [`Permit::fail`]. False if the client was gone already
     /// and does not count.
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool;
 
     /// True if a client over the limit of its source may begin its handshake: it may turn out to need no slot of its own.
     fn may_exceed_source_limit(&self) -> bool {
@@ -56,7 +56,7 @@ pub(crate) trait Handler {
     }
 
     /// Receives the socket of a rejected client. Its connection is reset when the socket is dropped.
-    fn reject(&mut self, _socket: Socket, _why: AdmissionError) {}
+    fn reject(&mut self, _socket: Socket, _why: Rejection) {}
 
     /// False while work for clients that have left continues. The handler wakes the acceptor when the answer may have changed.
     fn may_close(&self) -> bool {
@@ -82,8 +82,8 @@ pub(crate) struct Acceptor<H> {
     listeners: Vec<Listener>,
     handler: H,
     limits: ClientLimits,
-    admission: Admission,
-    gate: Option<ProxyHeaderGate>,
+    permits: Permits,
+    header_gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
     /// The line that the next client waits was printed.
     reported_full: bool,
@@ -116,8 +116,8 @@ impl<H: Handler> Acceptor<H> {
         Ok(Acceptor {
             listeners,
             handler,
-            admission: Admission::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
-            gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
+            permits: Permits::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
+            header_gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
             reported_full: false,
@@ -135,8 +135,8 @@ impl<H: Handler> Acceptor<H> {
             return;
         }
         self.paused_until = None;
-        for client in self.gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
-            self.admit(client, now);
+        for client in self.header_gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
+            self.begin_client(client, now);
         }
         let mut index = 0;
         while index < self.listeners.len() {
@@ -147,10 +147,10 @@ impl<H: Handler> Acceptor<H> {
                 continue;
             }
             match self.listeners[index].accept() {
-                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, AdmissionError::Full),
-                Ok(Some((socket, name))) => match &self.gate {
+                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full),
+                Ok(Some((socket, name))) => match &self.header_gate {
                     Some(gate) => gate.enter(socket, name, now),
-                    None => self.admit(IdentifiedClient { socket, name, destination: None }, now),
+                    None => self.begin_client(IdentifiedClient { socket, name, destination: None }, now),
                 },
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
@@ -167,12 +167,12 @@ impl<H: Handler> Acceptor<H> {
 
     /// Connections whose PROXY header is not complete.
     fn waiting(&self) -> usize {
-        self.gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
+        self.header_gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
     /// Closes the listeners once the wanted number of clients was accepted.
     fn close_if_complete(&mut self) {
-        if self.limits.total_clients.is_some_and(|count| self.admission.clients() >= count)
+        if self.limits.total_clients.is_some_and(|count| self.permits.clients() >= count)
             && !self.handler.count_may_decrease()
         {
             self.listeners.clear();
@@ -183,8 +183,8 @@ impl<H: Handler> Acceptor<H> {
     /// True if one more client may connect. Connections without a complete PROXY header count as clients.
     fn has_room(&self) -> bool {
         let waiting = self.waiting();
-        let is_last_one_here = |count| self.admission.clients() + waiting as u64 >= count;
-        self.admission.served() + waiting < self.limits.max_clients
+        let is_last_one_here = |count| self.permits.clients() + waiting as u64 >= count;
+        self.permits.served() + waiting < self.limits.max_clients
             && self.handler.has_room()
             && !self.limits.total_clients.is_some_and(is_last_one_here)
     }
@@ -193,13 +193,13 @@ impl<H: Handler> Acceptor<H> {
     /// still leave without a complete PROXY header.
     fn rejects_when_full(&self) -> bool {
         self.limits.overload == OverloadPolicy::Reset
-            && self.admission.served() + self.waiting() >= self.limits.max_clients
+            && self.permits.served() + self.waiting() >= self.limits.max_clients
     }
 
     /// Reports once that the server is full: a client that waits in the queue gets no message.
     fn report_full_once(&mut self) {
         let clients = self.limits.max_clients;
-        if self.admission.served() < clients || self.limits.total_clients.is_some() || self.reported_full {
+        if self.permits.served() < clients || self.limits.total_clients.is_some() || self.reported_full {
             return;
         }
         self.reported_full = true;
@@ -211,18 +211,19 @@ impl<H: Handler> Acceptor<H> {
         ));
     }
 
-    fn admit(&mut self, client: IdentifiedClient, now: Instant) {
+    fn begin_client(&mut self, client: IdentifiedClient, now: Instant) {
         let IdentifiedClient { socket, name, destination } = client;
         // A client that may still be rejected cannot be one of the `--count` clients.
         let over_source_limit_ok =
             self.limits.total_clients.is_none() && self.handler.may_exceed_source_limit();
-        match self.admission.admit(&name, self.report.about(&name), over_source_limit_ok) {
+        match self.permits.grant(&name, self.report.about(&name), over_source_limit_ok) {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                let client = AdmittedClient { socket, destination, trust: ClientTrust::NotAsked, permit };
+                let client =
+                    IncomingClient { socket, destination, authorization: Authorization::NotAsked, permit };
                 if self.handler.accept(client, now) {
-                    self.admission.count_accepted();
+                    self.permits.count_accepted();
                 }
                 self.close_if_complete();
             }
@@ -230,11 +231,11 @@ impl<H: Handler> Acceptor<H> {
         }
     }
 
-    fn reject(&mut self, socket: Socket, name: &PeerName, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, name: &PeerName, why: Rejection) {
         self.report.about(name).warning(match why {
-            AdmissionError::Denied => "refused by --allow or --deny",
-            AdmissionError::TooMany => "refused: too many clients from its address (see --max-per-source)",
-            AdmissionError::Full => "refused: too many clients (see --max-clients and --full)",
+            Rejection::Denied => "refused by --allow or --deny",
+            Rejection::TooMany => "refused: too many clients from its address (see --max-per-source)",
+            Rejection::Full => "refused: too many clients (see --max-clients and --full)",
         });
         // An orderly end would look like an empty answer. The call fails if the client is gone already.
         let _ = socket.reset_on_close(true);
@@ -243,7 +244,7 @@ impl<H: Handler> Acceptor<H> {
 
     /// Fails if no client was connected for too long.
     fn check_presence(&mut self, now: Instant) -> Result<(), Error> {
-        if self.admission.inside() + self.waiting() > 0 {
+        if self.permits.inside() + self.waiting() > 0 {
             self.empty_since = None;
             return Ok(());
         }
@@ -280,12 +281,12 @@ impl<H: Handler> Session for Acceptor<H> {
             return Ok(Status::RunOver);
         }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
-            self.admission.set_access(access);
+            self.permits.set_access(access);
         }
         self.close_if_complete();
         self.accept(context.now);
-        if self.listeners.is_empty() && self.admission.inside() == 0 && self.handler.may_close() {
-            return self.admission.outcome().map(|()| Status::Done);
+        if self.listeners.is_empty() && self.permits.inside() == 0 && self.handler.may_close() {
+            return self.permits.outcome().map(|()| Status::Done);
         }
         self.check_presence(context.now)?;
         self.sum_up(context.now);

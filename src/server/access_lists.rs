@@ -1,6 +1,6 @@
 //! Files that are read again while a server runs: access lists, and those of TLS.
 
-use super::admission::AccessSources;
+use super::access_sources::AccessSources;
 use super::tls_files::TlsTerms;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;

@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use super::places::source_of;
 use crate::net::endpoint::PeerName;
 
-/// A younger connection does not make way, once its hello is here.
+/// A younger connection is not evicted, once its ClientHello is here.
 const GRACE: Duration = Duration::from_secs(2);
-/// A younger connection without a hello does not make way, unless there is no room for others.
+/// A younger connection without a ClientHello is not evicted, unless there is no room for others.
 const SILENT_GRACE: Duration = Duration::from_millis(250);
-/// A younger connection with a hello does not make way for another one of its source.
+/// A younger connection with a ClientHello is not evicted for another one of its source.
 const HELLO_GRACE: Duration = Duration::from_millis(50);
-/// How often one looks whether its hello may be read.
+/// How often a connection looks whether its ClientHello may be read.
 const LOOK_STEP: Duration = Duration::from_millis(10);
-/// Connections of one source from which on its oldest makes way.
+/// Connections of one source from which on its oldest is evicted.
 const MAX_PER_SOURCE: usize = 8;
 /// As many may wait in any case, also where there is one place.
 const MIN_WAITING: usize = 16;
@@ -29,7 +29,7 @@ const MIN_WAITING: usize = 16;
 /// The connections that wait at a gate, the oldest first.
 pub(super) struct Arrivals {
     waiting: RefCell<Vec<Weak<Arrival>>>,
-    /// Connections in all from which on one makes way. As many of one source may have sent their hello.
+    /// Connections in all from which on one is evicted. As many of one source may have sent their ClientHello.
     max: usize,
     /// Nobody is let through any more.
     is_over: Cell<bool>,
@@ -38,7 +38,7 @@ pub(super) struct Arrivals {
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// It has not sent a whole hello.
+    /// It has not sent a complete ClientHello.
     Silent,
     Hello,
     /// TLS is complete.
@@ -50,7 +50,7 @@ pub(super) struct Arrival {
     source: Option<IpAddr>,
     since: Instant,
     stage: Cell<Stage>,
-    makes_way: Cell<bool>,
+    is_evicted: Cell<bool>,
     wake: Box<dyn Fn()>,
 }
 
@@ -69,7 +69,7 @@ impl Arrivals {
     /// All make way: nobody is let through any more.
     pub(super) fn dismiss(&self) {
         self.is_over.set(true);
-        self.here().iter().for_each(|arrival| arrival.make_way());
+        self.here().iter().for_each(|arrival| arrival.evict());
     }
 
     fn here(&self) -> Vec<Rc<Arrival>> {
@@ -80,30 +80,31 @@ impl Arrivals {
     /// or many in all of which its source has most. Then it counts no more.
     pub(super) fn are_many(&self, arrival: &Arrival) -> bool {
         let mut here = self.here();
-        here.retain(|other| !other.makes_way.get());
+        here.retain(|other| !other.is_evicted.get());
         let counts = counts(&here, None);
         here.retain(|other| other.stage >= arrival.stage);
         let of_source = here.iter().filter(|other| other.source == arrival.source).count();
         let has_most = counts.get(&arrival.source) >= counts.values().max();
         let are_many = of_source >= MAX_PER_SOURCE || here.len() >= self.max && has_most;
         if are_many || self.is_over.get() {
-            arrival.makes_way.set(true);
+            arrival.is_evicted.set(true);
         }
-        arrival.makes_way.get()
+        arrival.is_evicted.get()
     }
 
-    /// None: the hello of a connection may be read. If its source has too many whose hello is here, one of these makes way;
-    /// else the time of the next look.
+    /// None: the ClientHello of a connection may be read. If its source has too many whose ClientHello is here, one of these
+    /// is evicted; else the time of the next look.
     pub(super) fn may_not_read_before(&self, arrival: &Arrival, now: Instant) -> Option<Instant> {
         let mut others = self.here();
-        others.retain(|other| other.source == arrival.source && !other.is_silent() && !other.makes_way.get());
+        others
+            .retain(|other| other.source == arrival.source && !other.is_silent() && !other.is_evicted.get());
         if !arrival.is_silent() || others.len() < self.max {
             return None;
         }
         let is_due =
             |other: &&Rc<Arrival>| other.stage.get() == Stage::Hello && now >= other.since + HELLO_GRACE;
         match others.iter().find(is_due) {
-            Some(next) => next.make_way(),
+            Some(next) => next.evict(),
             None => return Some(now + LOOK_STEP),
         }
         None
@@ -114,12 +115,12 @@ impl Arrivals {
         let source = source_of(peer);
         self.waiting.borrow_mut().retain(|arrival| arrival.strong_count() > 0);
         let mut here = self.here();
-        here.retain(|arrival| !arrival.makes_way.get());
+        here.retain(|arrival| !arrival.is_evicted.get());
         if let Some(next) = next(&here, source, self.max, now) {
-            next.make_way();
+            next.evict();
         }
-        let (stage, makes_way) = (Cell::new(Stage::Silent), Cell::new(self.is_over.get()));
-        let arrival = Rc::new(Arrival { source, since: now, stage, makes_way, wake: Box::new(wake) });
+        let (stage, is_evicted) = (Cell::new(Stage::Silent), Cell::new(self.is_over.get()));
+        let arrival = Rc::new(Arrival { source, since: now, stage, is_evicted, wake: Box::new(wake) });
         self.waiting.borrow_mut().push(Rc::downgrade(&arrival));
         arrival
     }
@@ -182,21 +183,21 @@ impl Arrival {
         self.stage.get() == Stage::Silent
     }
 
-    /// Notes how far the connection has come. If it had to make way, more of it was here already: it stays.
+    /// Notes how far the connection has come. If it was evicted, more of it was here already: it stays.
     pub(super) fn reach(&self, stage: Stage) {
         if self.stage.replace(stage) < stage {
-            self.makes_way.set(false);
+            self.is_evicted.set(false);
         }
     }
 
-    fn make_way(&self) {
-        self.makes_way.set(true);
+    fn evict(&self) {
+        self.is_evicted.set(true);
         (self.wake)();
     }
 
-    /// True if the connection has to make way.
-    pub(super) fn makes_way(&self) -> bool {
-        self.makes_way.get()
+    /// True if the connection was evicted: its session has to end.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.is_evicted.get()
     }
 }
 

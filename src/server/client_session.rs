@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::admission::Permit;
+use super::permits::Permit;
 use crate::error::{Error, Exit, lost};
 use crate::net::idle_clock::IdleClock;
 use crate::net::options::SocketOptions;

@@ -1,24 +1,21 @@
 //! The slots of each source of clients: for clients, and for their further connections.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::endpoint::PeerName;
+use crate::proto;
 
 /// Further connections of a source, for each client slot: as many as a client has by default.
 const FURTHER_PER_PLACE: usize = 3;
 /// A source may have this many in any case: as many as one session takes.
 const MIN_FURTHER: usize = 15;
 
-/// The source of a client: an IPv4 address, or an IPv6 network of 64 bits, which one subscriber has at least (RFC 6177).
+/// The source of a client.
 pub(super) fn source_of(peer: &PeerName) -> Option<IpAddr> {
-    const INTERFACE_BITS: u32 = 64;
-    Some(match peer.ip()?.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),
-        v4 @ IpAddr::V4(_) => v4,
-    })
+    peer.ip().map(proto::source_of)
 }
 
 /// The slots of all sources. Clones are the same: an acceptor and the threads of its clients share them.

@@ -1,7 +1,7 @@
 //! A server's setup: its endpoints, its acceptor, and the options of its clients.
 
 use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
-use super::admission::AccessSources;
+use super::access_sources::AccessSources;
 use super::client_session::SessionLimits;
 use super::invitation::invite;
 use super::tls_gate::{GateTerms, TlsGate};

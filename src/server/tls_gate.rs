@@ -1,9 +1,10 @@
 //! The gate for clients of a server with TLS: nothing is done for a client before its handshake is complete and, where the
-//! server asks who it is, before it was admitted (PROTOCOL.md, "Admission").
+//! server asks who it is, before it was admitted (PROTOCOL.md, "Admission"). Clients of Unix sockets pass, and so do those
+//! without TLS where the server admits them (`--plain`).
 
 mod machine;
 mod passing;
-mod plain_refusal;
+mod refusal;
 mod terms;
 
 use std::cell::RefCell;
@@ -12,14 +13,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::machine::{Machine, not_admitted, put_off};
+use self::machine::{AdmissionHandshake, not_admitted, put_off};
 use self::passing::Places;
-use self::plain_refusal::PlainRefusal;
+use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{AdmittedClient, ClientLimits, Handler};
-use super::admission::{AdmissionError, Permit};
+use super::acceptor::{ClientLimits, Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
-use super::trust::{AdmittedBy, ClientTrust};
+use super::permits::{Permit, Rejection};
+use super::trust::{AdmittedClient, Authorization};
 use crate::error::{Error, Exit, lost};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -30,42 +31,42 @@ use crate::proto::secure::server::Status as AdmissionStatus;
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
 
-/// Does the handshake of each client, and hands the connection with TLS on it to the handler within.
+/// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
     places: Places,
-    shared: Rc<Shared>,
+    gate: Rc<GateState>,
     io: Io,
 }
 
-struct Shared {
+struct GateState {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<(AdmittedClient, Instant)>>,
+    passed: RefCell<Vec<(IncomingClient, Instant)>>,
     acceptor: Waker,
 }
 
 impl<H: Handler> TlsGate<H> {
     /// A gate before `handler`, which serves clients within these limits. The session of `io` is the acceptor.
     pub(crate) fn new(handler: H, terms: GateTerms, limits: &ClientLimits, io: &Io) -> TlsGate<H> {
-        let shared = Rc::new(Shared {
+        let gate = Rc::new(GateState {
             terms,
             arrivals: Arrivals::new(limits.max_clients),
             passed: RefCell::default(),
             acceptor: io.waker(),
         });
-        TlsGate { handler, places: Places::new(limits), shared, io: io.clone() }
+        TlsGate { handler, places: Places::new(limits), gate, io: io.clone() }
     }
 }
 
 impl<H: Handler> Handler for TlsGate<H> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
         if !socket_is_tcp(&incoming) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
-        if matches!(self.shared.terms, GateTerms::Admission { .. }) {
+        let IncomingClient { socket, destination, permit, .. } = incoming;
+        if matches!(self.gate.terms, GateTerms::Admission { .. }) {
             // The gate has a limit of its own. The client takes a place, and one of its source, once it is admitted.
             permit.slot.release();
             permit.begin_arriving();
@@ -79,8 +80,8 @@ impl<H: Handler> Handler for TlsGate<H> {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
             let waker = io.waker();
-            let arrival = self.shared.arrivals.add(&peer, now, move || waker.wake());
-            let deadline = now + self.shared.terms.limit();
+            let arrival = self.gate.arrivals.add(&peer, now, move || waker.wake());
+            let deadline = now + self.gate.terms.limit();
             Ok(Arriving {
                 state,
                 arrival,
@@ -89,7 +90,7 @@ impl<H: Handler> Handler for TlsGate<H> {
                 destination,
                 deadline,
                 next_look: None,
-                shared: Rc::clone(&self.shared),
+                gate: Rc::clone(&self.gate),
             })
         });
         match (spawned, permit) {
@@ -109,19 +110,20 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn has_room(&self) -> bool {
-        self.shared.arrivals.has_room()
+        !matches!(self.gate.terms, GateTerms::Admission { .. }) || self.gate.arrivals.has_room()
     }
 
     fn close(&mut self) {
-        if matches!(self.shared.terms, GateTerms::Admission { .. }) {
-            self.shared.arrivals.dismiss();
+        if matches!(self.gate.terms, GateTerms::Admission { .. }) {
+            self.gate.arrivals.dismiss();
         }
         self.handler.close();
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
-        // A client that expects TLS could make nothing of a reason in the clear: it is reset.
-        if !matches!(&self.shared.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
+        // A client that expects admission could make nothing of a reason in the clear: it is reset. After `GateTerms::Tls` the
+        // handler has no reason to send.
+        if !matches!(&self.gate.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
             self.handler.reject(socket, why);
         }
     }
@@ -136,7 +138,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 }
 
-fn socket_is_tcp(client: &AdmittedClient) -> bool {
+fn socket_is_tcp(client: &IncomingClient) -> bool {
     matches!(client.socket, Socket::Tcp(_))
 }
 
@@ -151,16 +153,16 @@ struct Arriving {
     deadline: Instant,
     /// When its hello may be read, if others of its source come first.
     next_look: Option<Instant>,
-    shared: Rc<Shared>,
+    gate: Rc<GateState>,
 }
 
 enum State {
     /// Nothing was read.
     First(Transport),
     Handshake(Transport),
-    Admission(Transport, Box<HandshakeDriver<Machine>>),
+    Admission(Transport, Box<HandshakeDriver<AdmissionHandshake>>),
     /// It does not encrypt.
-    Refusal(PlainRefusal),
+    Refusal(GateRefusal),
     Over,
 }
 
@@ -178,19 +180,19 @@ impl State {
 enum Step {
     Next(State),
     Wait(State),
-    Pass(Transport, ClientTrust),
+    Pass(Transport, Authorization),
 }
 
 impl Arriving {
     fn first(&self, transport: Transport) -> Result<Step, Error> {
-        let terms = &self.shared.terms;
+        let terms = &self.gate.terms;
         if let GateTerms::Tls { terms, is_http: false } = terms {
             return secured(transport, terms.current.borrow().layer()?);
         }
         match (transport.peek(), terms) {
             (Ok(None), _) => Ok(Step::Wait(State::First(transport))),
             (Ok(Some(first)), GateTerms::Tls { .. }) if first.is_ascii_alphabetic() => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_https(transport))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_https(transport))))
             }
             (Ok(Some(_)), GateTerms::Tls { terms, .. }) => {
                 secured(transport, terms.current.borrow().layer()?)
@@ -199,10 +201,10 @@ impl Arriving {
                 secured(transport, trust.tls.server_layer()?)
             }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
-                Ok(Step::Pass(transport, ClientTrust::NotAsked))
+                Ok(Step::Pass(transport, Authorization::NotAsked))
             }
             (Ok(Some(first)), GateTerms::Admission { is_for_transfers: true, .. }) => {
-                Ok(Step::Next(State::Refusal(PlainRefusal::of_transfers(transport, first))))
+                Ok(Step::Next(State::Refusal(GateRefusal::of_transfers(transport, first))))
             }
             (Ok(Some(_)), GateTerms::Admission { .. }) => Err(Error::new(
                 Exit::Refused,
@@ -216,7 +218,7 @@ impl Arriving {
     }
 
     fn handshake(&mut self, mut transport: Transport, now: Instant) -> Result<Step, Error> {
-        self.next_look = self.shared.arrivals.may_not_read_before(&self.arrival, now);
+        self.next_look = self.gate.arrivals.may_not_read_before(&self.arrival, now);
         if self.next_look.is_some() {
             return Ok(Step::Wait(State::Handshake(transport)));
         }
@@ -239,11 +241,11 @@ impl Arriving {
         if let Some(permit) = &self.permit {
             permit.report.debug(format_args!("{text}"));
         }
-        match &self.shared.terms {
-            GateTerms::Tls { .. } => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
+        match &self.gate.terms {
+            GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
             GateTerms::Admission { trust, .. } => {
-                let peer = self.permit.as_ref().and_then(|permit| permit.peer.ip());
-                let machine = Machine::new(&transport, peer, trust, now)?;
+                let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
+                let machine = AdmissionHandshake::new(&transport, address, trust, now)?;
                 Ok(Step::Next(State::Admission(transport, Box::new(HandshakeDriver::new(machine)))))
             }
         }
@@ -252,13 +254,13 @@ impl Arriving {
     fn admission(
         &self,
         mut transport: Transport,
-        mut driver: Box<HandshakeDriver<Machine>>,
+        mut driver: Box<HandshakeDriver<AdmissionHandshake>>,
         now: Instant,
     ) -> Result<Step, Error> {
         driver.machine.now = now;
         driver.machine.admission.advance(now);
         let is_sent = driver.advance(&mut transport).map_err(|failure| match failure {
-            // One that has no code yet looks whether the server is there, and asks for it then.
+            // A client without a code only tests whether the server is there; it asks its user, then connects again.
             HandshakeFailure::Lost(error) if lost(&error).exit() == Exit::Untrusted => lost(&error),
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended => {
                 Error::new(Exit::Lost, "the client left during admission").of_health_check()
@@ -268,18 +270,18 @@ impl Arriving {
         match driver.machine.admission.status() {
             AdmissionStatus::Refused(refusal) if is_sent => {
                 let why = not_admitted(refusal, &driver.machine);
-                Ok(Step::Next(State::Refusal(PlainRefusal::after_answer(transport, why))))
+                Ok(Step::Next(State::Refusal(GateRefusal::after_answer(transport, why))))
             }
             AdmissionStatus::Admitted(_) if is_sent => {
-                let Machine { admission, policy, .. } = driver.machine;
+                let AdmissionHandshake { admission, policy, .. } = driver.machine;
                 let Some(admitted) = admission.into_admitted() else {
                     return Err(Error::new(Exit::Refused, "not admitted"));
                 };
-                let mut by = Box::new(AdmittedBy::new(admitted, &policy));
-                if let (Some(permit), false) = (&self.permit, self.shared.terms.is_for_transfers()) {
-                    permit.uses_up(by.take_code_use());
+                let mut client = Box::new(AdmittedClient::new(admitted, &policy));
+                if let (Some(permit), false) = (&self.permit, self.gate.terms.is_for_transfers()) {
+                    permit.uses_up(client.take_code_use());
                 }
-                Ok(Step::Pass(transport, ClientTrust::Admitted(by)))
+                Ok(Step::Pass(transport, Authorization::Admitted(client)))
             }
             _ => Ok(Step::Wait(State::Admission(transport, driver))),
         }
@@ -299,20 +301,15 @@ impl Arriving {
             };
             match step? {
                 Step::Next(state) => self.state = state,
-                Step::Pass(transport, trust) => {
-                    return self.hand_over(transport, trust, now).map(|()| Status::Done);
+                Step::Pass(transport, authorization) => {
+                    return self.hand_over(transport, authorization, now).map(|()| Status::Done);
                 }
-                Step::Wait(state) if state.held_answer().is_none() && self.makes_way(now) => {
-                    let text = "it took long to be admitted, and made way for others";
-                    let why = Error::new(Exit::Refused, text).of_health_check();
-                    self.state = State::Refusal(match state {
-                        State::Admission(transport, driver) => put_off(transport, driver, why)?,
-                        _ => return Err(why),
-                    });
+                Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
+                    let text = "it was too slow, and was dropped for others";
+                    self.state = put_off(state, Error::new(Exit::Refused, text).of_health_check())?;
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
-                    let limit = humantime::format_duration(self.shared.terms.limit());
-                    return Err(Error::new(Exit::TimedOut, format!("its TLS handshake took over {limit}")));
+                    self.state = put_off(state, self.gate.terms.over_limit())?;
                 }
                 Step::Wait(state) => {
                     self.state = state;
@@ -322,13 +319,13 @@ impl Arriving {
         }
     }
 
-    fn refuse(&mut self, mut refusal: PlainRefusal, context: Context) -> Result<Status, Error> {
+    fn refuse(&mut self, mut refusal: GateRefusal, context: Context) -> Result<Status, Error> {
         match refusal.advance(context) {
-            // It has had its answer, and is the first to make way.
+            // It has had its answer, and is the first to be evicted.
             status
                 if status == Status::Done
                     || context.now >= self.deadline
-                    || self.shared.arrivals.are_many(&self.arrival) =>
+                    || self.gate.arrivals.are_many(&self.arrival) =>
             {
                 Err(refusal.why)
             }
@@ -339,19 +336,24 @@ impl Arriving {
         }
     }
 
-    fn makes_way(&self, now: Instant) -> bool {
-        self.arrival.makes_way()
-            || now >= self.arrival.grace_until() && self.shared.arrivals.are_many(&self.arrival)
+    fn is_evicted(&self, now: Instant) -> bool {
+        self.arrival.is_evicted()
+            || now >= self.arrival.grace_until() && self.gate.arrivals.are_many(&self.arrival)
     }
 
-    fn hand_over(&mut self, mut transport: Transport, trust: ClientTrust, now: Instant) -> Result<(), Error> {
+    fn hand_over(
+        &mut self,
+        mut transport: Transport,
+        authorization: Authorization,
+        now: Instant,
+    ) -> Result<(), Error> {
         let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
-                let client = AdmittedClient { socket, destination: self.destination, trust, permit };
-                self.shared.passed.borrow_mut().push((client, now));
-                self.shared.acceptor.wake();
+                let client = IncomingClient { socket, destination: self.destination, authorization, permit };
+                self.gate.passed.borrow_mut().push((client, now));
+                self.gate.acceptor.wake();
             }
             Err(error) => permit.fail(lost(&error)),
         }
@@ -368,7 +370,7 @@ impl Session for Arriving {
         match self.step(context) {
             Ok(Status::Done) => {}
             Ok(status) => return Ok(status),
-            Err(error) => match (self.permit.take(), &self.shared.terms) {
+            Err(error) => match (self.permit.take(), &self.gate.terms) {
                 (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
                 (Some(permit), GateTerms::Tls { .. }) => permit.fail(error),
                 (None, _) => {}

@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 use super::client_list::ClientList;
 use crate::net::endpoint::PeerName;
 use crate::net::tls::peer::PeerTls;
+use crate::proto::SessionId;
+use crate::proto::secure::Rights;
 use crate::proto::secure::account::{CodeAccount, CodeUse};
 use crate::proto::secure::clients::Client;
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::server::{Admitted, By, Policy};
-use crate::proto::secure::session::Session;
-use crate::proto::secure::{Rights, SessionId};
+use crate::proto::secure::session::SessionSecret;
 
 /// A server's side of admission.
 pub(crate) struct ServerTrust {
@@ -36,7 +37,7 @@ pub(crate) struct SharedPolicy {
     code: Option<Arc<CodeAccount>>,
     /// Those who are admitted by their keys, and what the server has for them.
     clients: Option<(ClientList, Rights)>,
-    sessions: Mutex<HashMap<SessionId, Session>>,
+    sessions: Mutex<HashMap<SessionId, SessionSecret>>,
 }
 
 impl SharedPolicy {
@@ -58,12 +59,12 @@ impl SharedPolicy {
     }
 
     /// The map is right after every statement, so a thread that has panicked leaves nothing half done.
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, SessionSecret>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets further connections join a session for as long as the result is kept.
-    pub(crate) fn keep(self: &Arc<Self>, id: SessionId, session: Session) -> KeptSession {
+    pub(crate) fn keep(self: &Arc<Self>, id: SessionId, session: SessionSecret) -> KeptSession {
         self.sessions().insert(id, session);
         KeptSession { policy: Arc::clone(self), id }
     }
@@ -82,7 +83,7 @@ impl Policy for SharedPolicy {
         self.client(key).map(|client| client.rights)
     }
 
-    fn session(&self, id: &SessionId) -> Option<Session> {
+    fn session(&self, id: &SessionId) -> Option<SessionSecret> {
         self.sessions().get(id).cloned()
     }
 
@@ -103,36 +104,37 @@ impl Drop for KeptSession {
     }
 }
 
-/// What is known of a client.
-pub(crate) enum ClientTrust {
+/// What a client has shown of itself, and may do.
+pub(crate) enum Authorization {
     /// The server asks nobody: its connections are in the clear, or TLS alone.
     NotAsked,
     /// It was admitted.
-    Admitted(Box<AdmittedBy>),
+    Admitted(Box<AdmittedClient>),
 }
 
-/// A client's admission.
-pub(crate) struct AdmittedBy {
+/// A client that was admitted.
+pub(crate) struct AdmittedClient {
     admitted: Admitted,
     /// What it may do.
     client: Client,
     policy: Arc<SharedPolicy>,
 }
 
-impl AdmittedBy {
-    pub(crate) fn new(admitted: Admitted, policy: &Arc<SharedPolicy>) -> AdmittedBy {
+impl AdmittedClient {
+    pub(crate) fn new(admitted: Admitted, policy: &Arc<SharedPolicy>) -> AdmittedClient {
         let by_other_means = |rights| Client { rights, store: None, max_size_bytes: None };
         let client = match admitted.by {
             // Its line may have gone in this moment.
             By::Key(key) => policy.client(&key).unwrap_or_else(|| by_other_means(Rights::NONE)),
-            // What was shown for one session is not shown for another one.
+            // What was shown for one session is not shown for another one: it may join, and nothing else.
             By::Session(_) => by_other_means(Rights::NONE),
             By::Code | By::Open => by_other_means(admitted.rights),
         };
-        AdmittedBy { admitted, client, policy: Arc::clone(policy) }
+        AdmittedClient { admitted, client, policy: Arc::clone(policy) }
     }
 
-    /// What the client may do, but for joining a session.
+    /// What the client may do, but for joining a session. `STREAM` is not compared with anything: a server of raw streams
+    /// admits by its code alone, which gives it.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

@@ -18,7 +18,7 @@ use std::{error, fmt};
 /// Why a file with keys is not used.
 #[derive(Debug, Clone)]
 pub enum PrivateError {
-    /// Others may read a secret. Its mode: nine bits.
+    /// Others have access to a secret. Its mode: nine bits.
     Readable(u32),
     /// Others may change it. Its mode: nine bits.
     Writable(u32),
@@ -33,14 +33,24 @@ pub enum PrivateError {
 }
 
 impl PrivateError {
-    /// The line for people. `name` is the path as it may be printed; it is part of the command to type.
+    /// The line for people. `name` is the path as it may be printed; it is part of the command to type, quoted for a shell.
     pub fn about(&self, name: impl fmt::Display) -> String {
         let (mode, chmod) = match self {
-            PrivateError::Readable(mode) => (mode, "others can read it; type: chmod 600 "),
+            PrivateError::Readable(mode) => (mode, "others have access to it; type: chmod 600 "),
             PrivateError::Writable(mode) => (mode, "others can change it; type: chmod go-w "),
             other => return format!("{name}: {other}"),
         };
-        format!("{name}: has mode {mode:04o}, so {chmod}{name}")
+        let name = name.to_string();
+        format!("{name}: has mode {mode:04o}, so {chmod}{}", quoted(&name))
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+=:,@%".contains(char);
+    match word.chars().all(is_plain) && !word.starts_with('-') {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -48,7 +58,7 @@ impl PrivateError {
 impl fmt::Display for PrivateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PrivateError::Readable(mode) => write!(f, "has mode {mode:04o}, so others can read it"),
+            PrivateError::Readable(mode) => write!(f, "has mode {mode:04o}, so others have access to it"),
             PrivateError::Writable(mode) => write!(f, "has mode {mode:04o}, so others can change it"),
             PrivateError::Owner(uid) => write!(f, "belongs to another user, of number {uid}"),
             PrivateError::Empty => f.write_str("is empty: remove it"),
@@ -202,9 +212,11 @@ mod tests {
     #[test]
     fn the_command_to_type_is_named() {
         let said = PrivateError::Readable(0o644).about("/a/key");
-        assert_eq!(said, "/a/key: has mode 0644, so others can read it; type: chmod 600 /a/key");
+        assert_eq!(said, "/a/key: has mode 0644, so others have access to it; type: chmod 600 /a/key");
         let said = PrivateError::Writable(0o664).about("known");
         assert_eq!(said, "known: has mode 0664, so others can change it; type: chmod go-w known");
         assert_eq!(PrivateError::Empty.about("key"), "key: is empty: remove it");
+        let said = PrivateError::Writable(0o666).about("/a b/it's");
+        assert!(said.ends_with(r"; type: chmod go-w '/a b/it'\''s'"), "{said}");
     }
 }

@@ -19,7 +19,7 @@ const MAX_SECRET_BYTES: usize = 64 * 1024;
 pub struct Secret {
     /// Its bytes, which are cleared when they are dropped.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether its file was there.
+    /// Where it is kept.
     pub kept: Kept,
 }
 
@@ -34,8 +34,8 @@ pub enum Kept {
     Nowhere(StoreError),
 }
 
-/// Reads a secret from its file. Where there is none, makes one, and a file for it that nobody else may read, in a folder
-/// that is made like it.
+/// Reads a secret from its file. Where there is none, makes one, and a file that only this user can read; missing
+/// folders are made the same way.
 ///
 /// The file gets its name when it is complete, and replaces nothing: of processes that start at once, one creates it, and
 /// all have the same secret. It is on the disk before this returns.

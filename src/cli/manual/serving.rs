@@ -108,7 +108,7 @@ continues without those that are refused.
 FORWARDING AND PROXYING
 
 --forward gives each client a connection of its own to the server. With tls:HOST:PORT that connection is encrypted: the server's certificate must \
-come from an authority that this system knows, or from one in --target-ca, and name HOST, or --target-name. --target-pin trusts a key instead. --target-cert shows the server a certificate. No byte of a client \
+come from an authority that this system knows, or from one in --target-ca, and name HOST, or --target-name. --target-pin trusts a key instead. --target-cert presents a certificate to the server. No byte of a client \
 leaves before that was checked; if the server is not trusted, the client's connection is reset, and a line says why. With --tls clients have TLS as well. Each end of file is passed on, and a failure of one side is a reset for \
 the other. A session ends when both systems have acknowledged everything. Large streams pass inside the kernel.
 

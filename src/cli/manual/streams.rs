@@ -164,7 +164,7 @@ With HOST:PORT#sha256:... or --pin the server must have that key, too.
 
 connect --tls speaks TLS 1.2 or 1.3 with any server. Its certificate must come from an authority that this system knows, or from --ca FILE, and name the \
 host (or --server-name); else the exit code is 8, and nothing was sent. HOST:PORT#sha256:... or --pin KEY trusts one key instead, and --insecure anybody. --cert and \
---cert-key show a certificate of this side. The peer must end with TLS's close_notify: an end without it is code 5, because somebody may have cut the \
+--cert-key present a certificate of this side. The peer must end with TLS's close_notify: an end without it is code 5, because somebody may have cut the \
 stream; --lax-end accepts it, for example from ncat. -vv reports the version and the names in the certificate.
 
 SOCKET OPTION DETAILS

@@ -213,7 +213,7 @@ impl ServeArgs {
         let text = match mode {
             Mode::Transfer(_) => "--tls is for raw streams: leave it out with --store and --share",
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
-                "--exec-socket gives the process the socket itself: type --exec for a process behind --tls"
+                "--exec-socket gives the process the socket itself: type --exec for a process with --tls"
             }
             _ if !endpoints
                 .iter()
@@ -236,7 +236,7 @@ impl ServeArgs {
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
-            _ if self.trust.has_code() => "sendall connect --code ADDR",
+            _ if self.trust.code.is_typed() => "sendall connect --code ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
             Mode::Single(_)
             | Mode::Echo

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::proto::secure::pin::Pin;
 use crate::run::connect::ConnectTask;
 use crate::run::dialer::ConnectorPlan;
-use crate::run::tls::TrustPlan;
+use crate::run::tls::ServerCheckPlan;
 
 #[derive(Parser)]
 enum Line {
@@ -48,8 +48,8 @@ fn server(line: Line) -> Result<ConnectorPlan, Error> {
 
 fn shown(server: &ConnectorPlan) -> String {
     let pins = match (&server.tls, &server.trust) {
-        (Some(tls), None) => match &tls.trust {
-            TrustPlan::Pins(pins) => pins.clone(),
+        (Some(tls), None) => match &tls.check {
+            ServerCheckPlan::Pins(pins) => pins.clone(),
             _ => Vec::new(),
         },
         (None, Some(trust)) => trust.pins.clone(),

@@ -77,13 +77,13 @@ pub fn self_signed(key: &Key, names: &[ServerName<'_>]) -> Result<CertificateDer
     Ok(tlv(SEQUENCE, &[&content, ECDSA_WITH_SHA256, &signature]).into())
 }
 
-/// Makes what rustls shows: a [`self_signed`] certificate and its key.
+/// Makes what rustls presents: a [`self_signed`] certificate and its key.
 ///
 /// # Errors
-/// [`KeyError::NoRandomness`].
+/// [`KeyError::NoRandomness`] and [`KeyError::Unusable`].
 pub fn certified_key(key: &Key, names: &[ServerName<'_>]) -> Result<Arc<CertifiedKey>, KeyError> {
     let mut der = key.to_der()?;
-    let signing = any_ecdsa_type(&der).map_err(|_| KeyError::NoRandomness);
+    let signing = any_ecdsa_type(&der).map_err(|_| KeyError::Unusable);
     der.zeroize();
     Ok(Arc::new(CertifiedKey::new(vec![self_signed(key, names)?], signing?)))
 }

@@ -1,4 +1,4 @@
-//! The client's side of TLS: whom it trusts, and what it shows.
+//! The client's side of TLS: whom it trusts, and what it presents.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, OtherError, RootCertStore, SupportedProtocolVersion};
+use rustls::{CertificateError, ClientConfig, OtherError, RootCertStore};
 
 use super::authorities::ByAuthorities;
 use super::certificate::pin_of;
 use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
-use super::records::Role;
+use super::records::Connection;
 use super::signatures::verify_signatures;
 use super::{TlsOptions, VERSIONS, provider};
 use crate::error::{Error, Exit};
@@ -34,11 +34,11 @@ pub enum ServerCheck {
 pub struct ClientSettings {
     /// Whom to trust.
     pub check: ServerCheck,
-    /// The certificate that is shown to servers that ask for one.
+    /// The certificate that is presented to servers that ask for one.
     pub identity: Option<Identity>,
     /// Protocols to offer, the preferred one first (RFC 7301).
     pub alpn: Vec<Vec<u8>>,
-    /// A server that ends without `close_notify` has ended in order.
+    /// An end without `close_notify` counts as an orderly end.
     pub accepts_bare_end: bool,
     /// The options that error lines name.
     pub options: &'static TlsOptions,
@@ -61,7 +61,7 @@ impl ClientTls {
         let provider = provider();
         let options = settings.options;
         let algorithms = provider.signature_verification_algorithms;
-        let builder = builder(provider, VERSIONS)?;
+        let builder = builder(provider)?;
         let builder = match settings.check {
             ServerCheck::Authorities(only) => by_authorities(builder, authorities(only, options)?, options)?,
             ServerCheck::Pins(pins) => pinned(builder, Some(pins), (algorithms, options)),
@@ -90,7 +90,7 @@ impl ClientTls {
         })?;
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
-        Ok(Layer::new(Role::Client(connection), self.accepts_bare_end).with_options(self.options))
+        Ok(Layer::new(Connection::Client(connection), self.accepts_bare_end).with_options(self.options))
     }
 }
 
@@ -105,12 +105,9 @@ pub(crate) fn certificate_name(text: &str) -> Result<ServerName<'static>, String
 
 type Builder<State> = rustls::ConfigBuilder<ClientConfig, State>;
 
-fn builder(
-    provider: CryptoProvider,
-    versions: &[&'static SupportedProtocolVersion],
-) -> Result<Builder<rustls::WantsVerifier>, Error> {
+fn builder(provider: CryptoProvider) -> Result<Builder<rustls::WantsVerifier>, Error> {
     ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(versions)
+        .with_protocol_versions(VERSIONS)
         .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))
 }
 

@@ -136,7 +136,6 @@ fn certificate(error: &CertificateError, options: &TlsOptions) -> String {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is signed by a method that is too weak or not known".to_owned()
         }
-        CertificateError::ApplicationVerificationFailure => "has another key than the pinned one".to_owned(),
         CertificateError::Other(other) => match other.to_string() {
             text if text.contains("CaUsedAsEndEntity") => {
                 let see = options.see(&[pin, ca]);

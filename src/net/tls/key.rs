@@ -40,6 +40,8 @@ pub enum KeyError {
     OtherKind,
     /// No key could be made, or nothing signed: the system gives no random bytes.
     NoRandomness,
+    /// aws-lc cannot encode or load it.
+    Unusable,
 }
 
 impl fmt::Display for KeyError {
@@ -54,6 +56,7 @@ impl fmt::Display for KeyError {
                 "is not a P-256 key: make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE"
             }
             KeyError::NoRandomness => "cannot be made: the system has no random bytes",
+            KeyError::Unusable => "cannot be used: the library of TLS cannot encode or load it",
         })
     }
 }
@@ -96,9 +99,9 @@ impl Key {
     /// The key as PKCS#8 version 1 in PEM (RFC 7468), to be kept in a file that nobody else may read.
     ///
     /// # Errors
-    /// [`KeyError::NoRandomness`] where aws-lc cannot encode it: without memory.
+    /// [`KeyError::Unusable`] where aws-lc cannot encode it: without memory.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::NoRandomness)?;
+        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Unusable)?;
         // Room for all of it: a string that grows leaves copies behind.
         let chars = der.as_ref().len().div_ceil(3) * 4;
         let mut text = Zeroizing::new(String::with_capacity(chars + chars / LINE_CHARS + 64));
@@ -116,7 +119,7 @@ impl Key {
     /// # Errors
     /// As [`Key::to_pem`].
     pub fn to_der(&self) -> Result<PrivateKeyDer<'static>, KeyError> {
-        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::NoRandomness)?;
+        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Unusable)?;
         Ok(PrivatePkcs8KeyDer::from(der.as_ref().to_vec()).into())
     }
 

@@ -8,7 +8,7 @@ use super::buffers::{Below, Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, giv
 use super::certificate::pin_of;
 use super::exporter::Exporter;
 use super::failure::{CLIENT_OPTIONS, END_IN_HANDSHAKE, SERVER_OPTIONS, TlsOptions, bare_end, failure_of};
-use super::records::{Processed, Records, Role, Wanted};
+use super::records::{Connection, Processed, Records, Request};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
 
@@ -27,8 +27,9 @@ enum OurEnd {
 
 /// TLS over one connection.
 ///
-/// Errors have an [`Error`] inside: exit code 5 for an end without `close_notify`, 8 for a failed handshake and for a record
-/// that is not authentic. Errors of the socket are passed on as they are. The first failure stays.
+/// Errors have an [`Error`] inside: exit code 8 for a failed handshake and for a record that is not authentic; 5 for an end in
+/// the handshake, for one without `close_notify`, and for the alerts `user_canceled` and `internal_error`. Errors of the
+/// socket are passed on as they are. The first failure stays.
 pub(crate) struct Layer {
     records: Records,
     /// Received ciphertext that is not processed: part of a record, as a rule.
@@ -46,13 +47,13 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// The layer of a connection whose handshake is still to come.
-    pub(crate) fn new(role: Role, accepts_bare_end: bool) -> Layer {
-        let options = match &role {
-            Role::Client(_) => &CLIENT_OPTIONS,
-            Role::Server(_) => &SERVER_OPTIONS,
+    pub(crate) fn new(connection: Connection, accepts_bare_end: bool) -> Layer {
+        let options = match &connection {
+            Connection::Client(_) => &CLIENT_OPTIONS,
+            Connection::Server(_) => &SERVER_OPTIONS,
         };
         Layer {
-            records: Records::new(role),
+            records: Records::new(connection),
             incoming: Vec::new(),
             outgoing: Outgoing::default(),
             our_end: OurEnd::Open,
@@ -91,7 +92,7 @@ impl Layer {
         }
     }
 
-    /// The pin of the key that the peer has shown. None: it has shown none.
+    /// The pin of the key that the peer has presented. None: it has presented none.
     pub(crate) fn peer_pin(&self) -> Option<Pin> {
         self.state().peer_certificates()?.first().and_then(pin_of)
     }
@@ -101,7 +102,7 @@ impl Layer {
         self.records.state()
     }
 
-    /// Bytes of plaintext that have come, read or not.
+    /// Bytes of plaintext received, read or not.
     pub(crate) fn received(&self) -> u64 {
         self.records.received()
     }
@@ -137,7 +138,7 @@ impl Layer {
         loop {
             let mut incoming = std::mem::take(&mut self.incoming);
             let (processed, result) =
-                self.records.process(&mut incoming, &mut self.outgoing, Wanted::Handshake);
+                self.records.process(&mut incoming, &mut self.outgoing, Request::Handshake);
             self.keep(&incoming[processed.used..]);
             self.settle(result, below)?;
             let is_flushed = self.try_flush(below)?;
@@ -166,7 +167,7 @@ impl Layer {
 
     /// Reads plaintext; 0 is the peer's end.
     pub(crate) fn read(&mut self, buffer: &mut [u8], below: &mut impl Below) -> io::Result<usize> {
-        // A socket that cannot be written is reported by the next write; what has come is read before.
+        // The next write reports a broken socket; received bytes are read first.
         let _ = self.try_flush(below);
         let count = self.records.take_held(buffer);
         if count > 0 || buffer.is_empty() {
@@ -193,9 +194,9 @@ impl Layer {
     ) -> (usize, io::Result<usize>) {
         let mut start = 0;
         loop {
-            let wanted = Wanted::Read(&mut *buffer);
+            let request = Request::Read(&mut *buffer);
             let (Processed { used, moved }, result) =
-                self.records.process(&mut lent[start..*end], &mut self.outgoing, wanted);
+                self.records.process(&mut lent[start..*end], &mut self.outgoing, request);
             start += used;
             if let Err(error) = self.settle(result, below) {
                 return (start, if moved > 0 { Ok(moved) } else { Err(error) });
@@ -223,7 +224,7 @@ impl Layer {
         self.check()?;
         self.outgoing.flush(below)?;
         let bytes = &bytes[..bytes.len().min(PIECE_BYTES)];
-        let count = self.encrypt(Wanted::Write(bytes), below)?;
+        let count = self.encrypt(Request::Write(bytes), below)?;
         self.try_flush(below)?;
         match count {
             0 if !bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
@@ -235,15 +236,15 @@ impl Layer {
     pub(crate) fn finish_writing(&mut self, below: &mut impl Below) -> io::Result<()> {
         self.check()?;
         if self.our_end == OurEnd::Open {
-            self.encrypt(Wanted::Close, below)?;
+            self.encrypt(Request::Close, below)?;
             self.our_end = OurEnd::Queued;
         }
         self.try_flush(below).map(drop)
     }
 
-    fn encrypt(&mut self, wanted: Wanted<'_>, below: &mut impl Below) -> io::Result<usize> {
+    fn encrypt(&mut self, request: Request<'_>, below: &mut impl Below) -> io::Result<usize> {
         let mut incoming = std::mem::take(&mut self.incoming);
-        let (processed, result) = self.records.process(&mut incoming, &mut self.outgoing, wanted);
+        let (processed, result) = self.records.process(&mut incoming, &mut self.outgoing, request);
         self.keep(&incoming[processed.used..]);
         self.settle(result, below).map(|()| processed.moved)
     }

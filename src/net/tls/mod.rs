@@ -28,7 +28,7 @@ const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustl
 /// The cryptography of every connection: the one place that chooses it.
 fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-    // The fastest one first, where the processor has AES: no shorter key is known to be weaker in practice.
+    // AES-128-GCM first: the fastest with AES instructions; 128-bit keys are not known to be weaker in practice.
     provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     provider
 }

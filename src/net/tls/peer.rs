@@ -1,4 +1,4 @@
-//! TLS between two of this program: each side shows its own key, and admission (PROTOCOL.md) decides who is trusted.
+//! TLS between two of this program: each side presents its own key, and admission (PROTOCOL.md) decides who is trusted.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::failure::PEER_OPTIONS;
 use super::key::Key;
 use super::layer::Layer;
 use super::provider;
-use super::records::Role;
+use super::records::Connection;
 use super::signatures::verify_signatures;
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
@@ -65,7 +65,7 @@ impl PeerTls {
         Ok(PeerTls { client: Arc::new(client), server: Arc::new(server), pin: key.pin() })
     }
 
-    /// The digest of the key that is shown.
+    /// The digest of the key that is presented.
     pub fn pin(&self) -> Pin {
         self.pin
     }
@@ -77,7 +77,9 @@ impl PeerTls {
         // No certificate is compared with it, and it is not sent.
         let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
         let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
-        Ok(Layer::new(Role::Client(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
+        Ok(Layer::new(Connection::Client(connection), false)
+            .with_options(&PEER_OPTIONS)
+            .with_exporter(exporter))
     }
 
     /// The layer of a connection that was accepted.
@@ -85,7 +87,9 @@ impl PeerTls {
         let (exporter, mut config) = (Exporter::default(), (*self.server).clone());
         config.key_log = Arc::new(exporter.clone());
         let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-        Ok(Layer::new(Role::Server(connection), false).with_options(&PEER_OPTIONS).with_exporter(exporter))
+        Ok(Layer::new(Connection::Server(connection), false)
+            .with_options(&PEER_OPTIONS)
+            .with_exporter(exporter))
     }
 }
 
@@ -102,7 +106,7 @@ fn failed(error: rustls::Error) -> Error {
     Error::new(Exit::Failed, format!("TLS: {error}"))
 }
 
-/// Accepts each client that proves to have the key that it shows, and those that show none: admission decides.
+/// Accepts each client that proves to have the key that it presents, and those that present none: admission decides.
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,

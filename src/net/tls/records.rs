@@ -8,7 +8,7 @@ use rustls::{CommonState, Error};
 use super::buffers::Outgoing;
 
 /// One side of a TLS connection.
-pub(crate) enum Role {
+pub(crate) enum Connection {
     /// The side that connected.
     Client(UnbufferedClientConnection),
     /// The side that accepted.
@@ -16,7 +16,7 @@ pub(crate) enum Role {
 }
 
 /// What a call of [`Records::process`] does beside processing what has come.
-pub(super) enum Wanted<'a> {
+pub(super) enum Request<'a> {
     /// The handshake.
     Handshake,
     /// Writes plaintext here.
@@ -38,7 +38,7 @@ pub(super) struct Processed {
 
 /// The record layer of one connection, and the plaintext that its reader had no room for.
 pub(super) struct Records {
-    role: Role,
+    connection: Connection,
     held: Vec<u8>,
     held_start: usize,
     received: u64,
@@ -46,19 +46,19 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn new(role: Role) -> Records {
-        Records { role, held: Vec::new(), held_start: 0, received: 0, is_closed: false }
+    pub(super) fn new(connection: Connection) -> Records {
+        Records { connection, held: Vec::new(), held_start: 0, received: 0, is_closed: false }
     }
 
     /// What was negotiated.
     pub(super) fn state(&self) -> &CommonState {
-        match &self.role {
-            Role::Client(client) => client,
-            Role::Server(server) => server,
+        match &self.connection {
+            Connection::Client(client) => client,
+            Connection::Server(server) => server,
         }
     }
 
-    /// Bytes of plaintext that have come.
+    /// Bytes of plaintext received, read or not.
     pub(super) fn received(&self) -> u64 {
         self.received
     }
@@ -85,20 +85,20 @@ impl Records {
         count
     }
 
-    /// Processes `incoming` until more of it is needed, or what is wanted is done. On a failure the alert that names it is
+    /// Processes `incoming` until more of it is needed, or the request is met. On a failure the alert that names it is
     /// in `outgoing`.
     pub(super) fn process(
         &mut self,
         incoming: &mut [u8],
         outgoing: &mut Outgoing,
-        mut wanted: Wanted<'_>,
+        mut request: Request<'_>,
     ) -> (Processed, Result<(), Error>) {
         let mut processed = Processed::default();
         loop {
             let rest = &mut incoming[processed.used..];
-            let step = match &mut self.role {
-                Role::Client(client) => step(client, rest, outgoing, &mut wanted),
-                Role::Server(server) => step(server, rest, outgoing, &mut wanted),
+            let step = match &mut self.connection {
+                Connection::Client(client) => step(client, rest, outgoing, &mut request),
+                Connection::Server(server) => step(server, rest, outgoing, &mut request),
             };
             processed.used += step.discard;
             processed.moved += step.moved;
@@ -115,13 +115,13 @@ impl Records {
 }
 
 /// rustls' two kinds of connection.
-trait Machine {
+trait Unbuffered {
     type Data;
 
     fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
 }
 
-impl Machine for UnbufferedClientConnection {
+impl Unbuffered for UnbufferedClientConnection {
     type Data = ClientConnectionData;
 
     fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
@@ -129,7 +129,7 @@ impl Machine for UnbufferedClientConnection {
     }
 }
 
-impl Machine for UnbufferedServerConnection {
+impl Unbuffered for UnbufferedServerConnection {
     type Data = ServerConnectionData;
 
     fn next<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
@@ -150,10 +150,10 @@ struct Step {
 
 /// Takes the machine one state further. `result` is false when there is no more to do.
 fn step(
-    machine: &mut impl Machine,
+    machine: &mut impl Unbuffered,
     incoming: &mut [u8],
     outgoing: &mut Outgoing,
-    wanted: &mut Wanted<'_>,
+    request: &mut Request<'_>,
 ) -> Step {
     let UnbufferedStatus { discard, state, .. } = machine.next(incoming);
     let mut step =
@@ -164,12 +164,12 @@ fn step(
                 match record {
                     Ok(record) => {
                         step.discard += record.discard;
-                        step.deliver(record.payload, wanted);
+                        step.deliver(record.payload, request);
                     }
                     Err(error) => step.result = Err(error),
                 }
             }
-            step.result = step.result.map(|_| !matches!(wanted, Wanted::Read(buffer) if buffer.is_empty()));
+            step.result = step.result.map(|_| !matches!(request, Request::Read(buffer) if buffer.is_empty()));
         }
         Ok(ConnectionState::EncodeTlsData(mut data)) => {
             step.result = outgoing.append(|room| data.encode(room)).map(|_| true);
@@ -178,13 +178,13 @@ fn step(
         Ok(ConnectionState::PeerClosed) => step.is_closed = true,
         Ok(ConnectionState::Closed) => (step.is_closed, step.result) = (true, Ok(false)),
         Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-            let written = match wanted {
-                Wanted::Write(bytes) => {
+            let written = match request {
+                Request::Write(bytes) => {
                     step.moved = bytes.len();
                     outgoing.append(|room| traffic.encrypt(bytes, room))
                 }
-                Wanted::Close => outgoing.append(|room| traffic.queue_close_notify(room)),
-                Wanted::Handshake | Wanted::Read(_) => Ok(()),
+                Request::Close => outgoing.append(|room| traffic.queue_close_notify(room)),
+                Request::Handshake | Request::Read(_) => Ok(()),
             };
             step.result = written.map(|()| false);
         }
@@ -201,7 +201,7 @@ fn step(
 
 /// Appends what waits to be sent after a failure, up to the alert that names it. Beyond the alert the machine must not be
 /// asked: it would fail again, with another alert. Without room the peer does not learn the reason.
-fn append_alert(machine: &mut impl Machine, incoming: &mut [u8], outgoing: &mut Outgoing) {
+fn append_alert(machine: &mut impl Unbuffered, incoming: &mut [u8], outgoing: &mut Outgoing) {
     let mut is_done = false;
     while !is_done && let Ok(ConnectionState::EncodeTlsData(mut data)) = machine.next(incoming).state {
         let appended = outgoing.append(|room| {
@@ -226,10 +226,10 @@ fn is_alert(record: &[u8]) -> bool {
 }
 
 impl Step {
-    fn deliver(&mut self, payload: &[u8], wanted: &mut Wanted<'_>) {
+    fn deliver(&mut self, payload: &[u8], request: &mut Request<'_>) {
         self.received += payload.len();
-        let room = match wanted {
-            Wanted::Read(buffer) => std::mem::take(buffer),
+        let room = match request {
+            Request::Read(buffer) => std::mem::take(buffer),
             _ => &mut [],
         };
         let count = payload.len().min(room.len());
@@ -237,7 +237,7 @@ impl Step {
         taken.copy_from_slice(&payload[..count]);
         self.surplus.extend_from_slice(&payload[count..]);
         self.moved += count;
-        if let Wanted::Read(buffer) = wanted {
+        if let Request::Read(buffer) = request {
             *buffer = left;
         }
     }

@@ -1,4 +1,4 @@
-//! The server's side of TLS: what it shows, and whom it asks for a certificate.
+//! The server's side of TLS: what it presents, and whom it asks for a certificate.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use rustls::{RootCertStore, ServerConfig};
 use super::failure::settings_error;
 use super::identity::Identity;
 use super::layer::Layer;
-use super::records::Role;
+use super::records::Connection;
 use super::{VERSIONS, provider};
 use crate::error::{Error, Exit};
 
 /// The settings of a server's connections.
 pub struct ServerSettings {
-    /// The certificate that is shown.
+    /// The certificate that is presented.
     pub identity: Identity,
-    /// Clients must show a certificate of one of these authorities.
+    /// Clients must present a certificate of one of these authorities.
     pub client_authorities: Option<Vec<CertificateDer<'static>>>,
     /// Protocols that are spoken, the preferred one first (RFC 7301). Empty: not negotiated.
     pub alpn: Vec<Vec<u8>>,
-    /// A client that ends without `close_notify` has ended in order.
+    /// An end without `close_notify` counts as an orderly end.
     pub accepts_bare_end: bool,
 }
 
@@ -66,6 +66,6 @@ impl ServerTls {
     pub(crate) fn layer(&self) -> Result<Layer, Error> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.config))
             .map_err(|error| Error::new(Exit::Failed, format!("TLS: {error}")))?;
-        Ok(Layer::new(Role::Server(connection), self.accepts_bare_end))
+        Ok(Layer::new(Connection::Server(connection), self.accepts_bare_end))
     }
 }

@@ -6,8 +6,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
 
-use super::handshake::Handshake;
 use crate::proto::Parsed;
+use crate::proto::handshake::Handshake;
 
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 const WORD: &[u8] = b"PROXY ";

@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::fault::{Cause, ProxyFault};
-use super::handshake::{Credentials, Handshake};
 use super::http_head::{HeadFault, HeadReader};
 use super::target::ProxyTarget;
+use super::users::Credentials;
+use crate::proto::handshake::Handshake;
 
 /// The most interim answers (1xx) before the answer.
 pub(crate) const MAX_INTERIM: u32 = 100;

@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-use super::handshake::Handshake;
 use super::http_connect::{MAX_INTERIM, parse_status};
 use super::http_head::HeadReader;
+use crate::proto::handshake::Handshake;
 use crate::proto::http::{Exchange, RequestHead, number};
 
 /// The most bytes of an answer's head: some servers send long ones.

@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
-use super::handshake::{Handshake, Users};
 use super::http_forward;
 use super::http_forward::Request;
 use super::http_head::{HeadFault, HeadReader};
 use super::target::{MAX_NAME_BYTES, ProxyTarget};
+use super::users::Users;
+use crate::proto::handshake::Handshake;
 use crate::proto::http::{ErrorStatus, Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, ParseEvent, no_fields};
 
 /// The most bytes of a client's head: a method, the longest target, and the fields.

@@ -2,7 +2,6 @@
 
 pub mod answer;
 pub mod fault;
-pub mod handshake;
 pub mod header;
 pub mod http_connect;
 pub mod http_forward;
@@ -13,3 +12,4 @@ pub mod socks;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod users;

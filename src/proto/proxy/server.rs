@@ -4,12 +4,13 @@ use core::net::SocketAddr;
 use std::rc::Rc;
 
 use super::answer::{Denial, Misuse, ProxyAnswer};
-use super::handshake::{Handshake, Users};
 use super::http_forward::Request;
 use super::http_proxy::HttpProxyServer;
 use super::socks::VERSION;
 use super::socks::server::SocksServer;
 use super::target::ProxyTarget;
+use super::users::Users;
+use crate::proto::handshake::Handshake;
 use crate::proto::http::ErrorStatus;
 
 /// The server's machine. The client's first byte decides the protocol.

@@ -51,7 +51,7 @@ impl CodeAccount {
         self.guesses().is_withdrawn()
     }
 
-    /// Returns whether as many sessions have succeeded as may.
+    /// Returns whether all uses are spent.
     pub fn is_used_up(&self) -> bool {
         self.guesses().is_used_up()
     }
@@ -78,25 +78,16 @@ pub struct CodeRun {
     number: u64,
 }
 
-/// What follows from a proof.
-#[derive(Debug)]
-pub enum Proven {
-    /// It is right.
-    Right(CodeUse),
-    /// It is wrong, and was counted. It is answered at this time.
-    Wrong(Instant),
-    /// It was not looked at.
-    NotNow(NotNow),
-}
-
 impl CodeRun {
-    /// Ends the run with a proof of the client that has shown `key`.
-    pub fn prove(self, is_right: bool, key: Option<Pin>, now: Instant) -> Proven {
+    /// Ends the run with a proof of the client that has presented `key`.
+    pub fn prove(self, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement<CodeUse> {
         let judgement = self.account.guesses().prove(self.number, is_right, key, now);
         match judgement {
-            Judgement::Right(number) => Proven::Right(CodeUse { account: Arc::clone(&self.account), number }),
-            Judgement::Wrong(answer_at) => Proven::Wrong(answer_at),
-            Judgement::NotNow(not_now) => Proven::NotNow(not_now),
+            Judgement::Right(number) => {
+                Judgement::Right(CodeUse { account: Arc::clone(&self.account), number })
+            }
+            Judgement::Wrong(answer_at) => Judgement::Wrong(answer_at),
+            Judgement::NotNow(not_now) => Judgement::NotNow(not_now),
         }
     }
 }

@@ -5,12 +5,12 @@
 use std::fmt;
 
 use super::code::Code;
-use super::cpace::{BadShare, Exchange, Inputs, Keys, Role};
+use super::cpace::{BadShare, Exchange, Inputs, Keys, Party};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::refusal::Refusal;
-use super::session::Session;
-use super::{ALPN, Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::session::SessionSecret;
+use super::{ALPN, Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// ADa of CPace: the data of the client.
 pub(super) const CLIENT_DATA: &[u8] = b"client";
@@ -28,22 +28,23 @@ pub(super) fn inputs<'a>(code: &'a Code, channel: &'a Channel) -> Inputs<'a> {
     }
 }
 
-/// The thing that a client shows. All but a code are for a server that is known already: its certificate's key was compared
-/// with a pin, a known host or that of the session's first connection before this begins.
+/// The thing that a client shows. All but a code are for a server that is known already, or that the user trusts unseen
+/// (`--trust-new`): its certificate's key was compared with a pin, a known host or that of the session's first connection
+/// before this begins, if there is one.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
     /// Nothing.
     Open,
-    /// The key of the certificate that it has shown in TLS.
+    /// The key of the certificate that it has presented in TLS.
     Key,
     /// A code. The server need not be known: it has to prove that it has the code.
     Code(&'a Code),
-    /// A session that it has or had.
+    /// A session of this run, which the connection joins.
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,
         /// What was kept of its admission.
-        session: &'a Session,
+        session: &'a SessionSecret,
     },
 }
 
@@ -56,13 +57,13 @@ pub enum NotTrusted {
     WrongProof,
     /// The server admits without a proof that it has the code.
     NoProof,
-    /// The server's share is none.
+    /// The share is invalid.
     BadShare(BadShare),
     /// The certificate has another key than on the first connection of the session.
     OtherKey,
     /// The server has sent a message out of its turn.
     OutOfTurn,
-    /// The server has sent what is no message.
+    /// The server has sent bytes that are not a message.
     NoMessage(MessageFault),
 }
 
@@ -100,13 +101,13 @@ pub struct Admission {
     /// What the client may do, as far as the server says so: after a code, [`Rights::ALL`].
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
-    pub session: Session,
+    pub session: SessionSecret,
 }
 
 enum State {
     Share { exchange: Exchange, channel: Channel },
-    Proof { keys: Keys, session: Session },
-    Answer { session: Session },
+    Proof { keys: Keys, session: SessionSecret },
+    Answer { session: SessionSecret },
     Admitted(Admission),
     Over,
 }
@@ -129,12 +130,12 @@ impl ClientAdmission {
         channel: Channel,
         random: &[u8; 64],
     ) -> Result<ClientAdmission, NotTrusted> {
-        let by_channel = |channel| State::Answer { session: Session::by_channel(channel, Rights::ALL) };
+        let by_channel = |channel| State::Answer { session: SessionSecret::by_channel(channel, Rights::ALL) };
         let (message, state) = match credential {
             Credential::Open => (ClientMessage::Open, by_channel(&channel)),
             Credential::Key => (ClientMessage::Key, by_channel(&channel)),
             Credential::Code(code) => {
-                let exchange = Exchange::new(Role::Initiator, &inputs(code, &channel), random);
+                let exchange = Exchange::new(Party::Initiator, &inputs(code, &channel), random);
                 (ClientMessage::Share(exchange.share()), State::Share { exchange, channel })
             }
             Credential::Session { id, session } => {
@@ -191,7 +192,7 @@ impl ClientAdmission {
             (_, ServerMessage::Refused(refusal)) => Err(NotTrusted::Refused(refusal)),
             (State::Share { exchange, channel }, ServerMessage::Share(share)) => {
                 let keys = exchange.finish(&share).map_err(NotTrusted::BadShare)?;
-                let session = Session::by_code(&keys, &channel, Rights::ALL);
+                let session = SessionSecret::by_code(&keys, &channel, Rights::ALL);
                 self.outgoing = ClientMessage::Proof(*keys.own_tag()).encode();
                 Ok(State::Proof { keys, session })
             }
@@ -203,13 +204,14 @@ impl ClientAdmission {
                 Err(NotTrusted::NoProof)
             }
             (State::Answer { session }, ServerMessage::Admitted(rights)) => {
-                Ok(State::Admitted(Admission { rights, session: session.with_rights(rights) }))
+                Ok(State::Admitted(Admission { rights, session }))
             }
             _ => Err(NotTrusted::OutOfTurn),
         }
     }
 
-    /// Returns whether nothing but the server's answer is missing, and the server is known: `HELLO` need not wait for it.
+    /// Returns whether nothing but the server's answer is missing, and the server is known or trusted unseen: `HELLO` need
+    /// not wait for it.
     pub fn awaits_answer_only(&self) -> bool {
         matches!(self.state, State::Answer { .. })
     }

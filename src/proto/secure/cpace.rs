@@ -27,7 +27,7 @@ const BLOCK_BYTES: usize = 128;
 
 /// A side of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum Party {
     /// The side that begins, A in the draft.
     Initiator,
     /// The side that answers, B in the draft.
@@ -74,7 +74,7 @@ impl std::error::Error for BadShare {}
 
 /// One side of a run, until the other side's share is there.
 pub struct Exchange {
-    role: Role,
+    party: Party,
     scalar: Scalar,
     run: Vec<u8>,
     initiator_data: Vec<u8>,
@@ -90,16 +90,16 @@ impl Drop for Exchange {
 
 impl Exchange {
     /// Begins a run. `random` must be 64 bytes that nobody can predict, and that are used for nothing else.
-    pub fn new(role: Role, inputs: &Inputs<'_>, random: &[u8; 64]) -> Exchange {
-        Exchange::with_scalar(role, inputs, Scalar::from_bytes_mod_order_wide(random))
+    pub fn new(party: Party, inputs: &Inputs<'_>, random: &[u8; 64]) -> Exchange {
+        Exchange::with_scalar(party, inputs, Scalar::from_bytes_mod_order_wide(random))
     }
 
-    pub(super) fn with_scalar(role: Role, inputs: &Inputs<'_>, scalar: Scalar) -> Exchange {
+    pub(super) fn with_scalar(party: Party, inputs: &Inputs<'_>, scalar: Scalar) -> Exchange {
         let mut point = generator(inputs) * scalar;
         let share = point.compress().to_bytes();
         point.zeroize();
         Exchange {
-            role,
+            party,
             scalar,
             run: inputs.run.to_vec(),
             initiator_data: inputs.initiator_data.to_vec(),
@@ -129,9 +129,9 @@ impl Exchange {
         }
         let encoded = Zeroizing::new(shared.compress().to_bytes());
         shared.zeroize();
-        let (first, second) = match self.role {
-            Role::Initiator => (&self.share, other),
-            Role::Responder => (other, &self.share),
+        let (first, second) = match self.party {
+            Party::Initiator => (&self.share, other),
+            Party::Responder => (other, &self.share),
         };
         let initiator_part = lv_cat(&[first, &self.initiator_data]);
         let responder_part = lv_cat(&[second, &self.responder_data]);
@@ -143,9 +143,9 @@ impl Exchange {
         let mac_key = Zeroizing::new(<[u8; SHA512_BYTES]>::from(mac_hash.finalize()));
         let initiator_tag = Zeroizing::new(hmac(&mac_key, &initiator_part));
         let responder_tag = Zeroizing::new(hmac(&mac_key, &responder_part));
-        let (own_tag, other_tag) = match self.role {
-            Role::Initiator => (initiator_tag, responder_tag),
-            Role::Responder => (responder_tag, initiator_tag),
+        let (own_tag, other_tag) = match self.party {
+            Party::Initiator => (initiator_tag, responder_tag),
+            Party::Responder => (responder_tag, initiator_tag),
         };
         Ok(Keys { own_tag, other_tag, key })
     }

@@ -14,13 +14,14 @@
 //!
 //! Memory is bounded: no more sources are known than there were wrong proofs, no more runs than 4.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::pin::Pin;
 use super::refusal::Reason;
+use crate::proto::source_of;
 
 /// Wrong proofs that withdraw a code.
 pub const MAX_WRONG_PROOFS: u32 = 100;
@@ -57,10 +58,10 @@ pub struct NotNow {
 
 /// What follows from a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// It is right: a use of this number is reserved.
-    Right(u64),
-    /// It is wrong. It is answered at this time.
+pub enum Judgement<Use> {
+    /// It is right: a use is reserved.
+    Right(Use),
+    /// It is wrong, and was counted. It is answered at this time.
     Wrong(Instant),
     /// It was not looked at.
     NotNow(NotNow),
@@ -173,8 +174,8 @@ impl Guesses {
         self.runs.retain(|known| known.number != run);
     }
 
-    /// Ends a run with a proof of the client that has shown `key`.
-    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement {
+    /// Ends a run with a proof of the client that has presented `key`. A use is a number.
+    pub fn prove(&mut self, run: u64, is_right: bool, key: Option<Pin>, now: Instant) -> Judgement<u64> {
         let Some(place) = self.runs.iter().position(|known| known.number == run) else {
             return Judgement::NotNow(wait(GRACE));
         };
@@ -233,15 +234,4 @@ fn delay(count: u32) -> Duration {
 fn wait(time: Duration) -> NotNow {
     let seconds = time.as_millis().div_ceil(1000).clamp(1, u128::from(u16::MAX));
     NotNow { reason: Reason::Wait, seconds: seconds as u16 }
-}
-
-/// Returns the address that stands for a client: of IPv6 the network of 64 bits, from which a client has any address.
-fn source_of(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
-    }
 }

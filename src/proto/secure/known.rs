@@ -1,4 +1,4 @@
-//! The list of known hosts: whose key was seen behind which name. A line is `HOST:PORT sha256:... TIME HOW`, and the last
+//! The list of known hosts: which key belongs to which name. A line is `HOST:PORT sha256:... TIME HOW`, and the last
 //! two words are for people.
 
 use core::net::IpAddr;

@@ -26,11 +26,11 @@ pub enum LineFault {
     NotText,
     /// It has no key.
     NoPin,
-    /// Its key is none.
+    /// Its key is invalid.
     Pin(BadPin),
     /// It does not begin with a host and a port.
     Host,
-    /// It has words behind its last one.
+    /// It has words after its last one.
     Surplus,
     /// It has a word that means nothing here.
     Word,
@@ -42,7 +42,7 @@ pub enum LineFault {
     Rights,
     /// Its folder is not an absolute path.
     Folder,
-    /// Its size is not one.
+    /// Its size is invalid.
     Size,
     /// It is beyond the 4,294,967,295 that are counted.
     TooMany,

@@ -4,10 +4,10 @@
 
 use std::fmt;
 
+use super::Rights;
 use super::cpace::{SHARE_BYTES, TAG_BYTES};
 use super::refusal::{MAX_TEXT_BYTES, Reason, Refusal, Wanted};
-use super::{Rights, SessionId};
-use crate::proto::Parsed;
+use crate::proto::{Parsed, SessionId};
 
 /// Bytes before a body.
 pub const HEADER_BYTES: usize = 4;
@@ -36,13 +36,13 @@ pub enum ClientMessage {
     Share([u8; SHARE_BYTES]),
     /// Its tag of CPace: the proof that it has the code.
     Proof([u8; TAG_BYTES]),
-    /// The key of the certificate that it has shown in TLS.
+    /// The key of the certificate that it has presented in TLS.
     Key,
-    /// A session that it has or had with this server.
+    /// A session that it has with this server, and joins.
     Session {
         /// The session id of its `ACCEPT`.
         id: SessionId,
-        /// See [`Session`](super::session::Session).
+        /// See [`SessionSecret`](super::session::SessionSecret).
         tag: [u8; TAG_BYTES],
     },
 }

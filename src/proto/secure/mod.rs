@@ -43,16 +43,13 @@ pub const SESSION_EXPORTER: &[u8] = b"EXPORTER-sendall-session";
 /// The name of the protocol in TLS's ALPN. CPace is run with the same text as its channel identifier.
 pub const ALPN: &[u8] = b"sendall/1";
 
-/// The session id of `ACCEPT`.
-pub type SessionId = [u8; 16];
-
 /// The facts about a TLS connection that its two ends share, and nobody else.
 pub struct Channel {
     /// Exporter for [`AUTH_EXPORTER`].
     pub auth: [u8; 32],
     /// Exporter for [`SESSION_EXPORTER`].
     pub session: Zeroizing<[u8; 64]>,
-    /// Key of the certificate that the other end has shown. A server always has one.
+    /// Key of the certificate that the other end has presented. A server always has one.
     pub peer: Option<Pin>,
 }
 

@@ -11,7 +11,7 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 pub enum Reason {
     /// Another reason; also what an unknown byte is read as.
     Other = 0,
-    /// The server wants a code or a key, and the client has shown nothing.
+    /// The server has a code, and the client has shown nothing.
     CodeWanted = 1,
     /// The proof is wrong.
     WrongCode = 2,
@@ -21,7 +21,7 @@ pub enum Reason {
     CodeWithdrawn = 4,
     /// Not now: too many wrong proofs from this address, or others use the code at the moment.
     Wait = 5,
-    /// The code was used up by transfers that have succeeded.
+    /// The code was used up by sessions that have succeeded.
     CodeUsed = 6,
     /// The server has no code.
     NoCode = 7,
@@ -60,7 +60,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Reason::Other => "the server admits no client in this way",
             Reason::CodeWanted => {
-                "the server wants a code: it shows it when it starts; type it at the terminal, or set SENDALL_CODE"
+                "the server needs a code, which it prints when it starts: type it at the terminal, or set SENDALL_CODE"
             }
             Reason::WrongCode => {
                 "the code is wrong, or somebody is in between: nothing was sent; ask for a new code"
@@ -120,7 +120,7 @@ pub struct Refusal {
     pub wanted: Wanted,
     /// How long to wait, in seconds; 0: waiting does not help.
     pub seconds: u16,
-    /// Text of the server, for `-vv`: to be escaped. At most [`MAX_TEXT_BYTES`] bytes are sent.
+    /// Text of the server. Not shown; ours sends none. At most [`MAX_TEXT_BYTES`] bytes are sent.
     pub text: String,
 }
 

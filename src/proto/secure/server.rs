@@ -8,16 +8,16 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use super::account::{CodeAccount, CodeRun, CodeUse, Proven};
+use super::account::{CodeAccount, CodeRun, CodeUse};
 use super::client::inputs;
-use super::cpace::{BadShare, Exchange, Keys, Role, SHARE_BYTES, TAG_BYTES};
-use super::guesses::NotNow;
+use super::cpace::{BadShare, Exchange, Keys, Party, SHARE_BYTES, TAG_BYTES};
+use super::guesses::{Judgement, NotNow};
 use super::message::{ClientMessage, HEADER_BYTES, MessageFault, ServerMessage};
 use super::pin::Pin;
 use super::refusal::{Reason, Refusal, Wanted};
-use super::session::Session;
-use super::{Channel, Rights, SessionId};
-use crate::proto::Parsed;
+use super::session::SessionSecret;
+use super::{Channel, Rights};
+use crate::proto::{Parsed, SessionId};
 
 /// What a server admits. Asked for each message of a client.
 pub trait Policy {
@@ -30,8 +30,8 @@ pub trait Policy {
     /// Returns what the owner of a key may do; `None` if it is not known.
     fn key(&self, key: &Pin) -> Option<Rights>;
 
-    /// Returns the session of an id, if it still is one that further connections may join or that may be resumed.
-    fn session(&self, id: &SessionId) -> Option<Session>;
+    /// Returns the session of an id, if it still runs: further connections may join it.
+    fn session(&self, id: &SessionId) -> Option<SessionSecret>;
 
     /// Returns the code of the server, also if it is used up or withdrawn; `None` if it has none.
     fn code(&self) -> Option<Arc<CodeAccount>>;
@@ -58,7 +58,7 @@ pub struct Admitted {
     /// What the client may do.
     pub rights: Rights,
     /// To be kept under the session id of `ACCEPT`, for further connections.
-    pub session: Session,
+    pub session: SessionSecret,
     /// By a code: to be held for as long as the session lasts, and then used up or dropped.
     pub code_use: Option<CodeUse>,
 }
@@ -70,7 +70,7 @@ pub enum Violation {
     NoMessage(MessageFault),
     /// Not in this turn.
     OutOfTurn,
-    /// A share that is none.
+    /// The share is invalid.
     BadShare(BadShare),
 }
 
@@ -235,7 +235,7 @@ impl ServerAdmission {
                 Ok(self.proof(&keys, run, rights, &tag, policy, now))
             }
             (State::First, ClientMessage::Open) => Ok(match policy.open() {
-                Some(rights) => self.admit(By::Open, Session::by_channel(&self.channel, rights)),
+                Some(rights) => self.admit(By::Open, SessionSecret::by_channel(&self.channel, rights)),
                 None => self.refuse(Refusal::new(nothing_shown(policy), wanted(policy))),
             }),
             (State::First, ClientMessage::Key) => Ok(self.key(policy)),
@@ -253,7 +253,7 @@ impl ServerAdmission {
     fn key(&mut self, policy: &dyn Policy) -> State {
         let known = self.channel.peer.and_then(|key| policy.key(&key).map(|rights| (By::Key(key), rights)));
         match known.or_else(|| policy.open().map(|rights| (By::Open, rights))) {
-            Some((by, rights)) => self.admit(by, Session::by_channel(&self.channel, rights)),
+            Some((by, rights)) => self.admit(by, SessionSecret::by_channel(&self.channel, rights)),
             None => self.refuse(Refusal::new(Reason::KeyNotKnown, wanted(policy))),
         }
     }
@@ -271,7 +271,7 @@ impl ServerAdmission {
             Ok(run) => run,
             Err(not_now) => return Ok(self.not_now(not_now, policy)),
         };
-        let exchange = Exchange::new(Role::Responder, &inputs(account.code(), &self.channel), &self.random);
+        let exchange = Exchange::new(Party::Responder, &inputs(account.code(), &self.channel), &self.random);
         let own = exchange.share();
         let keys = exchange.finish(share).map_err(Violation::BadShare)?;
         self.outgoing.extend(ServerMessage::Share(own).encode());
@@ -288,15 +288,15 @@ impl ServerAdmission {
         now: Instant,
     ) -> State {
         match run.prove(keys.accepts(tag), self.channel.peer, now) {
-            Proven::Right(code_use) => {
+            Judgement::Right(code_use) => {
                 self.outgoing.extend(ServerMessage::Proof(*keys.own_tag()).encode());
-                let session = Session::by_code(keys, &self.channel, rights);
+                let session = SessionSecret::by_code(keys, &self.channel, rights);
                 State::Admitted(Admitted { by: By::Code, rights, session, code_use: Some(code_use) })
             }
-            Proven::Wrong(answer_at) => {
+            Judgement::Wrong(answer_at) => {
                 State::Delayed(Refusal::new(Reason::WrongCode, wanted(policy)), answer_at)
             }
-            Proven::NotNow(not_now) => self.not_now(not_now, policy),
+            Judgement::NotNow(not_now) => self.not_now(not_now, policy),
         }
     }
 
@@ -305,7 +305,7 @@ impl ServerAdmission {
         self.refuse(Refusal { seconds: not_now.seconds, ..refusal })
     }
 
-    fn admit(&mut self, by: By, session: Session) -> State {
+    fn admit(&mut self, by: By, session: SessionSecret) -> State {
         let rights = session.rights();
         self.outgoing.extend(ServerMessage::Admitted(rights).encode());
         State::Admitted(Admitted { by, rights, session, code_use: None })

@@ -1,11 +1,12 @@
-//! What an admitted client and its server keep, so that further connections and later sessions need no second code.
+//! What an admitted client and its server keep for as long as a session runs, so that further connections need no second
+//! code.
 //!
 //! Both have a key of 64 bytes that follows from the first connection:
 //! - admitted by a code: HMAC-SHA-512 of the text `sendall/1 session` under CPace's ISK;
 //! - admitted by a key, or by an open server: TLS's exporter ([`SESSION_EXPORTER`](super::SESSION_EXPORTER)).
 //!
 //! A connection shows HMAC-SHA-512 under this key of its own exporter ([`AUTH_EXPORTER`](super::AUTH_EXPORTER)). It is of
-//! no use on another connection, and both ends must show the same certificates' keys as on the first one.
+//! no use on another connection, and both ends must present the same certificates' keys as on the first one.
 
 use std::fmt;
 
@@ -32,32 +33,27 @@ impl fmt::Debug for SessionKey {
 
 /// A session, as either side keeps it. The server finds it by the session id of `ACCEPT`.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct SessionSecret {
     key: SessionKey,
     peer: Option<Pin>,
     rights: Rights,
 }
 
-impl Session {
+impl SessionSecret {
     /// Returns the session of a client that was admitted by a code.
-    pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> Session {
+    pub(super) fn by_code(keys: &Keys, channel: &Channel, rights: Rights) -> SessionSecret {
         let key = SessionKey(Zeroizing::new(hmac(keys.key(), LABEL)));
-        Session { key, peer: channel.peer, rights }
+        SessionSecret { key, peer: channel.peer, rights }
     }
 
     /// Returns the session of a client that was admitted by its key, or because the server is open.
-    pub(super) fn by_channel(channel: &Channel, rights: Rights) -> Session {
-        Session { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
+    pub(super) fn by_channel(channel: &Channel, rights: Rights) -> SessionSecret {
+        SessionSecret { key: SessionKey(channel.session.clone()), peer: channel.peer, rights }
     }
 
-    /// Returns what the client may do.
-    pub fn rights(&self) -> Rights {
+    /// Returns what the client may do, by the server's account. A client keeps all rights: it does not decide.
+    pub(super) fn rights(&self) -> Rights {
         self.rights
-    }
-
-    /// Returns the same session with other rights.
-    pub(super) fn with_rights(self, rights: Rights) -> Session {
-        Session { rights, ..self }
     }
 
     /// Returns the key of the other side's certificate.
@@ -65,7 +61,7 @@ impl Session {
         self.peer
     }
 
-    /// Returns whether the other end of `channel` shows the same key as on the first connection.
+    /// Returns whether the other end of `channel` presents the same key as on the first connection.
     pub fn is_same_peer(&self, channel: &Channel) -> bool {
         self.peer == channel.peer
     }

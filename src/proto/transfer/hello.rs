@@ -8,7 +8,7 @@ pub use self::capabilities::Capabilities;
 use super::names::MAX_PATH_BYTES;
 use super::violation::Violation;
 use super::wire::{FieldReader, length_u16};
-use crate::proto::Parsed;
+use crate::proto::{Parsed, SessionId};
 
 /// The first bytes of both sides.
 pub const MAGIC: [u8; 8] = *b"\x89SALL\r\n\x1a";
@@ -44,7 +44,7 @@ pub enum Operation {
     /// The client lists files.
     List,
     /// The client adds a connection to the session with this id.
-    Join([u8; 16]),
+    Join(SessionId),
 }
 
 /// The id of a client's run, shared by all its sessions: random and secret.
@@ -119,7 +119,7 @@ impl Hello {
     }
 
     /// Creates the HELLO of a further connection.
-    pub fn join(session: [u8; 16]) -> Hello {
+    pub fn join(session: SessionId) -> Hello {
         Hello::new(Operation::Join(session), None, None)
     }
 
@@ -227,7 +227,7 @@ impl Hello {
             return Ok(Parsed::Incomplete { needed });
         }
         let first = fields.bytes(name_length)?;
-        let (operation, first) = match (operation, <[u8; 16]>::try_from(first)) {
+        let (operation, first) = match (operation, SessionId::try_from(first)) {
             (Operation::Join(_), Ok(session)) => (Operation::Join(session), &[][..]),
             (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
             _ => (operation, first),

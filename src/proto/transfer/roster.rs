@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::contention::{STALE_AFTER, Version};
 use super::hello::RunId;
+use crate::proto::SessionId;
 
 /// Most connections of one session.
 pub const MAX_CONNECTIONS: usize = 16;
@@ -22,9 +23,6 @@ pub const LOOK_STEP: Duration = Duration::from_millis(20);
 const MAX_WANTED: usize = 64;
 /// Ended sessions that are remembered, because a connection for them may still come.
 const MAX_ENDED: usize = 256;
-
-/// The id of a session: random, known to its client and its server.
-pub type SessionId = [u8; 16];
 
 /// Makes the thread of a session look at its inbox.
 type Wake = Box<dyn Fn() + Send + Sync>;

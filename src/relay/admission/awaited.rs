@@ -1,8 +1,9 @@
-//! The answer of a known server to a client that has shown its key: the session begins without waiting for it.
+//! The answer of a server that is known, or trusted unseen (`--trust-new`), to a client that has shown its key: the session
+//! begins without waiting for it.
 
 use std::rc::Rc;
 
-use super::{ClientTrust, ENDED, untrusted};
+use super::{ENDED, RunTrust, untrusted};
 use crate::error::{Error, Exit};
 use crate::net::stream::Opening;
 use crate::proto::secure::client::ClientAdmission;
@@ -11,7 +12,7 @@ use crate::proto::secure::pin::Pin;
 /// An answer that is due before everything else that the server sends.
 pub(super) struct AwaitedAnswer {
     machine: ClientAdmission,
-    trust: Rc<ClientTrust>,
+    trust: Rc<RunTrust>,
     key: Option<Pin>,
     /// The server, as errors name it.
     host: String,
@@ -22,7 +23,7 @@ impl AwaitedAnswer {
     /// The answer of the server with this key to `machine`.
     pub(super) fn new(
         machine: ClientAdmission,
-        trust: &Rc<ClientTrust>,
+        trust: &Rc<RunTrust>,
         key: Option<Pin>,
         host: &str,
     ) -> AwaitedAnswer {

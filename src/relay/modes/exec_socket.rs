@@ -7,7 +7,7 @@ use crate::error::lost;
 use crate::net::child::Program;
 use crate::net::reactor::Io;
 use crate::relay::exec::Exec;
-use crate::server::acceptor::{AdmittedClient, Handler};
+use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::{ClientSession, SessionLimits, begin};
 use crate::server::setup::ClientOptions;
 
@@ -25,8 +25,8 @@ impl ExecSocket {
 }
 
 impl Handler for ExecSocket {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, permit, .. } = incoming;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
+        let IncomingClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |transport, io| {
             let socket = transport.into_socket().map_err(|error| lost(&error))?;

@@ -12,8 +12,8 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
 use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
+use crate::proto::handshake::Handshake;
 use crate::proto::http::{ErrorStatus, Exchange, ParseEvent, no_fields};
-use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};
 use crate::relay::tunnel::target_lost;
 

@@ -11,7 +11,7 @@ use crate::net::reactor::Waker;
 use crate::net::signals::Signals;
 use crate::relay::tools::Tools;
 use crate::report::Report;
-use crate::server::acceptor::{AdmittedClient, Handler};
+use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::CountedSession;
 use crate::server::setup::ServerSetup;
 
@@ -46,7 +46,7 @@ struct KeepOpen<F> {
 }
 
 impl<F: Make> Handler for KeepOpen<F> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
         self.clients.accept(incoming, now)
     }
 

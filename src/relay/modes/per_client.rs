@@ -12,7 +12,7 @@ use crate::net::reactor::Io;
 use crate::net::stream::{SocketState, Stream};
 use crate::relay::tools::Tools;
 use crate::report::Report;
-use crate::server::acceptor::{AdmittedClient, Handler};
+use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::{ClientSession, CountedSession, begin};
 use crate::server::setup::ClientOptions;
 
@@ -55,8 +55,8 @@ impl<F: Make> PerClient<F> {
 }
 
 impl<F: Make> Handler for PerClient<F> {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit, .. } = incoming;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
+        let IncomingClient { socket, destination, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;

@@ -6,9 +6,9 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::relay::session::LocalSide;
-use crate::server::acceptor::{AdmittedClient, Handler};
-use crate::server::admission::Permit;
+use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::{Within, begin};
+use crate::server::permits::Permit;
 use crate::server::setup::ClientOptions;
 
 /// Serves one client.
@@ -25,8 +25,8 @@ impl SingleClient {
 }
 
 impl Handler for SingleClient {
-    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, permit, .. } = incoming;
+    fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
+        let IncomingClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |transport, io| {
             let relay = self.local.relay_to(transport, &permit.report, &io, now)?.with(&permit.peer);

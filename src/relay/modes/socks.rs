@@ -11,7 +11,7 @@ use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host};
-use crate::net::goodbye::LingeringClose;
+use crate::net::goodbye::{LingeringClose, MAX_DISCARDED_BYTES};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
@@ -19,15 +19,12 @@ use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed};
 use crate::net::wall::http_date_now;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
-use crate::proto::proxy::handshake::Users;
 use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::target::{ProxyTarget, TargetHost};
+use crate::proto::proxy::users::Users;
 use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
-
-/// Most bytes that are discarded after the refusal of a client that broke the protocol.
-const MAX_DISCARDED_BYTES: u64 = 8 << 20;
 
 /// Users and targets that a proxy server accepts.
 #[derive(Clone)]

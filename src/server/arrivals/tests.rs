@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use super::*;
+use crate::net::reactor::read_clock;
 
 /// Arrivals whose time is counted in milliseconds, and the order in which they were told to make way.
 struct Scene {
@@ -13,7 +14,7 @@ struct Scene {
 impl Scene {
     fn new(max_clients: usize) -> Scene {
         let (kept, woken) = (Vec::new(), Rc::default());
-        Scene { arrivals: Arrivals::new(max_clients), begin: Instant::now(), kept, woken }
+        Scene { arrivals: Arrivals::new(max_clients), begin: read_clock(), kept, woken }
     }
 
     fn at(&self, millis: u64) -> Instant {
@@ -69,7 +70,7 @@ fn of_many_in_all_the_source_with_most_makes_way() {
         ("as many of two sources", &[(8, 1, Silent), (8, 2, Secured)], 2, Some(8)),
         ("further ones of one that is not alone", &[(3, 1, Secured), (13, 2, Silent)], 1, Some(3)),
     ];
-    for (what, here, comes, makes_way) in cases {
+    for (what, here, comes, is_evicted) in cases {
         let mut scene = Scene::new(1);
         for (count, source, stage) in here {
             // Their own limit of 8 is another matter: none has had its time.
@@ -77,7 +78,7 @@ fn of_many_in_all_the_source_with_most_makes_way() {
         }
         assert_eq!(scene.woken(), [0; 0], "{what}");
         scene.add(comes, Silent, 0);
-        assert_eq!(scene.woken(), Vec::from_iter(makes_way), "{what}");
+        assert_eq!(scene.woken(), Vec::from_iter(is_evicted), "{what}");
     }
 }
 
@@ -91,7 +92,7 @@ fn one_address_never_moves_a_single_connection_of_another() {
                 scene.add_all(4, 2, others, millis);
                 let slow = Rc::clone(&scene.kept[honest]);
                 assert!(
-                    !scene.arrivals.are_many(&slow) && !slow.makes_way(),
+                    !scene.arrivals.are_many(&slow) && !slow.is_evicted(),
                     "{stage:?} {others:?} {millis}"
                 );
                 assert_eq!(scene.arrivals.may_not_read_before(&slow, scene.at(millis)), None);
@@ -115,14 +116,14 @@ fn a_source_of_many_makes_way_for_its_own() {
         ("with a hello, not for long", [Hello; 8], 1999, None),
         ("in admission for long", [Secured; 8], 2000, Some(0)),
     ];
-    for (what, stages, millis, makes_way) in cases {
+    for (what, stages, millis, is_evicted) in cases {
         let mut scene = Scene::new(100);
         for stage in stages {
             scene.add(1, stage, 0);
         }
         scene.add(2, Silent, 0);
         scene.add(1, Silent, millis);
-        assert_eq!(scene.woken(), Vec::from_iter(makes_way), "{what}");
+        assert_eq!(scene.woken(), Vec::from_iter(is_evicted), "{what}");
     }
 }
 
@@ -138,14 +139,14 @@ fn one_that_takes_long_makes_way_if_there_are_many_like_it() {
         ("another source has most", 6, 9, Secured, Silent, false),
         ("many, and its source has most", 7, 9, Hello, Silent, true),
     ];
-    for (what, own, others, stage, its, makes_way) in cases {
+    for (what, own, others, stage, its, is_evicted) in cases {
         let mut scene = Scene::new(1);
         let it = scene.add(1, its, 0);
         scene.add_all(own, 1, stage, 0);
         scene.add_all(others, 2, stage, 0);
         let it = Rc::clone(&scene.kept[it]);
-        assert_eq!(scene.arrivals.are_many(&it), makes_way, "{what}");
-        assert_eq!(it.makes_way(), makes_way, "{what}");
+        assert_eq!(scene.arrivals.are_many(&it), is_evicted, "{what}");
+        assert_eq!(it.is_evicted(), is_evicted, "{what}");
     }
 }
 
@@ -170,10 +171,10 @@ fn one_that_gets_on_stays() {
     scene.add(2, Silent, 0);
     assert_eq!(scene.woken(), [first]);
     let told = Rc::clone(&scene.kept[first]);
-    assert!(told.makes_way());
+    assert!(told.is_evicted());
     // Its hello was here already.
     told.reach(Hello);
-    assert!(!told.makes_way());
+    assert!(!told.is_evicted());
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn all_make_way_when_it_is_over() {
     scene.arrivals.dismiss();
     assert_eq!(scene.woken(), [0, 1, 2]);
     let late = scene.add(2, Silent, 0);
-    assert!(scene.kept[late].makes_way());
+    assert!(scene.kept[late].is_evicted());
     assert!(scene.arrivals.are_many(&scene.kept[late]));
 }
 

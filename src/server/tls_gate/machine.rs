@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use super::plain_refusal::PlainRefusal;
+use super::State;
+use super::refusal::GateRefusal;
 use crate::error::{Error, Exit};
-use crate::net::handshake::HandshakeDriver;
 use crate::net::stream::Transport;
 use crate::net::tls::peer::channel;
-use crate::proto::proxy::handshake::Handshake;
+use crate::proto::handshake::Handshake;
 use crate::proto::secure::ALPN;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 use crate::proto::secure::refusal::{Reason, Refusal};
@@ -19,33 +19,35 @@ use crate::proto::secure::server::{Policy, ServerAdmission, Violation};
 use crate::server::trust::{ServerTrust, SharedPolicy};
 
 /// The machine as a handshake.
-pub(super) struct Machine {
+pub(super) struct AdmissionHandshake {
     pub(super) admission: ServerAdmission,
     pub(super) policy: Arc<SharedPolicy>,
     /// The time of this turn.
     pub(super) now: Instant,
 }
 
-impl Machine {
-    /// The admission of a client of this address, whose TLS is complete.
+impl AdmissionHandshake {
+    /// Begins once TLS is there. `address` is the client's.
     pub(super) fn new(
         transport: &Transport,
         address: Option<IpAddr>,
         trust: &ServerTrust,
         now: Instant,
-    ) -> Result<Machine, Error> {
+    ) -> Result<AdmissionHandshake, Error> {
+        let refused = |text: &str| Error::new(Exit::Refused, text);
         let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
-        let other =
-            || Error::new(Exit::Refused, "the client speaks another protocol than sendall's inside TLS");
-        let channel = layer.and_then(channel).ok_or_else(other)?;
+        let layer =
+            layer.ok_or_else(|| refused("the client speaks another protocol than sendall's inside TLS"))?;
+        let channel = channel(layer).ok_or_else(|| refused("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;
-        let admission = ServerAdmission::new(channel, address.ok_or_else(other)?, &random);
-        Ok(Machine { admission, policy: Arc::clone(&trust.policy), now })
+        let address = address.ok_or_else(|| refused("the client's address is not known"))?;
+        let admission = ServerAdmission::new(channel, address, &random);
+        Ok(AdmissionHandshake { admission, policy: Arc::clone(&trust.policy), now })
     }
 }
 
-impl Handshake for Machine {
+impl Handshake for AdmissionHandshake {
     type Error = Violation;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
@@ -61,25 +63,22 @@ impl Handshake for Machine {
     }
 }
 
-/// Refuses a client that is not admitted yet, but may be later: it is told so, and does not take it for an attack.
+/// Ends a connection that waits. In admission the client is told to come later, and does not take it for an attack.
 ///
 /// # Errors
-/// The connection takes no answer.
-pub(super) fn put_off(
-    mut transport: Transport,
-    mut driver: Box<HandshakeDriver<Machine>>,
-    why: Error,
-) -> Result<PlainRefusal, Error> {
-    let Machine { admission, policy, .. } = &mut driver.machine;
+/// The connection is in no state for an answer.
+pub(super) fn put_off(state: State, why: Error) -> Result<State, Error> {
+    let State::Admission(mut transport, mut driver) = state else { return Err(why) };
+    let AdmissionHandshake { admission, policy, .. } = &mut driver.machine;
     admission.put_off(&**policy);
     match driver.advance(&mut transport) {
-        Ok(true) => Ok(PlainRefusal::after_answer(transport, why)),
+        Ok(true) => Ok(State::Refusal(GateRefusal::after_answer(transport, why))),
         _ => Err(why),
     }
 }
 
 /// The failure of a client that was refused, in the server's words.
-pub(super) fn not_admitted(refusal: &Refusal, machine: &Machine) -> Error {
+pub(super) fn not_admitted(refusal: &Refusal, machine: &AdmissionHandshake) -> Error {
     let refused = |text: &str| Error::new(Exit::Refused, text);
     match refusal.reason {
         Reason::WrongCode => {

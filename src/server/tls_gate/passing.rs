@@ -1,9 +1,9 @@
 //! The way from the gate to the handler: a client that was let through takes a place, or waits for one.
 
-use super::{AdmittedClient, TlsGate};
+use super::{IncomingClient, TlsGate};
 use crate::error::{Error, Exit};
 use crate::server::acceptor::{ClientLimits, Handler, OverloadPolicy};
-use crate::server::trust::ClientTrust;
+use crate::server::trust::Authorization;
 
 /// How many clients the handler serves.
 pub(super) struct Places {
@@ -32,14 +32,14 @@ enum Fate {
 impl<H: Handler> TlsGate<H> {
     /// Hands on the clients that were let through, as far as there are places.
     pub(super) fn serve_passed(&mut self) {
-        for (client, now) in self.shared.passed.take() {
+        for (client, now) in self.gate.passed.take() {
             match self.fate(&client) {
                 Fate::Served => {
                     client.permit.end_arriving();
                     self.handler.accept(client, now);
                 }
                 // It stays among those that wait. Each end of a client advances the acceptor.
-                Fate::Waits => self.shared.passed.borrow_mut().push((client, now)),
+                Fate::Waits => self.gate.passed.borrow_mut().push((client, now)),
                 Fate::Refused(text) => {
                     client.permit.discount(&Error::new(Exit::Refused, text));
                     let _ = client.socket.reset_on_close(true);
@@ -48,13 +48,13 @@ impl<H: Handler> TlsGate<H> {
         }
     }
 
-    fn fate(&self, client: &AdmittedClient) -> Fate {
+    fn fate(&self, client: &IncomingClient) -> Fate {
         let (permit, places) = (&client.permit, &self.places);
-        let clients = permit.admission();
+        let clients = permit.permits();
         // A client without TLS of a server that only encrypts was counted when it came.
         if permit.is_arriving() {
             let is_complete = places.total.is_some_and(|total| clients.clients() >= total);
-            if is_complete && !is_further(&client.trust) {
+            if is_complete && !is_further(&client.authorization) {
                 return match self.handler.count_may_decrease() {
                     true => Fate::Waits,
                     false => Fate::Refused("all clients that were wanted have come (see --count)"),
@@ -75,6 +75,6 @@ impl<H: Handler> TlsGate<H> {
 }
 
 /// True for a further connection of a client that is here.
-fn is_further(trust: &ClientTrust) -> bool {
-    matches!(trust, ClientTrust::Admitted(by) if by.is_by_session())
+fn is_further(trust: &Authorization) -> bool {
+    matches!(trust, Authorization::Admitted(by) if by.is_by_session())
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::error::{Error, Exit};
 use crate::server::tls_files::TlsTerms;
 use crate::server::trust::ServerTrust;
 
@@ -26,6 +27,16 @@ impl GateTerms {
             GateTerms::Tls { terms, .. } => terms.limit,
             GateTerms::Admission { trust, .. } => trust.limit,
         }
+    }
+
+    /// The failure of a client that takes longer.
+    pub(super) fn over_limit(&self) -> Error {
+        let what = match self {
+            GateTerms::Tls { .. } => "its TLS handshake",
+            GateTerms::Admission { .. } => "TLS and admission",
+        };
+        let limit = humantime::format_duration(self.limit());
+        Error::new(Exit::TimedOut, format!("{what} took over {limit}"))
     }
 
     /// TLS whose files are read again.

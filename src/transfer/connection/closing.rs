@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use super::wire::{Failure, Filled, Wire};
 use crate::error::Error;
-use crate::net::goodbye::LINGER;
+use crate::net::goodbye::{LINGER, MAX_DISCARDED_BYTES};
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::Stream;
 use crate::proto::transfer::frame::{Frame, encode};
@@ -13,8 +13,6 @@ use crate::proto::transfer::reason::Reason;
 
 /// Value of [`LINGER`] for a peer that has exceeded a time limit: it may be unreachable.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
-/// A peer that sends more than this after our last bytes is not reading.
-const MAX_DISCARDED: u64 = 8 << 20;
 /// Silence after which a peer that gets a reset has read our last bytes.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
@@ -176,7 +174,7 @@ impl<S: Stream> Closing<S> {
                     discarded += count;
                     self.discarded += count as u64;
                     self.wire.consume(count);
-                    if self.resets && self.discarded >= MAX_DISCARDED {
+                    if self.resets && self.discarded >= MAX_DISCARDED_BYTES {
                         return Status::Done;
                     }
                 }

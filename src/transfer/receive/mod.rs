@@ -35,6 +35,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Status};
 use crate::net::stream::Stream;
+use crate::proto::SessionId;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::frame;
@@ -42,7 +43,6 @@ use crate::proto::transfer::frame::{Frame, Totals};
 use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
-use crate::proto::transfer::roster::SessionId;
 use crate::report::{Progress, ProgressPhase, Report};
 
 /// Cost of a decision in the budget of a call: it asks the file system several times.

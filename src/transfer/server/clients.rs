@@ -15,12 +15,12 @@ use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
 use crate::report::Report;
-use crate::server::acceptor::{AdmittedClient, DESCRIPTORS_RESERVED, DescriptorBudget, Handler};
-use crate::server::admission::{AdmissionError, Permit};
+use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, IncomingClient};
 use crate::server::client_session::Within;
+use crate::server::permits::{Permit, Rejection};
 use crate::server::places::SourceSlot;
 use crate::server::setup::ClientOptions;
-use crate::server::trust::ClientTrust;
+use crate::server::trust::Authorization;
 use crate::transfer::{
     Claim, ClientId, Limits, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving, WireProtocol,
 };
@@ -145,7 +145,7 @@ impl Clients {
 
     fn serve(
         &self,
-        (socket, trust): (Socket, ClientTrust),
+        (socket, authorization): (Socket, Authorization),
         (name, report): (PeerName, Report),
         (place, claim): (Option<Arc<SourceSlot>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
@@ -170,7 +170,7 @@ impl Clients {
                             as Box<dyn Session>
                     }
                     None => {
-                        let terms = (place, claim, trust);
+                        let terms = (place, claim, authorization);
                         Box::new(Serving::new(transport, now, offer, limits, terms, context))
                     }
                 };
@@ -186,11 +186,11 @@ impl Clients {
 }
 
 impl Handler for Clients {
-    fn accept(&mut self, incoming: AdmittedClient, _now: Instant) -> bool {
+    fn accept(&mut self, incoming: IncomingClient, _now: Instant) -> bool {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.slot);
-        match self.serve((incoming.socket, incoming.trust), named, (Some(place), claim.clone())) {
+        match self.serve((incoming.socket, incoming.authorization), named, (Some(place), claim.clone())) {
             Ok(session) => {
                 self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session });
             }
@@ -214,14 +214,14 @@ impl Handler for Clients {
             && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
     }
 
-    fn reject(&mut self, socket: Socket, why: AdmissionError) {
+    fn reject(&mut self, socket: Socket, why: Rejection) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
-        if why != AdmissionError::Denied && refused < MAX_REJECTIONS {
+        if why != Rejection::Denied && refused < MAX_REJECTIONS {
             // A failure is ignored: the client then only sees the connection close.
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
-            let client = (socket, ClientTrust::NotAsked);
+            let client = (socket, Authorization::NotAsked);
             let session = self.serve(client, (name, report), (None, claim.clone())).ok();
             self.clients.extend(session.map(|session| RunningClient { permit: None, claim, session }));
         }

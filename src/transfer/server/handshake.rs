@@ -1,6 +1,7 @@
 //! A server's side of a transfer: the handshake, then a sending or receiving session.
 
 mod granted;
+mod joining;
 mod rejection;
 mod trust;
 
@@ -21,11 +22,11 @@ use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
-use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Superseded};
+use crate::proto::transfer::roster::{LOOK_STEP, Succession, Superseded};
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
-use crate::server::trust::{ClientTrust, KeptSession, Success};
+use crate::server::trust::{Authorization, KeptSession, Success};
 use crate::store::Folder;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -74,7 +75,7 @@ pub(crate) struct Serving {
     offer: Arc<Offer>,
     limits: Limits,
     claim: Claim,
-    trust: ClientTrust,
+    authorization: Authorization,
     /// What follows when everything has been sent.
     success: Option<Success>,
     /// Further connections are admitted for as long as the session lasts.
@@ -96,13 +97,13 @@ enum State {
 }
 
 impl Serving {
-    /// Serves a new client or, without a permit, rejects it with the reason.
+    /// Serves a new client or, without a place, rejects it with the reason.
     pub(crate) fn new(
         stream: Transport,
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim, trust): (Option<Arc<SourceSlot>>, Claim, ClientTrust),
+        (place, claim, authorization): (Option<Arc<SourceSlot>>, Claim, Authorization),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
@@ -114,7 +115,19 @@ impl Serving {
             Some(_) => State::AwaitingHello(Some(wire)),
         };
         let (success, kept) = (None, None);
-        Serving { state, hello_by, place, place_by, offer, limits, claim, trust, success, kept, context }
+        Serving {
+            state,
+            hello_by,
+            place,
+            place_by,
+            offer,
+            limits,
+            claim,
+            authorization,
+            success,
+            kept,
+            context,
+        }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -254,10 +267,10 @@ impl Serving {
             });
         let Ok(registration) = registration else { return reject(wire, superseded()) };
         wire.push(&accept.encode());
-        if let ClientTrust::Admitted(by) = &mut self.trust {
-            self.kept = Some(by.keep(id));
-            // A list uses nothing up.
-            self.success = by.take_success(&context.2).filter(|_| granted.moves_files());
+        if let Authorization::Admitted(admitted) = &mut self.authorization {
+            self.kept = Some(admitted.keep(id));
+            // A LIST gives its use back at once.
+            self.success = admitted.take_success(&context.2).filter(|_| granted.moves_files());
         }
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
@@ -282,32 +295,6 @@ impl Serving {
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, registration)
-    }
-
-    /// Passes the connection to its session, which answers it.
-    fn join_session(&self, wire: Wire<Transport>, session: &SessionId) -> State {
-        // Bytes after HELLO would be lost: a client must wait for ACCEPT.
-        let is_clean = wire.incoming().is_empty();
-        let further = self.place.as_ref().and_then(|place| place.convert_to_further());
-        let Some(further) = further else {
-            // Its session continues without it: nothing has failed.
-            let text = "there are too many further connections from this address";
-            return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
-        };
-        let mut wire = Some(wire);
-        let take = || Some((wire.take()?.into_socket().ok()?, further));
-        if is_clean && self.offer.sessions.join(session, take) {
-            return State::Joined;
-        }
-        // Without a wire it was lost on the way to its session.
-        let Some(wire) = wire else { return State::Joined };
-        let text = "no such session accepts another connection";
-        let to_peer = Some((Reason::NotFound, text.to_owned()));
-        if self.offer.sessions.has_ended(session) {
-            // The connection is late: its session has ended without it.
-            return State::Closing(reject_queued(wire, to_peer, None));
-        }
-        reject(wire, Failure { error: Error::new(Exit::Refused, text), to_peer })
     }
 }
 

@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PROTO_IN_NET: &[&str] = &[
     "proto::relay::lane",
     "proto::relay::half_close_timer::Delivery",
-    "proto::proxy::handshake::Handshake",
+    "proto::handshake::Handshake",
     "proto::secure",
 ];
 
@@ -44,6 +44,7 @@ const IN_PROTO: &[(&str, &[&str])] = &[
     ("datagram", &[]),
     ("http", &[]),
     ("secure", &[]),
+    ("starttls", &[]),
     // A proxy parses requests.
     ("proxy", &["proto::http"]),
 ];

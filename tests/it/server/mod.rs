@@ -2,12 +2,12 @@
 
 pub(crate) mod access;
 pub(crate) mod activation;
-pub(crate) mod admission;
 pub(crate) mod http_early;
 pub(crate) mod http_proxy;
 pub(crate) mod hub;
 pub(crate) mod hub_streams;
 pub(crate) mod invitation;
+pub(crate) mod limits;
 pub(crate) mod many;
 pub(crate) mod modes;
 pub(crate) mod proxy_header;

@@ -1,8 +1,9 @@
 //! A SOCKS5 client.
 
 use super::*;
+use crate::proto::handshake::Handshake;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
-use crate::proto::proxy::handshake::{Credentials, Handshake};
+use crate::proto::proxy::users::Credentials;
 
 /// The client's machine, for one target.
 pub struct SocksClient {

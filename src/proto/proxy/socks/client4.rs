@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
+use crate::proto::handshake::Handshake;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
-use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::target::{ProxyTarget, TargetHost};
 
 const VERSION: u8 = 4;

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::*;
+use crate::proto::handshake::Handshake;
 use crate::proto::proxy::answer::{Denial, Misuse};
-use crate::proto::proxy::handshake::{Handshake, Users};
+use crate::proto::proxy::users::Users;
 
 /// The server's machine.
 pub struct SocksServer {

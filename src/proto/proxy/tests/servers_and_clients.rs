@@ -5,14 +5,15 @@ use std::rc::Rc;
 use core::net::SocketAddr;
 use proptest::prelude::*;
 
+use crate::proto::handshake::Handshake;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind};
 use crate::proto::proxy::fault::ProxyFault;
-use crate::proto::proxy::handshake::{Credentials, Handshake, Users};
 use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::http_forward::{AnswerHead, BadAnswer};
 use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::target::ProxyTarget;
+use crate::proto::proxy::users::{Credentials, Users};
 
 type Client = Box<dyn Handshake<Error = ProxyFault>>;
 

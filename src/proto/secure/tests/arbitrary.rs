@@ -7,7 +7,7 @@ use super::super::Rights;
 use super::super::client::NotTrusted;
 use super::super::message::{ClientMessage, MessageFault, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
-use super::super::session::Session;
+use super::super::session::SessionSecret;
 use super::attacks::{OTHER_KEY, admission_of, answers, server_on, with_code};
 use super::{Server, any_time, code, once, server_end};
 
@@ -70,7 +70,7 @@ proptest! {
     fn no_bytes_make_a_server_admit(bytes in twisted(fakes().0), piece in 1usize..80) {
         let mut policy = Server::with_code(once());
         policy.keys.insert(OTHER_KEY, Rights::ALL);
-        policy.sessions.insert([3; 16], Session::by_channel(&server_end(77), Rights::ALL));
+        policy.sessions.insert([3; 16], SessionSecret::by_channel(&server_end(77), Rights::ALL));
         let mut server = server_on(1);
         let now = any_time();
         let _ = bytes.chunks(piece).try_for_each(|part| server.receive(part, &policy, now).map(drop));

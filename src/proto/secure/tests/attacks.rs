@@ -8,11 +8,11 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use super::super::Rights;
 use super::super::client::{ClientAdmission, Credential, NotTrusted, inputs};
 use super::super::code::Code;
-use super::super::cpace::{BadShare, Exchange, Role};
+use super::super::cpace::{BadShare, Exchange, Party};
 use super::super::message::{ClientMessage, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{ServerAdmission, Status, Violation};
-use super::super::session::Session;
+use super::super::session::SessionSecret;
 use super::{CLIENT_KEY, HOME, Server, admit, any_time, client_end, code, end, once, random, server_end};
 use crate::proto::secure::pin::Pin;
 
@@ -121,7 +121,7 @@ fn a_server_with_a_wrong_guess_learns_that_it_is_wrong_and_nothing_else() {
     let mut client = with_code(&right, 1);
     let share = share_of(&client.take_outgoing());
     let channel = server_end(1);
-    let theirs = Exchange::new(Role::Responder, &inputs(&guess, &channel), &random(9));
+    let theirs = Exchange::new(Party::Responder, &inputs(&guess, &channel), &random(9));
     let answer = ServerMessage::Share(theirs.share());
     let keys = theirs.finish(&share).expect("a share");
     client.receive(&answer.encode()).expect("a share");
@@ -268,7 +268,7 @@ fn keys_of_a_code_and_of_a_channel_differ() {
     let (code, channel) = (code(), server_end(1));
     let policy = Server::with_code(once());
     let (by_code, _) = admit(&policy, Credential::Code(&code), 1, HOME, any_time()).0.expect("admitted");
-    let by_channel = Session::by_channel(&channel, Rights::ALL);
+    let by_channel = SessionSecret::by_channel(&channel, Rights::ALL);
     assert_ne!(by_code.tag(&channel), by_channel.tag(&channel));
 }
 

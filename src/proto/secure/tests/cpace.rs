@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha512};
 
-use super::super::cpace::{BadShare, Exchange, Inputs, Role, generator_encoding};
+use super::super::cpace::{BadShare, Exchange, Inputs, Party, generator_encoding};
 use super::{array, hex, random};
 
 const SHARE_A: &str = "d6bac480f2c386c394efc7c47adb9925dcd2630b64f240c50f8d0eec482b9157";
@@ -36,9 +36,9 @@ const INPUTS: Inputs<'static> = Inputs {
     responder_data: b"ADb",
 };
 
-fn exchange(role: Role, scalar: &str) -> Exchange {
+fn exchange(party: Party, scalar: &str) -> Exchange {
     let scalar = Option::from(Scalar::from_canonical_bytes(array(scalar))).expect("a scalar");
-    Exchange::with_scalar(role, &INPUTS, scalar)
+    Exchange::with_scalar(party, &INPUTS, scalar)
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn the_vectors_of_the_draft() {
         generator_encoding(&INPUTS)[..],
         hex("222b6b195fe84b1652badb6f6a3ae3d24341e7306967f0b8115b40d5698c7e56")
     );
-    let a = exchange(Role::Initiator, SCALAR_A);
-    let b = exchange(Role::Responder, SCALAR_B);
+    let a = exchange(Party::Initiator, SCALAR_A);
+    let b = exchange(Party::Responder, SCALAR_B);
     assert_eq!(a.share()[..], hex(SHARE_A));
     assert_eq!(b.share()[..], hex(SHARE_B));
     let a = a.finish(&array(SHARE_B)).expect("a share");
@@ -65,14 +65,14 @@ fn the_vectors_of_the_draft() {
 #[test]
 fn the_valid_point_of_the_draft_is_one() {
     let point = "2c3c6b8c4f3800e7aef6864025b4ed79bd599117e427c41bd47d93d654b4a51c";
-    assert!(exchange(Role::Initiator, SCALAR_A).finish(&array(point)).is_ok());
+    assert!(exchange(Party::Initiator, SCALAR_A).finish(&array(point)).is_ok());
 }
 
 #[test]
 fn invalid_points_end_the_run() {
     let ends = |point: &str| {
-        let fault = exchange(Role::Initiator, SCALAR_A).finish(&array(point)).map(drop);
-        assert_eq!(exchange(Role::Responder, SCALAR_A).finish(&array(point)).map(drop), fault);
+        let fault = exchange(Party::Initiator, SCALAR_A).finish(&array(point)).map(drop);
+        assert_eq!(exchange(Party::Responder, SCALAR_A).finish(&array(point)).map(drop), fault);
         fault.expect_err("not a share")
     };
     // The draft's two.
@@ -94,7 +94,7 @@ fn invalid_points_end_the_run() {
 
 #[test]
 fn keys_show_nothing() {
-    let keys = exchange(Role::Initiator, SCALAR_A).finish(&array(SHARE_B)).expect("a share");
+    let keys = exchange(Party::Initiator, SCALAR_A).finish(&array(SHARE_B)).expect("a share");
     assert_eq!(format!("{keys:?}"), "Keys");
 }
 
@@ -164,7 +164,7 @@ proptest! {
         );
         let mut rng = Seeded(u64::from(seed) << 20);
         // We begin.
-        let ours = Exchange::new(Role::Initiator, &inputs, &random(seed.into()));
+        let ours = Exchange::new(Party::Initiator, &inputs, &random(seed.into()));
         let share = ours.share();
         let (answer, theirs) = CpaceResponder::<CpaceRistretto255>::respond(
             &share, &secret, &channel, &run, &a, &b, mode, &mut rng,
@@ -177,7 +177,7 @@ proptest! {
         // They begin.
         let (begun, state) =
             CpaceInitiator::<CpaceRistretto255>::start(&secret, &channel, &run, &a, &mut rng).expect("a run");
-        let ours = Exchange::new(Role::Responder, &inputs, &random(u64::from(seed) + 1));
+        let ours = Exchange::new(Party::Responder, &inputs, &random(u64::from(seed) + 1));
         let theirs = state.finish(&ours.share(), &b, mode).expect("a run");
         let answer = ours.share();
         let ours = ours.finish(&begun[..].try_into().expect("32 bytes")).expect("a share");
@@ -197,8 +197,8 @@ proptest! {
             initiator_data: other(INPUTS.initiator_data, 3),
             responder_data: other(INPUTS.responder_data, 4),
         };
-        let a = Exchange::new(Role::Initiator, &INPUTS, &random(seed.into()));
-        let b = Exchange::new(Role::Responder, &inputs, &random(u64::from(seed) + 1));
+        let a = Exchange::new(Party::Initiator, &INPUTS, &random(seed.into()));
+        let b = Exchange::new(Party::Responder, &inputs, &random(u64::from(seed) + 1));
         let (share_a, share_b) = (a.share(), b.share());
         let a = a.finish(&share_b).expect("a share");
         let b = b.finish(&share_a).expect("a share");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::super::Rights;
-use super::super::account::{CodeAccount, Proven};
+use super::super::account::CodeAccount;
 use super::super::guesses::{
     GRACE, Guesses, Judgement, MAX_ANSWER_DELAY, MAX_RUNS, MAX_WRONG_PROOFS, NotNow, Uses,
 };
@@ -155,12 +155,12 @@ fn a_code_is_used_up_by_success_and_given_back_by_a_cut() {
     let now = any_time();
     let account = CodeAccount::new(code(), Rights::ALL, Uses::Times(NonZeroU32::new(2).expect("2")));
     let proof = |key| account.begin(HOME, now).expect("a run").prove(true, key, now);
-    let Proven::Right(first) = proof(None) else { panic!("right") };
-    let Proven::Right(second) = proof(None) else { panic!("right") };
+    let Judgement::Right(first) = proof(None) else { panic!("right") };
+    let Judgement::Right(second) = proof(None) else { panic!("right") };
     // Both uses are reserved.
-    assert!(matches!(proof(None), Proven::NotNow(NotNow { reason: Reason::Wait, .. })));
+    assert!(matches!(proof(None), Judgement::NotNow(NotNow { reason: Reason::Wait, .. })));
     drop(first);
-    let Proven::Right(third) = proof(None) else { panic!("right") };
+    let Judgement::Right(third) = proof(None) else { panic!("right") };
     third.succeeded();
     assert!(!account.is_used_up());
     second.succeeded();
@@ -173,15 +173,15 @@ fn of_two_right_codes_at_once_the_second_waits() {
     let now = any_time();
     let account = CodeAccount::new(code(), Rights::ALL, once());
     let (one, two) = (account.begin(at(1), now).expect("a run"), account.begin(at(2), now).expect("a run"));
-    let Proven::Right(used) = one.prove(true, Some(Pin([1; 32])), now) else { panic!("right") };
+    let Judgement::Right(used) = one.prove(true, Some(Pin([1; 32])), now) else { panic!("right") };
     let proof = two.prove(true, Some(Pin([2; 32])), now);
-    assert!(matches!(proof, Proven::NotNow(NotNow { reason: Reason::Wait, seconds: 5 })), "{proof:?}");
+    assert!(matches!(proof, Judgement::NotNow(NotNow { reason: Reason::Wait, seconds: 5 })), "{proof:?}");
     // The same client again, before the server knows that it was cut off.
     let again = account.begin(at(1), now).expect("a run").prove(true, Some(Pin([1; 32])), now);
-    let Proven::Right(again) = again else { panic!("right") };
+    let Judgement::Right(again) = again else { panic!("right") };
     drop(used);
     let third = account.begin(at(2), now).expect("a run").prove(true, Some(Pin([2; 32])), now);
-    assert!(matches!(third, Proven::NotNow(_)), "what was taken over is not given back");
+    assert!(matches!(third, Judgement::NotNow(_)), "what was taken over is not given back");
     again.succeeded();
     assert!(account.is_used_up());
 }

@@ -32,9 +32,8 @@ fn a_code_admits_and_further_connections_follow() {
     for connection in 2..6 {
         let credential = Credential::Session { id: [3; 16], session: &session };
         let (further, _) = admit(&server, credential, connection, HOME, any_time());
-        let (again, further) = further.expect("admitted");
+        let (_, further) = further.expect("admitted");
         assert_eq!((further.by, further.rights), (By::Session([3; 16]), Rights::STORE));
-        assert_eq!(again.rights(), Rights::STORE);
         assert!(further.code_use.is_none());
     }
     code_use.succeeded();
@@ -53,7 +52,6 @@ fn a_key_admits_with_its_rights() {
     server.keys.insert(CLIENT_KEY, Rights::SHARE);
     let (session, admitted) = admit(&server, Credential::Key, 1, HOME, any_time()).0.expect("admitted");
     assert_eq!((admitted.by, admitted.rights), (By::Key(CLIENT_KEY), Rights::SHARE));
-    assert_eq!(session.rights(), Rights::SHARE);
     server.sessions.insert([3; 16], admitted.session);
     let credential = Credential::Session { id: [3; 16], session: &session };
     assert!(admit(&server, credential, 2, HOME, any_time()).0.is_ok());

@@ -25,8 +25,9 @@ use super::code::Code;
 use super::guesses::Uses;
 use super::pin::Pin;
 use super::server::{Admitted, Policy, ServerAdmission, Status};
-use super::session::Session;
-use super::{Channel, Rights, SessionId};
+use super::session::SessionSecret;
+use super::{Channel, Rights};
+use crate::proto::SessionId;
 
 const CODE: &str = "violin-acoustic-lunar";
 const SERVER_KEY: Pin = Pin([0x55; 32]);
@@ -79,7 +80,7 @@ fn server_end(connection: u64) -> Channel {
 struct Server {
     open: Option<Rights>,
     keys: BTreeMap<Pin, Rights>,
-    sessions: BTreeMap<SessionId, Session>,
+    sessions: BTreeMap<SessionId, SessionSecret>,
     code: Option<Arc<CodeAccount>>,
 }
 
@@ -106,7 +107,7 @@ impl Policy for Server {
         self.keys.get(key).copied()
     }
 
-    fn session(&self, id: &SessionId) -> Option<Session> {
+    fn session(&self, id: &SessionId) -> Option<SessionSecret> {
         self.sessions.get(id).cloned()
     }
 
@@ -155,7 +156,7 @@ fn admit(
     connection: u64,
     source: IpAddr,
     now: Instant,
-) -> (Result<(Session, Admitted), NotTrusted>, Instant) {
+) -> (Result<(SessionSecret, Admitted), NotTrusted>, Instant) {
     let mut client = ClientAdmission::new(credential, client_end(connection), &random(2 * connection))
         .expect("the server is the same");
     let mut server = ServerAdmission::new(server_end(connection), source, &random(2 * connection + 1));

@@ -1,10 +1,10 @@
 //! ACCEPT: what a server grants a client, or why it refuses it.
 
 use super::{Capabilities, FIXED_BYTES, Hello, MAGIC, MAJOR, Operation, STREAM, check_magic};
-use crate::proto::Parsed;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::proto::transfer::wire::FieldReader;
+use crate::proto::{Parsed, SessionId};
 
 const KEEPS: u8 = 4;
 
@@ -21,7 +21,7 @@ pub struct Accept {
     /// Of a `PUT`: existing files are not replaced, whatever the client asks for.
     pub keeps: bool,
     /// The session's id, random.
-    pub session: [u8; 16],
+    pub session: SessionId,
 }
 
 impl Accept {

@@ -1,6 +1,6 @@
 //! What a client is granted.
 
-use crate::proto::transfer::roster::SessionId;
+use crate::proto::SessionId;
 use crate::transfer::receive::ReceiveFolder;
 use crate::transfer::send::offering::Offering;
 

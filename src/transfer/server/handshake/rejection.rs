@@ -17,9 +17,8 @@ pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
 
 /// Failure of a connection whose first bytes belong to another protocol. A client that sends text gets a line of text.
 pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
-    let (what, answer) = foreign(wire.incoming().first().copied());
+    let (text, answer) = foreign(wire.incoming().first().copied());
     wire.push(answer);
-    let text = format!("the client speaks {what}, not sendall's transfer protocol");
     Error::new(Exit::Refused, text).into()
 }
 

@@ -8,7 +8,7 @@ use crate::proto::secure::Rights;
 use crate::proto::transfer::hello::Operation;
 use crate::proto::transfer::reason::Reason;
 use crate::report::escape_name;
-use crate::server::trust::ClientTrust;
+use crate::server::trust::Authorization;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::failure::{Role, local_failure};
@@ -17,18 +17,19 @@ use crate::transfer::receive::{Naming, ReceiveFolder};
 impl Serving {
     /// Fails if the client was not admitted to what it asks for.
     pub(super) fn check_trust(&self, operation: &Operation) -> Result<(), Failure> {
-        let text = match &self.trust {
-            ClientTrust::NotAsked => return Ok(()),
-            ClientTrust::Admitted(by) => {
+        let text = match &self.authorization {
+            Authorization::NotAsked => return Ok(()),
+            Authorization::Admitted(admitted) => {
                 let may = match operation {
-                    Operation::Put { .. } => by.client().rights.has(Rights::STORE),
-                    Operation::Get { .. } | Operation::List => by.client().rights.has(Rights::SHARE),
-                    Operation::Join(session) => by.may_join(session),
+                    Operation::Put { .. } => admitted.client().rights.has(Rights::STORE),
+                    Operation::Get { .. } | Operation::List => admitted.client().rights.has(Rights::SHARE),
+                    Operation::Join(session) => admitted.may_join(session),
                 };
+                // What the server lacks passes: `choose` refuses it, and names the option.
                 if may || self.lacks(operation) {
                     return Ok(());
                 }
-                match (by.is_by_key(), operation) {
+                match (admitted.is_by_key(), operation) {
                     (false, _) | (true, Operation::Join(_)) => "this client was not admitted to that",
                     (true, Operation::Put { .. }) => {
                         "the server's list of clients does not let this key store files"
@@ -45,9 +46,9 @@ impl Serving {
 
     /// Returns where an upload goes: to the server's folder, unless the client's line in the list has another one.
     pub(super) fn destination(&self, folder: &Folder, replace: bool) -> Result<ReceiveFolder, Failure> {
-        let client = match &self.trust {
-            ClientTrust::Admitted(by) => Some(by.client()),
-            ClientTrust::NotAsked => None,
+        let client = match &self.authorization {
+            Authorization::Admitted(admitted) => Some(admitted.client()),
+            Authorization::NotAsked => None,
         };
         let own = client.and_then(|client| client.store.as_deref());
         let failed = |fault| {

@@ -4,7 +4,7 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use sendall::net::tls::key::Key;
 use sendall::proto::secure::account::CodeAccount;
 use sendall::proto::secure::code::Code;
-use sendall::proto::secure::cpace::{Exchange, Inputs, Keys, Role};
+use sendall::proto::secure::cpace::{Exchange, Inputs, Keys, Party};
 use sendall::proto::secure::guesses::Uses;
 use sendall::proto::secure::message::ServerMessage;
 use sendall::proto::secure::refusal::{Reason, Refusal, Wanted};
@@ -82,7 +82,7 @@ fn proof(tag: &[u8]) -> Vec<u8> {
 }
 
 /// CPace as the owner of this code runs it, on the connection of `peer`.
-pub(super) fn exchange(role: Role, code: &str, peer: &Peer) -> Exchange {
+pub(super) fn exchange(party: Party, code: &str, peer: &Peer) -> Exchange {
     let (code, channel) = (Code::parse(code).expect("a code"), peer.channel());
     let inputs = Inputs {
         secret: code.reveal().as_bytes(),
@@ -91,7 +91,7 @@ pub(super) fn exchange(role: Role, code: &str, peer: &Peer) -> Exchange {
         initiator_data: b"client",
         responder_data: b"server",
     };
-    Exchange::new(role, &inputs, &[5; 64])
+    Exchange::new(party, &inputs, &[5; 64])
 }
 
 /// What an impostor says to a client that has sent its share.
@@ -161,7 +161,7 @@ fn shares_and_tags_that_are_none_are_not_trusted() {
         (
             "a guess",
             |peer, own| {
-                let exchange = exchange(Role::Responder, "zoo-zoo-zoo", peer);
+                let exchange = exchange(Party::Responder, "zoo-zoo-zoo", peer);
                 peer.say(&share(exchange.share()));
                 let keys = exchange.finish(own.first_chunk().expect("32")).expect("a share");
                 let tag = peer.hear_message();
@@ -182,7 +182,7 @@ fn shares_and_tags_that_are_none_are_not_trusted() {
                     initiator_data: b"client",
                     responder_data: b"server",
                 };
-                let exchange = Exchange::new(Role::Responder, &inputs, &[5; 64]);
+                let exchange = Exchange::new(Party::Responder, &inputs, &[5; 64]);
                 peer.say(&share(exchange.share()));
                 let keys = exchange.finish(own.first_chunk().expect("32")).expect("a share");
                 peer.hear_message();
@@ -296,7 +296,7 @@ fn recorded_messages_are_worth_nothing_on_another_connection() {
     // What was said inside a whole admission is known.
     let key = Key::generate().expect("a key");
     let mut honest = Peer::connect(&server.address, Some(&key));
-    let first = exchange(Role::Initiator, CODE, &honest);
+    let first = exchange(Party::Initiator, CODE, &honest);
     let shown = [&[2, 0, 0, 32][..], &first.share()].concat();
     honest.say(&shown);
     let answer = honest.hear_message();

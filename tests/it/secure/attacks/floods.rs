@@ -10,7 +10,7 @@ use super::peer::{Peer, connect_from};
 use crate::harness::skips::skip;
 use crate::harness::{In, assert_within, now};
 use crate::transfer::xfer::{Place, is_slow_wanted, status_kib};
-use sendall::proto::secure::cpace::Role;
+use sendall::proto::secure::cpace::Party;
 use sendall::proto::secure::refusal::Reason;
 
 /// Connections of these addresses in turn, of which each second one has sent the first byte of a hello.
@@ -63,7 +63,7 @@ fn a_source_has_as_many_clients_as_it_may_once_they_are_let_through() {
 /// Shows a share, and hears the server's.
 #[track_caller]
 fn begin_admission(peer: &mut Peer) {
-    let share = super::between::exchange(Role::Initiator, "zoo-zoo-zoo", peer).share();
+    let share = super::between::exchange(Party::Initiator, "zoo-zoo-zoo", peer).share();
     peer.say(&[&[2, 0, 0, 32][..], &share].concat());
     assert_eq!(peer.hear_message()[0], 0x82);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sendall::net::tls::key::Key;
 use sendall::proto::secure::client::{Credential, NotTrusted};
 use sendall::proto::secure::code::Code;
-use sendall::proto::secure::cpace::Role;
+use sendall::proto::secure::cpace::Party;
 use sendall::proto::secure::guesses::MAX_WRONG_PROOFS;
 use sendall::proto::secure::refusal::{Reason, Refusal};
 
@@ -20,7 +20,7 @@ use crate::transfer::xfer::Place;
 /// Shows a share. What the server answers, and the bytes of a wrong proof.
 fn begin(host: u8, address: &str) -> (Peer, Vec<u8>) {
     let mut peer = Peer::over(connect_from(host, address), None);
-    let exchange = exchange(Role::Initiator, "abandon-ability-able", &peer);
+    let exchange = exchange(Party::Initiator, "abandon-ability-able", &peer);
     peer.say(&[&[2, 0, 0, 32][..], &exchange.share()].concat());
     let answer = peer.hear_message();
     (peer, answer)

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sendall::net::tls::key::Key;
+use sendall::proto::SessionId;
+use sendall::proto::secure::Rights;
 use sendall::proto::secure::account::CodeAccount;
 use sendall::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use sendall::proto::secure::code::Code;
 use sendall::proto::secure::pin::Pin;
 use sendall::proto::secure::server::{Admitted, Policy, ServerAdmission, Status};
-use sendall::proto::secure::session::Session;
-use sendall::proto::secure::{Rights, SessionId};
+use sendall::proto::secure::session::SessionSecret;
 
 use super::super::scene::CODE;
 use super::peer::Peer;
@@ -20,7 +21,7 @@ use crate::harness::now;
 #[derive(Default)]
 pub(super) struct Knows {
     code: Option<Arc<CodeAccount>>,
-    pub(super) sessions: HashMap<SessionId, Session>,
+    pub(super) sessions: HashMap<SessionId, SessionSecret>,
 }
 
 impl Knows {
@@ -62,7 +63,7 @@ impl Policy for Knows {
         None
     }
 
-    fn session(&self, id: &SessionId) -> Option<Session> {
+    fn session(&self, id: &SessionId) -> Option<SessionSecret> {
         self.sessions.get(id).cloned()
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sendall::net::tls::key::Key;
-use sendall::proto::secure::SessionId;
+use sendall::proto::SessionId;
 use sendall::proto::secure::account::CodeAccount;
 use sendall::proto::secure::client::{Admission, ClientAdmission, Credential, NotTrusted};
 use sendall::proto::secure::code::Code;

@@ -103,7 +103,7 @@ fn the_limit_of_admission_is_absolute_at_both_ends() {
     let server = User::with(CODE).serve(&["--store", inbox.arg(), "--timeout", "300ms"]);
     let mut peer = Peer::connect(&server.address, None);
     assert!(drip(&mut peer, &[&[2, 0, 0, 32], &[7; 32][..]].concat()), "it takes all the time");
-    server.logs("took over 300ms");
+    server.logs("TLS and admission took over 300ms");
     // A refusal with a text as long as may be.
     let impostor = Impostor::new();
     let args = ["upload", &inbox.write("f", b"hello"), &impostor.address, "--timeout", "300ms"];

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Identity, TestLink, TestServer};
+use super::{TestLink, TestServer};
+use crate::harness::identity::IdentityFiles;
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 
 fn connected(options: &[&str], input: In) -> (Running, TestLink) {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let server = TestServer::of(&identity);
     let args = [&["connect", &server.address][..], &identity.expected(), options].concat();
     let running = sendall(&args, input, Out::Collect);
@@ -143,7 +144,7 @@ fn what_waits_for_room_goes_out_without_more_input() {
 #[test]
 fn both_send_much_before_they_read() {
     let bytes = payload(4 << 20);
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let address = ["127.0.0.1:0"];
     let server =
         sendall(&[&["serve"], &address[..], &identity.shown()].concat(), In::file(&bytes), Out::Collect);
@@ -158,7 +159,7 @@ fn both_send_much_before_they_read() {
 #[test]
 fn an_end_or_a_reset_in_the_handshake_is_a_loss() {
     for (reset, text) in [(false, "during the TLS handshake"), (true, "reset")] {
-        let identity = Identity::new();
+        let identity = IdentityFiles::named(&[]);
         let server = TestServer::of(&identity);
         let args = [&["connect", &server.address][..], &identity.expected()].concat();
         let running = sendall(&args, In::Bytes(b"secret".to_vec()), Out::Collect);
@@ -177,7 +178,7 @@ fn an_end_or_a_reset_in_the_handshake_is_a_loss() {
 
 #[test]
 fn a_server_that_never_answers_the_hello_is_given_up() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let server = TestServer::of(&identity);
     let args = [&["connect", &server.address, "--timeout", "300ms"][..], &identity.expected()].concat();
     let running = sendall(&args, In::Open, Out::Collect);
@@ -189,7 +190,7 @@ fn a_server_that_never_answers_the_hello_is_given_up() {
 
 #[test]
 fn a_signal_ends_a_handshake_and_a_stream_at_once() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let server = TestServer::of(&identity);
     let args = [&["connect", &server.address][..], &identity.expected()].concat();
     for shakes_hands in [false, true] {

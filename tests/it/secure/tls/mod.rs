@@ -12,57 +12,14 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
 use rustix::event::PollFlags;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
-use sendall::net::tls::certificate::self_signed;
-use sendall::net::tls::key::Key;
-use tempfile::TempDir;
 
+use crate::harness::identity::IdentityFiles;
 use crate::harness::{LIMIT, wait_for_fd};
-
-/// A certificate that was signed with its own key, in files, and what to type.
-struct Identity {
-    _folder: TempDir,
-    /// The file of the certificate.
-    certificate: String,
-    /// The file of its key.
-    key: String,
-    pin: String,
-}
-
-impl Identity {
-    fn new() -> Identity {
-        let folder = tempfile::tempdir().expect("a folder");
-        let key = Key::generate().expect("a key");
-        let der = self_signed(&key, &[]).expect("a certificate");
-        let body = base64::engine::general_purpose::STANDARD.encode(der);
-        let lines: Vec<_> = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).expect("written");
-            path.display().to_string()
-        };
-        let certificate = write("certificate", &pem);
-        let pin = key.pin().to_string();
-        let key = write("key", &key.to_pem().expect("PEM"));
-        Identity { _folder: folder, certificate, key, pin }
-    }
-
-    /// The options of a server that shows it.
-    fn shown(&self) -> [&str; 5] {
-        ["--tls", "--cert", &self.certificate, "--cert-key", &self.key]
-    }
-
-    /// The options of a client that expects it.
-    fn expected(&self) -> [&str; 3] {
-        ["--tls", "--pin", &self.pin]
-    }
-}
 
 /// A server of the test, of which each byte that it receives is kept.
 struct TestServer {
@@ -115,7 +72,7 @@ impl TestServer {
         TestServer { listener, address, config: Arc::new(config) }
     }
 
-    fn of(identity: &Identity) -> TestServer {
+    fn of(identity: &IdentityFiles) -> TestServer {
         TestServer::new(identity.certificate.as_ref(), identity.key.as_ref())
     }
 

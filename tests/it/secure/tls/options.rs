@@ -1,6 +1,6 @@
 //! Files and options of TLS.
 
-use super::Identity;
+use crate::harness::identity::IdentityFiles;
 use crate::harness::{In, Out, sendall};
 
 #[track_caller]
@@ -12,7 +12,7 @@ fn assert_usage(args: &[&str], text: &str) {
 
 #[test]
 fn files_of_certificates_and_keys_are_checked_before_anything_is_opened() {
-    let (identity, other) = (Identity::new(), Identity::new());
+    let (identity, other) = (IdentityFiles::named(&[]), IdentityFiles::named(&[]));
     let (certificate, key) = (&identity.certificate[..], &identity.key[..]);
     for (cert, cert_key, text) in [
         ("/nowhere/cert", key, "--cert /nowhere/cert: does not exist"),
@@ -37,7 +37,7 @@ fn files_of_certificates_and_keys_are_checked_before_anything_is_opened() {
 
 #[test]
 fn options_that_do_not_go_together_say_so() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     for (args, text) in [
         (
             &["serve", "127.0.0.1:0", "--tls"][..],

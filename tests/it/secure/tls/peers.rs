@@ -1,6 +1,6 @@
 //! Programs of others that speak TLS, as clients and as servers: what is sent arrives, or it is said.
 
-use super::Identity;
+use crate::harness::identity::IdentityFiles;
 use crate::harness::others::{free_port, installed};
 use crate::harness::{Finished, In, LIMIT, Out, Running, sendall, start, wait_until};
 use crate::stream::peers::is_listening;
@@ -18,7 +18,7 @@ link.unwrap() if sys.argv[3] == 'unwrap' else link.close()
 ";
 
 /// The words of a command, with the port and the files put in.
-fn words(text: &[&str], port: u16, identity: &Identity) -> Vec<String> {
+fn words(text: &[&str], port: u16, identity: &IdentityFiles) -> Vec<String> {
     let port = port.to_string();
     text.iter()
         .map(|word| {
@@ -30,7 +30,7 @@ fn words(text: &[&str], port: u16, identity: &Identity) -> Vec<String> {
         .collect()
 }
 
-fn start_tool(text: &[&str], port: u16, identity: &Identity, input: In) -> Option<Running> {
+fn start_tool(text: &[&str], port: u16, identity: &IdentityFiles, input: In) -> Option<Running> {
     let words = words(text, port, identity);
     installed(&words[0])?;
     let args: Vec<&str> = words[1..].iter().map(String::as_str).collect();
@@ -39,7 +39,7 @@ fn start_tool(text: &[&str], port: u16, identity: &Identity, input: In) -> Optio
 
 /// `serve` and a client. None: it is not installed.
 fn with_client(client: &[&str], inputs: [In; 2], options: &[&str]) -> Option<(Finished, Vec<u8>)> {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let [ours, theirs] = inputs;
     let server =
         sendall(&[&["serve", "127.0.0.1:0"], &identity.shown()[..], options].concat(), ours, Out::Collect);
@@ -50,7 +50,7 @@ fn with_client(client: &[&str], inputs: [In; 2], options: &[&str]) -> Option<(Fi
 
 /// `connect` and a server.
 fn with_server(server: &[&str], inputs: [In; 2], options: &[&str]) -> Option<(Finished, Vec<u8>)> {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let port = free_port();
     let [ours, theirs] = inputs;
     let server = start_tool(server, port, &identity, theirs)?;
@@ -119,7 +119,7 @@ fn what_clients_are_sent_arrives() {
     // TLS 1.2 has no half-close: the client's end is waited for.
     for client in [S_CLIENT_12] {
         let inputs = [In::file(&bytes()), In::Open];
-        let identity = Identity::new();
+        let identity = IdentityFiles::named(&[]);
         let [ours, theirs] = inputs;
         let server =
             sendall(&[&["serve", "127.0.0.1:0"][..], &identity.shown()].concat(), ours, Out::Collect);
@@ -187,7 +187,7 @@ fn what_servers_send_arrives() {
 /// s_server stops reading its input now and then after the first piece, and then it does not see its end: ours is enough.
 #[test]
 fn what_openssls_server_sends_arrives() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     for (version, options) in [("-tls1_3", &[][..]), ("-tls1_2", &["--end-when", "input"])] {
         let port = free_port();
         let server = [S_SERVER, &[version]].concat();
@@ -208,7 +208,7 @@ fn curl_gets_a_page() {
     if installed("curl").is_none() {
         return;
     }
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let page = "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\nhello\\n";
     let args = [&["serve", "127.0.0.1:0", "--count", "1", "--reply", page][..], &identity.shown()].concat();
     let server = sendall(&args, In::Null, Out::Collect);

@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Identity;
 use super::trust::Authority;
+use crate::harness::identity::IdentityFiles;
 use crate::harness::{A_WHILE, In, LIMIT, Out, Running, sendall, wait_until};
 
 /// A server that starts a process for each client; the process leaves a file.
-fn with_process(identity: &Identity, mark: &Path, options: &[&str]) -> Running {
+fn with_process(identity: &IdentityFiles, mark: &Path, options: &[&str]) -> Running {
     let script = format!("echo started >> '{}'; exec cat", mark.display());
     let args = [&["serve", "127.0.0.1:0", "-v"][..], &identity.shown(), options, &["--sh", &script]];
     sendall(&args.concat(), In::Null, Out::Collect)
@@ -22,7 +22,7 @@ fn times_started(mark: &Path) -> usize {
 
 #[test]
 fn a_process_starts_after_the_handshake_only() {
-    let (identity, folder) = (Identity::new(), tempfile::tempdir().expect("a folder"));
+    let (identity, folder) = (IdentityFiles::named(&[]), tempfile::tempdir().expect("a folder"));
     let mark = folder.path().join("mark");
     let server = with_process(&identity, &mark, &[]);
     let address = format!("127.0.0.1:{}", server.port());
@@ -44,7 +44,7 @@ fn a_process_starts_after_the_handshake_only() {
 #[test]
 fn with_client_ca_only_a_right_certificate_is_served() {
     let Some(made) = Authority::new() else { return };
-    let (identity, stranger) = (Identity::new(), Identity::new());
+    let (identity, stranger) = (IdentityFiles::named(&[]), IdentityFiles::named(&[]));
     made.issue("client", "extendedKeyUsage=clientAuth");
     let folder = tempfile::tempdir().expect("a folder");
     let mark = folder.path().join("mark");
@@ -74,12 +74,12 @@ fn with_client_ca_only_a_right_certificate_is_served() {
 
 #[test]
 fn a_server_for_one_client_ends_as_the_handshake_does() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let args = [&["serve", "127.0.0.1:0"][..], &identity.shown()].concat();
     // A wrong pin: the client's alert says so.
     let server = sendall(&args, In::Null, Out::Collect);
     let address = format!("127.0.0.1:{}", server.port());
-    let pin = Identity::new().pin;
+    let pin = IdentityFiles::named(&[]).pin;
     let client = sendall(&["connect", &address, "--tls", "--pin", &pin], In::Null, Out::Collect);
     client.finish().expect(8);
     let finished = server.finish().expect(8);
@@ -88,7 +88,7 @@ fn a_server_for_one_client_ends_as_the_handshake_does() {
 
 #[test]
 fn alpn_is_negotiated() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     for (ours, theirs, code) in [("h2,x/1", "x/1,y", 0), ("h2", "x/1", 8)] {
         let args = [&["serve", "127.0.0.1:0", "--alpn", ours, "-vv"][..], &identity.shown()].concat();
         let server = sendall(&args, In::Null, Out::Collect);
@@ -103,7 +103,7 @@ fn alpn_is_negotiated() {
 
 #[test]
 fn a_handshake_that_does_not_end_has_a_limit() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let args = [&["serve", "127.0.0.1:0", "--timeout", "300ms"][..], &identity.shown()].concat();
     let server = sendall(&args, In::Null, Out::Collect);
     let mut client = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");

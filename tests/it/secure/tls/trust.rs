@@ -5,7 +5,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Identity, TestServer};
+use super::TestServer;
+use crate::harness::identity::IdentityFiles;
 use crate::harness::others::{free_port, installed};
 use crate::harness::{Finished, In, LIMIT, Out, Running, sendall, start, wait_until};
 use crate::stream::peers::is_listening;
@@ -221,7 +222,7 @@ fn a_chain_may_come_in_any_order_but_whole() {
 
 #[test]
 fn a_plain_server_is_not_sent_a_byte_of_the_input() {
-    let identity = Identity::new();
+    let identity = IdentityFiles::named(&[]);
     let plain = sendall(&["serve", "127.0.0.1:0"], In::Bytes(b"220 plain\r\n".to_vec()), Out::Collect);
     let address = format!("127.0.0.1:{}", plain.port());
     let args = [&["connect", &address][..], &identity.expected()].concat();

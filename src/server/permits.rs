@@ -1,69 +1,21 @@
-//! Admission of clients: access lists, limits, and counts of how their sessions ended.
+//! Permits of clients: access lists, limits, and counts of how their sessions ended.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::option_files::bytes_of;
 use super::places::{SourceSlot, SourceSlots};
 use crate::error::{Error, Exit};
-use crate::net::access::{Access, Rule};
+use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 use crate::proto::secure::account::CodeUse;
 use crate::report::Report;
 
-/// The access rules as the user typed them: networks, names, and names of files.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AccessSources {
-    /// The only admitted clients, if there are any rules here.
-    pub(crate) allow: Vec<String>,
-    /// Rejected clients.
-    pub(crate) deny: Vec<String>,
-}
-
-impl AccessSources {
-    /// Reads the files and resolves the names. Blocks.
-    pub(crate) fn load(&self) -> Result<Access, Error> {
-        let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);
-        Access::new((!self.allow.is_empty()).then_some(&allowed[..]), &denied)
-            .map_err(|text| Error::new(Exit::NoConnection, format!("--allow or --deny: {text}")))
-    }
-
-    /// True if loading again may give other rules: if there are files or names.
-    pub(crate) fn can_change(&self) -> bool {
-        let may_change =
-            |word: &String| word.starts_with('@') || matches!(Rule::parse(word), Ok(Rule::Host(_)));
-        self.allow.iter().chain(&self.deny).any(may_change)
-    }
-}
-
-/// Parses rules and the files that `@FILE` names, for the option of this name.
-pub(crate) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> {
-    let usage = |hint| Error::new(Exit::Usage, format!("{option}: {hint}"));
-    let mut rules = Vec::new();
-    for word in words {
-        let Some(path) = word.strip_prefix('@') else {
-            rules.push(Rule::parse(word).map_err(usage)?);
-            continue;
-        };
-        let bytes = bytes_of(Path::new(path), option)?;
-        for (line, number) in String::from_utf8_lossy(&bytes).lines().zip(1..) {
-            let word = line.split('#').next().unwrap_or(line).trim();
-            if !word.is_empty() {
-                let rule = Rule::parse(word).map_err(|hint| usage(format!("{path}:{number}: {hint}")))?;
-                rules.push(rule);
-            }
-        }
-    }
-    Ok(rules)
-}
-
 /// The reason why a client is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AdmissionError {
+pub(crate) enum Rejection {
     /// The access list denies it.
     Denied,
     /// Its source has too many clients.
@@ -74,7 +26,7 @@ pub(crate) enum AdmissionError {
 
 /// Counts connected clients. Clones share the counts: an acceptor and its clients.
 #[derive(Clone)]
-pub(crate) struct Admission(Rc<Shared>);
+pub(crate) struct Permits(Rc<Shared>);
 
 struct Shared {
     access: RefCell<Access>,
@@ -92,10 +44,10 @@ struct Shared {
     acceptor: Waker,
 }
 
-impl Admission {
-    /// Admits up to `per_source` clients at a time from one source. `acceptor` is woken when a client leaves.
-    pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Admission {
-        Admission(Rc::new(Shared {
+impl Permits {
+    /// Permits for up to `per_source` clients at a time from one source. `acceptor` is woken when a client leaves.
+    pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Permits {
+        Permits(Rc::new(Shared {
             access: RefCell::new(access),
             sources: SourceSlots::new(per_source),
             accepted: Cell::default(),
@@ -115,27 +67,27 @@ impl Admission {
         *self.0.access.borrow_mut() = access;
     }
 
-    /// Admits a client. Access lists do not apply to peers without an IP address. With `over_source_limit_ok` a client is
-    /// admitted without a slot of its source: its handshake decides whether it gets one, or needs none.
-    pub(crate) fn admit(
+    /// Grants a client its permit. Access lists do not apply to peers without an IP address. With `over_source_limit_ok` it
+    /// is granted without a slot of the client's source: its handshake decides whether it gets one, or needs none.
+    pub(crate) fn grant(
         &self,
         peer: &PeerName,
         report: Report,
         over_source_limit_ok: bool,
-    ) -> Result<Permit, AdmissionError> {
+    ) -> Result<Permit, Rejection> {
         let shared = &self.0;
         if let Some(address) = peer.ip()
             && !shared.access.borrow().admits(address)
         {
-            return Err(AdmissionError::Denied);
+            return Err(Rejection::Denied);
         }
         let slot = Arc::new(shared.sources.slot(peer));
         if !slot.try_acquire() && !over_source_limit_ok {
-            return Err(AdmissionError::TooMany);
+            return Err(Rejection::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
         Ok(Permit {
-            admission: self.clone(),
+            permits: self.clone(),
             peer: peer.clone(),
             report,
             slot,
@@ -178,9 +130,9 @@ impl Admission {
     }
 }
 
-/// One admitted client. It counts as connected until this is dropped.
+/// The permit of one client. It counts as connected until this is dropped.
 pub(crate) struct Permit {
-    admission: Admission,
+    permits: Permits,
     /// The client's address.
     pub(crate) peer: PeerName,
     /// A report that names the client in each line.
@@ -198,7 +150,7 @@ pub(crate) struct Permit {
 impl Permit {
     /// The client waits at a gate: it takes no place, and is none of `--count`, before it has one.
     pub(crate) fn begin_arriving(&self) {
-        let arriving = &self.admission.0.arriving;
+        let arriving = &self.permits.0.arriving;
         arriving.set(arriving.get() + usize::from(!self.is_arriving.replace(true)));
     }
 
@@ -209,13 +161,13 @@ impl Permit {
 
     /// The client takes its place.
     pub(crate) fn end_arriving(&self) {
-        let arriving = &self.admission.0.arriving;
+        let arriving = &self.permits.0.arriving;
         arriving.set(arriving.get() - usize::from(self.is_arriving.replace(false)));
     }
 
     /// The counts of all clients.
-    pub(crate) fn admission(&self) -> &Admission {
-        &self.admission
+    pub(crate) fn permits(&self) -> &Permits {
+        &self.permits
     }
 
     /// The client's success uses up this code; a failure gives its use back.
@@ -235,7 +187,7 @@ impl Permit {
 
     /// Counts a failed session. Reports the failure, or keeps it as the command's own.
     pub(crate) fn fail(&self, error: Error) {
-        let shared = &self.admission.0;
+        let shared = &self.permits.0;
         drop(self.code_use.take());
         shared.failed.set(shared.failed.get() + 1);
         if shared.keeps_failure {
@@ -264,7 +216,7 @@ impl Drop for Permit {
             code_use.succeeded();
         }
         self.end_arriving();
-        let shared = &self.admission.0;
+        let shared = &self.permits.0;
         shared.inside.set(shared.inside.get() - 1);
         let is_counted = !self.slot.is_further() && !self.is_discounted.get();
         let count = if is_counted { &shared.ended } else { &shared.further };

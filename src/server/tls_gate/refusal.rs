@@ -1,9 +1,9 @@
-//! The refusal of a client that does not encrypt: an answer in its own protocol, then the end of the connection.
+//! The refusal of a client at the gate: an answer in its own protocol if it does not encrypt, then the end of the connection.
 
 use std::time::Instant;
 
 use crate::error::{Error, Exit};
-use crate::net::goodbye::LingeringClose;
+use crate::net::goodbye::{LingeringClose, MAX_DISCARDED_BYTES};
 use crate::net::reactor::{Context, Status};
 use crate::net::stream::{SocketState, Stream, Transport};
 use crate::net::wall::http_date_now;
@@ -16,11 +16,9 @@ use crate::proto::transfer::reason::Reason;
 /// What a client of the transfer protocol is told.
 const ENCRYPTS: &str =
     "this server encrypts: type --code for the code that it has printed, or --trust-new if it has none";
-/// A client that sends more than this after its answer is not reading.
-const MAX_DISCARDED: u64 = 8 << 20;
 
 /// A client that is sent its answer.
-pub(super) struct PlainRefusal {
+pub(super) struct GateRefusal {
     transport: Transport,
     unsent: Vec<u8>,
     /// An orderly end follows, and no reset: the answer is all that the client expects.
@@ -30,9 +28,9 @@ pub(super) struct PlainRefusal {
     pub(super) why: Error,
 }
 
-impl PlainRefusal {
+impl GateRefusal {
     /// Refuses a client of a server of transfers, whose first byte this is.
-    pub(super) fn of_transfers(transport: Transport, first: u8) -> PlainRefusal {
+    pub(super) fn of_transfers(transport: Transport, first: u8) -> GateRefusal {
         let is_native = first == MAGIC[0];
         let (why, unsent) = match is_native {
             true => {
@@ -41,28 +39,28 @@ impl PlainRefusal {
                 ("the client does not encrypt: it needs the code".to_owned(), answer.concat())
             }
             false => {
-                let (what, answer) = foreign(Some(first));
-                (format!("the client speaks {what}, not sendall's transfer protocol"), answer.to_vec())
+                let (why, answer) = foreign(Some(first));
+                (why, answer.to_vec())
             }
         };
         let why = Error::new(Exit::Refused, why);
-        PlainRefusal { transport, unsent, is_orderly: is_native, close: None, why }
+        GateRefusal { transport, unsent, is_orderly: is_native, close: None, why }
     }
 
     /// Refuses a client that was sent its answer. It may have sent its `HELLO` already.
-    pub(super) fn after_answer(transport: Transport, why: Error) -> PlainRefusal {
-        PlainRefusal { transport, unsent: Vec::new(), is_orderly: true, close: None, why }
+    pub(super) fn after_answer(transport: Transport, why: Error) -> GateRefusal {
+        GateRefusal { transport, unsent: Vec::new(), is_orderly: true, close: None, why }
     }
 
     /// Refuses a client of a server of HTTP over TLS.
-    pub(super) fn of_https(transport: Transport) -> PlainRefusal {
+    pub(super) fn of_https(transport: Transport) -> GateRefusal {
         let fields = [("Content-Type", "text/plain; charset=utf-8")];
         let mut answer = Response::new(400, &fields, b"This port speaks HTTPS: type https://\n");
         answer.set_date(&http_date_now());
         let mut unsent = Vec::new();
         let _ = answer.write(&mut unsent, Persistence::Closes, false);
         let why = Error::new(Exit::Refused, "the client speaks HTTP without TLS: it needs https://");
-        PlainRefusal { transport, unsent, is_orderly: true, close: None, why }
+        GateRefusal { transport, unsent, is_orderly: true, close: None, why }
     }
 
     /// Advances the end. `Done`: the connection can be dropped.
@@ -84,7 +82,7 @@ impl PlainRefusal {
         // To close at once would destroy the answer on its way.
         let close = self.close.get_or_insert_with(|| LingeringClose::new(context.now));
         match close.drain(&mut self.transport, context) {
-            Ok(_) if close.drained_bytes() >= MAX_DISCARDED => Status::Done,
+            Ok(_) if close.drained_bytes() >= MAX_DISCARDED_BYTES => Status::Done,
             Ok(status) => status,
             Err(_) => Status::Done,
         }

@@ -1,4 +1,4 @@
-//! Limits on clients, and what happens to clients that are not admitted.
+//! Limits on clients, and what happens to clients that are over them or refused.
 
 use std::io::{ErrorKind, Read};
 
