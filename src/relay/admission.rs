@@ -102,7 +102,9 @@ impl RunTrust {
             let key = self.tls.pin();
             return untrusted(&format!("{why}; its line in the server's --clients begins with {key}"));
         }
-        untrusted(&why.to_string())
+        // Not now, for a reason that is not the client's: nothing says that it is another server.
+        let exit = if refusal.reason == Reason::Wait { Exit::Refused } else { Exit::Untrusted };
+        Error::new(exit, why)
     }
 
     /// Fails if the server has another key than the expected one.

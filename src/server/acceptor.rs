@@ -63,6 +63,14 @@ pub(crate) trait Handler {
         true
     }
 
+    /// False while so many wait for their admission that no more can be accepted.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// No more clients are accepted.
+    fn close(&mut self) {}
+
     /// Called in each of the acceptor's turns, before clients are accepted. An error or [`Status::RunOver`] ends the run.
     fn advance(&mut self) -> Result<Status, Error> {
         Ok(Status::Waiting)
@@ -77,7 +85,6 @@ pub(crate) struct Acceptor<H> {
     permits: Permits,
     header_gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
-    accepted: u64,
     /// The line that the next client waits was printed.
     reported_full: bool,
     /// Since when no client is connected.
@@ -113,7 +120,6 @@ impl<H: Handler> Acceptor<H> {
             header_gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
-            accepted: 0,
             reported_full: false,
             empty_since: None,
             paused_until: None,
@@ -164,25 +170,22 @@ impl<H: Handler> Acceptor<H> {
         self.header_gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
-    /// Clients accepted so far. Connections that turned out to be further ones of a client, and those that were not admitted, do not count.
-    fn clients(&self) -> u64 {
-        self.accepted.saturating_sub(self.permits.further())
-    }
-
     /// Closes the listeners once the wanted number of clients was accepted.
     fn close_if_complete(&mut self) {
-        if self.limits.total_clients.is_some_and(|count| self.clients() >= count)
+        if self.limits.total_clients.is_some_and(|count| self.permits.clients() >= count)
             && !self.handler.count_may_decrease()
         {
             self.listeners.clear();
+            self.handler.close();
         }
     }
 
     /// True if one more client may connect. Connections without a complete PROXY header count as clients.
     fn has_room(&self) -> bool {
         let waiting = self.waiting();
-        let is_last_one_here = |count| self.clients() + waiting as u64 >= count;
-        self.permits.inside() + waiting < self.limits.max_clients
+        let is_last_one_here = |count| self.permits.clients() + waiting as u64 >= count;
+        self.permits.served() + waiting < self.limits.max_clients
+            && self.handler.has_room()
             && !self.limits.total_clients.is_some_and(is_last_one_here)
     }
 
@@ -190,13 +193,13 @@ impl<H: Handler> Acceptor<H> {
     /// still leave without a complete PROXY header.
     fn rejects_when_full(&self) -> bool {
         self.limits.overload == OverloadPolicy::Reset
-            && self.permits.inside() + self.waiting() >= self.limits.max_clients
+            && self.permits.served() + self.waiting() >= self.limits.max_clients
     }
 
     /// Reports once that the server is full: a client that waits in the queue gets no message.
     fn report_full_once(&mut self) {
         let clients = self.limits.max_clients;
-        if self.permits.inside() < clients || self.limits.total_clients.is_some() || self.reported_full {
+        if self.permits.served() < clients || self.limits.total_clients.is_some() || self.reported_full {
             return;
         }
         self.reported_full = true;
@@ -219,7 +222,9 @@ impl<H: Handler> Acceptor<H> {
                 self.report.peer("connected", &name);
                 let client =
                     IncomingClient { socket, destination, authorization: Authorization::NotAsked, permit };
-                self.accepted += u64::from(self.handler.accept(client, now));
+                if self.handler.accept(client, now) {
+                    self.permits.count_accepted();
+                }
                 self.close_if_complete();
             }
             Err(why) => self.reject(socket, &name, why),

@@ -1,6 +1,8 @@
-//! Connections that wait in the gate. When there are too many, some are evicted: first, of the source with most of them, those
-//! without a complete ClientHello; then the slow ones. So nobody keeps honest clients out by connections that do nothing.
-//! Where one source has as many as may wait in all, those whose handshake is not complete are evicted for others of it.
+//! Connections that were not let through a gate yet. Some make way for others, so that nobody keeps honest clients out by
+//! connections that do nothing. Where there are too many in all, one of the source that has most of them makes way: who comes
+//! from another address than an attacker stays, however slow it is. Of a source, those make way first that have not sent
+//! a whole hello of TLS, then those that take long. Where one source has as many as may wait in all, hellos without an
+//! end of the handshake make way for its others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::places::source_of;
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::Waker;
 
 /// A younger connection is not evicted, once its ClientHello is here.
 const GRACE: Duration = Duration::from_secs(2);
@@ -22,12 +23,16 @@ const HELLO_GRACE: Duration = Duration::from_millis(50);
 const LOOK_STEP: Duration = Duration::from_millis(10);
 /// Connections of one source from which on its oldest is evicted.
 const MAX_PER_SOURCE: usize = 8;
+/// As many may wait in any case, also where there is one place.
+const MIN_WAITING: usize = 16;
 
 /// The connections that wait at a gate, the oldest first.
 pub(super) struct Arrivals {
     waiting: RefCell<Vec<Weak<Arrival>>>,
     /// Connections in all from which on one is evicted. As many of one source may have sent their ClientHello.
     max: usize,
+    /// Nobody is let through any more.
+    is_over: Cell<bool>,
 }
 
 /// How far a connection has come.
@@ -46,36 +51,45 @@ pub(super) struct Arrival {
     since: Instant,
     stage: Cell<Stage>,
     is_evicted: Cell<bool>,
-    session: Waker,
+    wake: Box<dyn Fn()>,
 }
 
 impl Arrivals {
-    /// For a server of up to `max_clients`: half of them may be waiting here.
+    /// For a server of up to `max_clients`: half as many may be waiting here, or a few.
     pub(super) fn new(max_clients: usize) -> Arrivals {
-        // One alone is never evicted.
-        Arrivals { waiting: RefCell::default(), max: (max_clients / 2).max(2) }
+        let max = (max_clients / 2).max(MIN_WAITING);
+        Arrivals { waiting: RefCell::default(), max, is_over: Cell::default() }
     }
 
-    /// True if a connection waits.
-    pub(super) fn are_some(&self) -> bool {
-        self.waiting.borrow().iter().any(|arrival| arrival.strong_count() > 0)
+    /// False if there are so many that no more can be added: of many sources, and all with a hello of TLS.
+    pub(super) fn has_room(&self) -> bool {
+        self.here().len() < 2 * self.max
+    }
+
+    /// All make way: nobody is let through any more.
+    pub(super) fn dismiss(&self) {
+        self.is_over.set(true);
+        self.here().iter().for_each(|arrival| arrival.evict());
     }
 
     fn here(&self) -> Vec<Rc<Arrival>> {
         self.waiting.borrow().iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// True if there are so many that have come as far as this one, in all or of its source, that it is evicted if it is slow.
-    /// Then it counts no more.
+    /// True if there are so many that this one has to make way if it takes long: many of its source that have come as far,
+    /// or many in all of which its source has most. Then it counts no more.
     pub(super) fn are_many(&self, arrival: &Arrival) -> bool {
         let mut here = self.here();
-        here.retain(|other| other.stage >= arrival.stage && !other.is_evicted.get());
+        here.retain(|other| !other.is_evicted.get());
+        let counts = counts(&here, None);
+        here.retain(|other| other.stage >= arrival.stage);
         let of_source = here.iter().filter(|other| other.source == arrival.source).count();
-        let are_many = here.len() >= self.max || of_source >= MAX_PER_SOURCE;
-        if are_many {
+        let has_most = counts.get(&arrival.source) >= counts.values().max();
+        let are_many = of_source >= MAX_PER_SOURCE || here.len() >= self.max && has_most;
+        if are_many || self.is_over.get() {
             arrival.is_evicted.set(true);
         }
-        are_many
+        arrival.is_evicted.get()
     }
 
     /// None: the ClientHello of a connection may be read. If its source has too many whose ClientHello is here, one of these
@@ -84,7 +98,7 @@ impl Arrivals {
         let mut others = self.here();
         others
             .retain(|other| other.source == arrival.source && !other.is_silent() && !other.is_evicted.get());
-        if !arrival.is_silent() || others.len() < self.max.max(MAX_PER_SOURCE) {
+        if !arrival.is_silent() || others.len() < self.max {
             return None;
         }
         let is_due =
@@ -96,43 +110,67 @@ impl Arrivals {
         None
     }
 
-    /// Adds a connection, whose session is woken when it is evicted. Another one may be evicted for it.
-    pub(super) fn add(&self, peer: &PeerName, now: Instant, session: Waker) -> Rc<Arrival> {
+    /// Adds a connection, whose session is woken if it has to make way. Another one may have to now.
+    pub(super) fn add(&self, peer: &PeerName, now: Instant, wake: impl Fn() + 'static) -> Rc<Arrival> {
         let source = source_of(peer);
         self.waiting.borrow_mut().retain(|arrival| arrival.strong_count() > 0);
         let mut here = self.here();
         here.retain(|arrival| !arrival.is_evicted.get());
-        let of_source = here.iter().filter(|arrival| arrival.source == source).count();
-        let next = match (of_source >= MAX_PER_SOURCE, here.len() >= self.max) {
-            (_, true) => silent_of_fullest(&here).or_else(|| oldest_after_grace(&here, now)),
-            (true, false) => {
-                here.retain(|arrival| arrival.source == source);
-                oldest_after_grace(&here, now)
-            }
-            (false, false) => None,
-        };
-        if let Some(next) = next {
+        if let Some(next) = next(&here, source, self.max, now) {
             next.evict();
         }
-        let (stage, is_evicted) = (Cell::new(Stage::Silent), Cell::default());
-        let arrival = Rc::new(Arrival { source, since: now, stage, is_evicted, session });
+        let (stage, is_evicted) = (Cell::new(Stage::Silent), Cell::new(self.is_over.get()));
+        let arrival = Rc::new(Arrival { source, since: now, stage, is_evicted, wake: Box::new(wake) });
         self.waiting.borrow_mut().push(Rc::downgrade(&arrival));
         arrival
     }
 }
 
-/// The oldest connection without a ClientHello, of the source that has most of these.
-fn silent_of_fullest(here: &[Rc<Arrival>]) -> Option<&Rc<Arrival>> {
-    let silent = || here.iter().filter(|arrival| arrival.is_silent());
-    let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
-    silent().for_each(|arrival| *counts.entry(arrival.source).or_default() += 1);
-    let most = counts.values().max().copied()?;
-    silent().find(|arrival| counts.get(&arrival.source) == Some(&most))
+/// How many each source has, one that comes included.
+fn counts(here: &[Rc<Arrival>], coming: Option<Option<IpAddr>>) -> HashMap<Option<IpAddr>, usize> {
+    let mut counts = HashMap::new();
+    let sources = here.iter().map(|arrival| arrival.source).chain(coming);
+    sources.for_each(|source| *counts.entry(source).or_default() += 1);
+    counts
 }
 
-fn oldest_after_grace(here: &[Rc<Arrival>], now: Instant) -> Option<&Rc<Arrival>> {
-    let due = || here.iter().filter(|arrival| now >= arrival.grace_until());
+/// The connection that makes way for one that comes from `source`, where up to `max` may be.
+fn next(here: &[Rc<Arrival>], source: Option<IpAddr>, max: usize, now: Instant) -> Option<&Rc<Arrival>> {
+    let counts = counts(here, Some(source));
+    let of_it = counts.get(&source).copied().unwrap_or_default();
+    let most = counts.values().max().copied().unwrap_or_default();
+    let chosen =
+        |wanted: &dyn Fn(&Arrival) -> bool| here.iter().filter(|one| wanted(one)).collect::<Vec<_>>();
+    match (here.len() >= max, of_it > MAX_PER_SOURCE) {
+        // Each is of another source: all are alike.
+        (true, _) if most < 2 => of_due(&chosen(&|_| true), now),
+        (true, _) => {
+            let of_fullest = match of_it == most {
+                true => chosen(&|one| one.source == source),
+                false => chosen(&|one| counts.get(&one.source) == Some(&most)),
+            };
+            of_due(&of_fullest, now).or_else(|| of_young(&of_fullest, now))
+        }
+        (false, true) => of_due(&chosen(&|one| one.source == source), now),
+        (false, false) => None,
+    }
+}
+
+/// The oldest one that has had its time: first of those without a hello.
+fn of_due<'a>(alike: &[&'a Rc<Arrival>], now: Instant) -> Option<&'a Rc<Arrival>> {
+    let due = || alike.iter().copied().filter(|arrival| now >= arrival.grace_until());
     due().find(|arrival| arrival.is_silent()).or_else(|| due().next())
+}
+
+/// The oldest one although none has had its time.
+fn of_young<'a>(alike: &[&'a Rc<Arrival>], now: Instant) -> Option<&'a Rc<Arrival>> {
+    let has_only_hello =
+        |one: &Rc<Arrival>| one.stage.get() == Stage::Hello && now >= one.since + HELLO_GRACE;
+    let all = || alike.iter().copied();
+    all()
+        .find(|one| one.is_silent())
+        .or_else(|| all().find(|one| has_only_hello(one)))
+        .or_else(|| all().next())
 }
 
 impl Arrival {
@@ -154,7 +192,7 @@ impl Arrival {
 
     fn evict(&self) {
         self.is_evicted.set(true);
-        self.session.wake();
+        (self.wake)();
     }
 
     /// True if the connection was evicted: its session has to end.
@@ -162,3 +200,6 @@ impl Arrival {
         self.is_evicted.get()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,10 @@ pub(crate) struct Permits(Rc<Shared>);
 struct Shared {
     access: RefCell<Access>,
     sources: SourceSlots,
+    accepted: Cell<u64>,
     inside: Cell<usize>,
+    /// Those among them that a gate has not let through.
+    arriving: Cell<usize>,
     ended: Cell<u64>,
     further: Cell<u64>,
     failed: Cell<u64>,
@@ -47,7 +50,9 @@ impl Permits {
         Permits(Rc::new(Shared {
             access: RefCell::new(access),
             sources: SourceSlots::new(per_source),
+            accepted: Cell::default(),
             inside: Cell::default(),
+            arriving: Cell::default(),
             ended: Cell::default(),
             further: Cell::default(),
             failed: Cell::default(),
@@ -87,6 +92,7 @@ impl Permits {
             report,
             slot,
             code_use: RefCell::default(),
+            is_arriving: Cell::default(),
             is_discounted: Cell::default(),
         })
     }
@@ -96,9 +102,21 @@ impl Permits {
         self.0.inside.get()
     }
 
-    /// Ended connections that do not count as clients: further ones of a client, and those that were not admitted.
-    pub(crate) fn further(&self) -> u64 {
-        self.0.further.get()
+    /// Clients that are connected now and have a place: all but those that wait at a gate.
+    pub(crate) fn served(&self) -> usize {
+        self.0.inside.get().saturating_sub(self.0.arriving.get())
+    }
+
+    /// Counts a client that a handler has accepted.
+    pub(crate) fn count_accepted(&self) {
+        self.0.accepted.set(self.0.accepted.get() + 1);
+    }
+
+    /// Clients accepted so far. Connections that wait at a gate do not count, nor do further ones of a client, or those that
+    /// were not admitted.
+    pub(crate) fn clients(&self) -> u64 {
+        let none = self.0.further.get() + self.0.arriving.get() as u64;
+        self.0.accepted.get().saturating_sub(none)
     }
 
     /// The outcome of all clients: of an only client, its own.
@@ -123,11 +141,35 @@ pub(crate) struct Permit {
     pub(crate) slot: Arc<SourceSlot>,
     /// The use of a code that the client's success uses up.
     code_use: RefCell<Option<CodeUse>>,
+    /// It waits at a gate, and has no place.
+    is_arriving: Cell<bool>,
     /// The client was never admitted, and is none of `--count`.
     is_discounted: Cell<bool>,
 }
 
 impl Permit {
+    /// The client waits at a gate: it takes no place, and is none of `--count`, before it has one.
+    pub(crate) fn begin_arriving(&self) {
+        let arriving = &self.permits.0.arriving;
+        arriving.set(arriving.get() + usize::from(!self.is_arriving.replace(true)));
+    }
+
+    /// True while the client waits at a gate.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.is_arriving.get()
+    }
+
+    /// The client takes its place.
+    pub(crate) fn end_arriving(&self) {
+        let arriving = &self.permits.0.arriving;
+        arriving.set(arriving.get() - usize::from(self.is_arriving.replace(false)));
+    }
+
+    /// The counts of all clients.
+    pub(crate) fn permits(&self) -> &Permits {
+        &self.permits
+    }
+
     /// The client's success uses up this code; a failure gives its use back.
     pub(crate) fn uses_up(&self, code_use: Option<CodeUse>) {
         *self.code_use.borrow_mut() = code_use;
@@ -173,6 +215,7 @@ impl Drop for Permit {
         if let Some(code_use) = self.code_use.take() {
             code_use.succeeded();
         }
+        self.end_arriving();
         let shared = &self.permits.0;
         shared.inside.set(shared.inside.get() - 1);
         let is_counted = !self.slot.is_further() && !self.is_discounted.get();

@@ -102,7 +102,7 @@ pub(crate) fn acceptor<H: Handler + 'static>(
 ) -> Result<Box<dyn Session>, Error> {
     Ok(match gate {
         Some(terms) => {
-            let handler = TlsGate::new(handler, terms, limits.max_clients, context.0);
+            let handler = TlsGate::new(handler, terms, &limits, context.0);
             Box::new(Acceptor::new(listeners, limits, access, context, handler)?)
         }
         None => Box::new(Acceptor::new(listeners, limits, access, context, handler)?),

@@ -3,6 +3,7 @@
 //! without TLS where the server admits them (`--plain`).
 
 mod machine;
+mod passing;
 mod refusal;
 mod terms;
 
@@ -12,10 +13,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::machine::{AdmissionHandshake, not_admitted};
+use self::machine::{AdmissionHandshake, not_admitted, put_off};
+use self::passing::Places;
 use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
-use super::acceptor::{Handler, IncomingClient};
+use super::acceptor::{ClientLimits, Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
 use super::trust::{AdmittedClient, Authorization};
@@ -32,6 +34,7 @@ const TLS_BYTE: u8 = 0x16;
 /// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {
     handler: H,
+    places: Places,
     gate: Rc<GateState>,
     io: Io,
 }
@@ -44,15 +47,15 @@ struct GateState {
 }
 
 impl<H: Handler> TlsGate<H> {
-    /// A gate before `handler`, which serves up to `max_clients`. The session of `io` is the acceptor.
-    pub(crate) fn new(handler: H, terms: GateTerms, max_clients: usize, io: &Io) -> TlsGate<H> {
+    /// A gate before `handler`, which serves clients within these limits. The session of `io` is the acceptor.
+    pub(crate) fn new(handler: H, terms: GateTerms, limits: &ClientLimits, io: &Io) -> TlsGate<H> {
         let gate = Rc::new(GateState {
             terms,
-            arrivals: Arrivals::new(max_clients),
+            arrivals: Arrivals::new(limits.max_clients),
             passed: RefCell::default(),
             acceptor: io.waker(),
         });
-        TlsGate { handler, gate, io: io.clone() }
+        TlsGate { handler, places: Places::new(limits), gate, io: io.clone() }
     }
 }
 
@@ -64,8 +67,9 @@ impl<H: Handler> Handler for TlsGate<H> {
         }
         let IncomingClient { socket, destination, permit, .. } = incoming;
         if matches!(self.gate.terms, GateTerms::Admission { .. }) {
-            // The gate has a limit of its own. The client takes a place of its source once it is admitted.
+            // The gate has a limit of its own. The client takes a place, and one of its source, once it is admitted.
             permit.slot.release();
+            permit.begin_arriving();
         }
         let peer = permit.peer.clone();
         let mut permit = Some(permit);
@@ -75,7 +79,8 @@ impl<H: Handler> Handler for TlsGate<H> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let state = State::First(transport);
-            let arrival = self.gate.arrivals.add(&peer, now, io.waker());
+            let waker = io.waker();
+            let arrival = self.gate.arrivals.add(&peer, now, move || waker.wake());
             let deadline = now + self.gate.terms.limit();
             Ok(Arriving {
                 state,
@@ -101,8 +106,18 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn count_may_decrease(&self) -> bool {
-        let may_be_discounted = matches!(self.gate.terms, GateTerms::Admission { .. });
-        may_be_discounted && self.gate.arrivals.are_some() || self.handler.count_may_decrease()
+        self.handler.count_may_decrease()
+    }
+
+    fn has_room(&self) -> bool {
+        !matches!(self.gate.terms, GateTerms::Admission { .. }) || self.gate.arrivals.has_room()
+    }
+
+    fn close(&mut self) {
+        if matches!(self.gate.terms, GateTerms::Admission { .. }) {
+            self.gate.arrivals.dismiss();
+        }
+        self.handler.close();
     }
 
     fn reject(&mut self, socket: Socket, why: Rejection) {
@@ -118,15 +133,7 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn advance(&mut self) -> Result<Status, Error> {
-        for (client, now) in self.gate.passed.take() {
-            if client.permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
-                self.handler.accept(client, now);
-            } else {
-                let text = "too many clients from its address (see --max-per-source)";
-                client.permit.discount(&Error::new(Exit::Refused, text));
-                let _ = client.socket.reset_on_close(true);
-            }
-        }
+        self.serve_passed();
         self.handler.advance()
     }
 }
@@ -299,10 +306,10 @@ impl Arriving {
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
                     let text = "it was too slow, and was dropped for others";
-                    return Err(Error::new(Exit::Refused, text).of_health_check());
+                    self.state = put_off(state, Error::new(Exit::Refused, text).of_health_check())?;
                 }
                 Step::Wait(state) if now >= self.deadline && state.held_answer().is_none() => {
-                    return Err(self.gate.terms.over_limit());
+                    self.state = put_off(state, self.gate.terms.over_limit())?;
                 }
                 Step::Wait(state) => {
                     self.state = state;

@@ -144,6 +144,11 @@ impl AdmittedClient {
         matches!(self.admitted.by, By::Key(_))
     }
 
+    /// True for a further connection of a client.
+    pub(crate) fn is_by_session(&self) -> bool {
+        matches!(self.admitted.by, By::Session(_))
+    }
+
     /// True if the client may join this session.
     pub(crate) fn may_join(&self, id: &SessionId) -> bool {
         matches!(self.admitted.by, By::Session(session) if session == *id)

@@ -12,6 +12,10 @@ use super::records::{Connection, Processed, Records, Request};
 use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
 
+/// The beginning of a hello that is kept until the rest is here. Those of browsers have up to 2 KB, most of it keys.
+const MAX_HELLO_BYTES: usize = 16 << 10;
+const HELLO_TOO_LONG: &str = "the TLS handshake begins with a message of more than 16 KiB";
+
 /// How far the end of our direction has got.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OurEnd {
@@ -140,6 +144,9 @@ impl Layer {
             let is_flushed = self.try_flush(below)?;
             if !self.state().is_handshaking() {
                 return Ok(is_flushed);
+            }
+            if self.incoming.len() > MAX_HELLO_BYTES && self.state().protocol_version().is_none() {
+                return Err(self.fail(Exit::Lost, HELLO_TOO_LONG));
             }
             match self.receive_handshake(below) {
                 Ok(0) => return Err(self.fail(Exit::Lost, END_IN_HANDSHAKE)),

@@ -192,7 +192,15 @@ impl ServerAdmission {
         }
     }
 
-    /// Returns the key that the client has presented in TLS.
+    /// Ends an admission that is not over: the client may try again in a moment. A run of the code is given back.
+    pub fn put_off(&mut self, policy: &dyn Policy) {
+        if matches!(self.state, State::First | State::Proof { .. }) {
+            self.state = State::Over;
+            self.state = self.not_now(NotNow { reason: Reason::Wait, seconds: 1 }, policy);
+        }
+    }
+
+    /// Returns the key that the client has shown in TLS.
     pub fn client_key(&self) -> Option<Pin> {
         self.channel.peer
     }

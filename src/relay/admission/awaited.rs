@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{ENDED, RunTrust, untrusted};
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::stream::Opening;
 use crate::proto::secure::client::ClientAdmission;
 use crate::proto::secure::pin::Pin;
@@ -16,7 +16,7 @@ pub(super) struct AwaitedAnswer {
     key: Option<Pin>,
     /// The server, as errors name it.
     host: String,
-    failure: Option<String>,
+    failure: Option<(Exit, String)>,
 }
 
 impl AwaitedAnswer {
@@ -34,7 +34,7 @@ impl AwaitedAnswer {
 impl Opening for AwaitedAnswer {
     fn wanted(&self) -> Result<usize, Error> {
         match &self.failure {
-            Some(failure) => Err(untrusted(failure)),
+            Some((exit, text)) => Err(Error::new(*exit, text)),
             None => Ok(self.machine.wanted()),
         }
     }
@@ -46,7 +46,10 @@ impl Opening for AwaitedAnswer {
                     self.trust.admitted(self.key, admission, false);
                 }
             }
-            Err(why) => self.failure = Some(self.trust.not_trusted(&why).context(&self.host).to_string()),
+            Err(why) => {
+                let error = self.trust.not_trusted(&why).context(&self.host);
+                self.failure = Some((error.exit(), error.to_string()));
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
+use super::State;
+use super::refusal::GateRefusal;
 use crate::error::{Error, Exit};
 use crate::net::stream::Transport;
 use crate::net::tls::peer::channel;
@@ -58,6 +60,20 @@ impl Handshake for AdmissionHandshake {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Violation> {
         self.admission.receive(piece, &*self.policy, self.now).map(drop)
+    }
+}
+
+/// Ends a connection that waits. In admission the client is told to come later, and does not take it for an attack.
+///
+/// # Errors
+/// The connection is in no state for an answer.
+pub(super) fn put_off(state: State, why: Error) -> Result<State, Error> {
+    let State::Admission(mut transport, mut driver) = state else { return Err(why) };
+    let AdmissionHandshake { admission, policy, .. } = &mut driver.machine;
+    admission.put_off(&**policy);
+    match driver.advance(&mut transport) {
+        Ok(true) => Ok(State::Refusal(GateRefusal::after_answer(transport, why))),
+        _ => Err(why),
     }
 }
 

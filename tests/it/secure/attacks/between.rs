@@ -43,8 +43,21 @@ pub(super) fn assert_refused(
     heard: &[u8],
     sent: usize,
 ) -> Finished {
+    assert_ended(what, 8, client, impostor, heard, sent)
+}
+
+/// The same with this exit code.
+#[track_caller]
+fn assert_ended(
+    what: &str,
+    code: i32,
+    client: Running,
+    impostor: &Impostor,
+    heard: &[u8],
+    sent: usize,
+) -> Finished {
     let finished = client.finish();
-    assert_eq!(finished.code, 8, "{what}: {}", finished.stderr);
+    assert_eq!(finished.code, code, "{what}: {}", finished.stderr);
     assert_eq!(finished.errors().len(), 1, "{what}: {}", finished.stderr);
     assert!(!finished.stderr.contains("trying again"), "{what}: {}", finished.stderr);
     assert!(!impostor.has_client(), "{what}: it has come again");
@@ -194,7 +207,6 @@ fn refusals_of_somebody_in_between_lead_nowhere() {
     }
     let place = Place::new();
     play(&[
-        quiet("the server takes no code", |peer, _| _ = peer.say(&refusal(Reason::Wait, 1)), SHARE),
         quiet("says that it takes no code", |peer, _| _ = peer.say(&refusal(Reason::NoCode, 0)), SHARE),
         quiet("the code was withdrawn", |peer, _| _ = peer.say(&refusal(Reason::CodeWithdrawn, 0)), SHARE),
         quiet("the code is wrong", |peer, _| after_proof(peer, &refusal(Reason::WrongCode, 0)), PROOF),
@@ -209,6 +221,25 @@ fn refusals_of_somebody_in_between_lead_nowhere() {
     peer.hear_all();
     let finished = assert_refused("text", client, &impostor, &peer.heard, SHARE);
     assert!(!finished.stderr.contains('\x1b'), "{}", finished.stderr);
+}
+
+#[test]
+fn a_refusal_for_now_is_no_failure_of_trust_and_not_repeated() {
+    let place = Place::new();
+    let scripts: [(fn(&mut Peer), usize); 2] = [
+        (|peer| _ = peer.say(&refusal(Reason::Wait, 1)), SHARE),
+        (|peer| after_proof(peer, &refusal(Reason::Wait, 1)), PROOF),
+    ];
+    for (turn, (script, sent)) in scripts.into_iter().enumerate() {
+        let impostor = Impostor::new();
+        let client = secretive(&User::with(CODE), turn, &place, &impostor.address, &[]);
+        let mut peer = impostor.accept();
+        peer.hear_message();
+        script(&mut peer);
+        peer.hear_all();
+        let finished = assert_ended("wait", 7, client, &impostor, &peer.heard, sent);
+        assert!(finished.stderr.contains("takes no code from here at the moment"), "{}", finished.stderr);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections that do nothing, or little, beside an honest client: it is served, and soon.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use super::peer::{Peer, connect_from};
 use crate::harness::skips::skip;
 use crate::harness::{In, assert_within, now};
 use crate::transfer::xfer::{Place, is_slow_wanted, status_kib};
+use sendall::proto::secure::cpace::Party;
+use sendall::proto::secure::refusal::Reason;
 
 /// Connections of these addresses in turn, of which each second one has sent the first byte of a hello.
 fn idle(server: &Server, hosts: &[u8], count: usize) -> Vec<TcpStream> {
@@ -58,6 +60,14 @@ fn a_source_has_as_many_clients_as_it_may_once_they_are_let_through() {
     drop(idle);
 }
 
+/// Shows a share, and hears the server's.
+#[track_caller]
+fn begin_admission(peer: &mut Peer) {
+    let share = super::between::exchange(Party::Initiator, "zoo-zoo-zoo", peer).share();
+    peer.say(&[&[2, 0, 0, 32][..], &share].concat());
+    assert_eq!(peer.hear_message()[0], 0x82);
+}
+
 /// They may begin admission, too: only four runs are at it at a time.
 #[test]
 fn runs_that_do_not_go_on_keep_no_honest_client_out() {
@@ -66,14 +76,89 @@ fn runs_that_do_not_go_on_keep_no_honest_client_out() {
     let mut runs = Vec::new();
     for _ in 0..24 {
         let mut peer = Peer::over(connect_from(2, &server.address), None);
-        let share =
-            super::between::exchange(sendall::proto::secure::cpace::Party::Initiator, "zoo-zoo-zoo", &peer)
-                .share();
-        peer.say(&[&[2, 0, 0, 32][..], &share].concat());
-        assert_eq!(peer.hear_message()[0], 0x82);
+        begin_admission(&mut peer);
         runs.push(peer);
     }
     upload(&server, &inbox, "f");
+}
+
+/// Where there is one place, or where clients are counted.
+#[test]
+fn silent_connections_take_no_place_of_a_client() {
+    let cases: [(&[&str], usize); 3] =
+        [(&[], 1), (&["--echo", "--count", "2"], 2), (&["--discard", "--max-clients", "1"], 2)];
+    for (options, clients) in cases {
+        let server = User::with(CODE).serve(&[&["--code"], options].concat());
+        let idle = idle(&server, &[2], 6);
+        let begun = now();
+        for _ in 0..clients {
+            let connect = ["connect", "--code", &server.address];
+            User::with(CODE).start(&connect, In::Bytes(b"hi".to_vec())).finish().expect(0);
+        }
+        assert_within(begun, Duration::from_secs(4));
+        if !options.contains(&"--max-clients") {
+            // Those that wait do not keep it from its end.
+            server.running.finish().expect(0);
+            assert_within(begun, Duration::from_secs(4));
+        }
+        drop(idle);
+    }
+}
+
+/// Connections of an address that have done all of TLS, and nothing since. More of them than may wait.
+fn secured(server: &Server, host: u8, count: usize) -> Vec<Peer> {
+    (0..count).map(|_| Peer::over(connect_from(host, &server.address), None)).collect()
+}
+
+/// The places of a server at which this many wait.
+const FEW: [&str; 2] = ["--max-clients", "32"];
+
+#[test]
+fn a_source_of_many_keeps_no_slow_client_of_another_one_out() {
+    let inbox = Place::new();
+    let server = User::with(CODE).serve(&[&["--store", inbox.arg()], &FEW[..]].concat());
+    let mut kept = secured(&server, 2, 16);
+    // It is slow to send its hello, then to go on.
+    let slow = connect_from(1, &server.address);
+    kept.extend(secured(&server, 2, 2));
+    std::thread::sleep(Duration::from_millis(260));
+    let mut slow = Peer::over(slow, None);
+    assert!(slow.is_joined(), "it was sent away before its hello");
+    kept.extend(secured(&server, 2, 2));
+    begin_admission(&mut slow);
+    kept.extend(secured(&server, 2, 18));
+    // It is judged by its proof.
+    slow.say(&[&[3, 0, 0, 64][..], &[7; 64]].concat());
+    let answer = slow.hear_message();
+    assert_eq!((answer.first(), answer.get(4)), (Some(&0x8F), Some(&Reason::WrongCode.code())), "{answer:?}");
+}
+
+#[test]
+fn who_makes_way_in_admission_is_told_to_wait() {
+    let inbox = Place::new();
+    let server = User::with(CODE).serve(&[&["--store", inbox.arg()], &FEW[..]].concat());
+    let mut first = Peer::over(connect_from(2, &server.address), None);
+    begin_admission(&mut first);
+    let kept = secured(&server, 2, 16);
+    let answer = first.hear_message();
+    assert_eq!((answer.first(), answer.get(4)), (Some(&0x8F), Some(&Reason::Wait.code())), "{answer:?}");
+    drop(kept);
+}
+
+#[test]
+fn a_hello_of_more_than_16_kib_is_not_waited_for() {
+    let inbox = Place::new();
+    let server = User::with(CODE).serve(&["--store", inbox.arg()]);
+    let mut peer = connect_from(2, &server.address);
+    let begun = now();
+    // A hello of 60,000 bytes in two records, the second one without its end.
+    let hello = [&[1, 0, 0xEA, 0x60, 3, 3][..], &[7; 32], &[0; 15_962]].concat();
+    let record = [&[0x16, 3, 1, 0x3E, 0x80][..], &hello].concat();
+    peer.write_all(&record).expect("taken");
+    let _ = peer.write_all(&[&[0x16, 3, 1, 0x3E, 0x80][..], &[0; 8_000]].concat());
+    let _ = peer.read(&mut [0; 100]);
+    assert_within(begun, Duration::from_secs(2));
+    server.logs("more than 16 KiB");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn of_two_right_codes_at_once_one_waits_and_a_cut_gives_the_use_back() {
     let (mut first, _) = admitted(&server.address, &Key::generate().expect("a key"));
     first.say(&hello(PUT, b""));
     assert_eq!(first.hear(32)[10], 0);
-    let finished = upload().expect(8);
+    let finished = upload().expect(7);
     assert!(finished.stderr.contains("try again in"), "{}", finished.stderr);
     assert!(!finished.stderr.contains("trying again"), "{}", finished.stderr);
     // Cut: it may be used once more, until that has succeeded.

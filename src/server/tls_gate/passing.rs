@@ -1,0 +1,80 @@
+//! The way from the gate to the handler: a client that was let through takes a place, or waits for one.
+
+use super::{IncomingClient, TlsGate};
+use crate::error::{Error, Exit};
+use crate::server::acceptor::{ClientLimits, Handler, OverloadPolicy};
+use crate::server::trust::Authorization;
+
+/// How many clients the handler serves.
+pub(super) struct Places {
+    /// At a time.
+    max: usize,
+    /// In all.
+    total: Option<u64>,
+    /// Without a place a client is reset, and does not wait.
+    resets: bool,
+}
+
+impl Places {
+    pub(super) fn new(limits: &ClientLimits) -> Places {
+        let resets = limits.overload == OverloadPolicy::Reset;
+        Places { max: limits.max_clients, total: limits.total_clients, resets }
+    }
+}
+
+/// What becomes of a client that was let through.
+enum Fate {
+    Served,
+    Waits,
+    Refused(&'static str),
+}
+
+impl<H: Handler> TlsGate<H> {
+    /// Hands on the clients that were let through, as far as there are places.
+    pub(super) fn serve_passed(&mut self) {
+        for (client, now) in self.gate.passed.take() {
+            match self.fate(&client) {
+                Fate::Served => {
+                    client.permit.end_arriving();
+                    self.handler.accept(client, now);
+                }
+                // It stays among those that wait. Each end of a client advances the acceptor.
+                Fate::Waits => self.gate.passed.borrow_mut().push((client, now)),
+                Fate::Refused(text) => {
+                    client.permit.discount(&Error::new(Exit::Refused, text));
+                    let _ = client.socket.reset_on_close(true);
+                }
+            }
+        }
+    }
+
+    fn fate(&self, client: &IncomingClient) -> Fate {
+        let (permit, places) = (&client.permit, &self.places);
+        let clients = permit.permits();
+        // A client without TLS of a server that only encrypts was counted when it came.
+        if permit.is_arriving() {
+            let is_complete = places.total.is_some_and(|total| clients.clients() >= total);
+            if is_complete && !is_further(&client.authorization) {
+                return match self.handler.count_may_decrease() {
+                    true => Fate::Waits,
+                    false => Fate::Refused("all clients that were wanted have come (see --count)"),
+                };
+            }
+            if clients.served() >= places.max {
+                return match places.resets {
+                    true => Fate::Refused("too many clients (see --max-clients and --full)"),
+                    false => Fate::Waits,
+                };
+            }
+        }
+        match permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
+            true => Fate::Served,
+            false => Fate::Refused("too many clients from its address (see --max-per-source)"),
+        }
+    }
+}
+
+/// True for a further connection of a client that is here.
+fn is_further(trust: &Authorization) -> bool {
+    matches!(trust, Authorization::Admitted(by) if by.is_by_session())
+}
