@@ -61,12 +61,23 @@ impl Arrivals {
         Arrivals { waiting: RefCell::default(), max, is_over: Cell::default() }
     }
 
-    /// False if there are so many that no more can be added: of many sources, and all with a hello of TLS.
+    /// False if there are so many that no more can be added: those that were evicted have not ended, or got on. Then
+    /// one is evicted.
     pub(super) fn has_room(&self) -> bool {
-        self.here().len() < 2 * self.max
+        let mut here = self.here();
+        if here.len() < 2 * self.max {
+            return true;
+        }
+        here.retain(|arrival| !arrival.is_evicted.get());
+        if here.len() >= self.max
+            && let Some(next) = of_young(&of_fullest(&here, None))
+        {
+            next.evict();
+        }
+        false
     }
 
-    /// All make way: nobody is let through any more.
+    /// Evicts all: nobody is let through any more.
     pub(super) fn dismiss(&self) {
         self.is_over.set(true);
         self.here().iter().for_each(|arrival| arrival.evict());
@@ -139,19 +150,18 @@ fn next(here: &[Rc<Arrival>], source: Option<IpAddr>, max: usize, now: Instant) 
     let counts = counts(here, Some(source));
     let of_it = counts.get(&source).copied().unwrap_or_default();
     let most = counts.values().max().copied().unwrap_or_default();
-    let chosen =
-        |wanted: &dyn Fn(&Arrival) -> bool| here.iter().filter(|one| wanted(one)).collect::<Vec<_>>();
+    let all: Vec<_> = here.iter().collect();
     match (here.len() >= max, of_it > MAX_PER_SOURCE) {
         // Each is of another source: all are alike.
-        (true, _) if most < 2 => of_due(&chosen(&|_| true), now),
+        (true, _) if most < 2 => of_due(&all, now),
         (true, _) => {
-            let of_fullest = match of_it == most {
-                true => chosen(&|one| one.source == source),
-                false => chosen(&|one| counts.get(&one.source) == Some(&most)),
-            };
-            of_due(&of_fullest, now).or_else(|| of_young(&of_fullest, now))
+            let alike = of_fullest(here, Some(source));
+            of_due(&alike, now).or_else(|| of_young(&alike))
         }
-        (false, true) => of_due(&chosen(&|one| one.source == source), now),
+        (false, true) => {
+            let of_it: Vec<_> = all.into_iter().filter(|one| one.source == source).collect();
+            of_due(&of_it, now)
+        }
         (false, false) => None,
     }
 }
@@ -162,15 +172,21 @@ fn of_due<'a>(alike: &[&'a Rc<Arrival>], now: Instant) -> Option<&'a Rc<Arrival>
     due().find(|arrival| arrival.is_silent()).or_else(|| due().next())
 }
 
-/// The oldest one although none has had its time.
-fn of_young<'a>(alike: &[&'a Rc<Arrival>], now: Instant) -> Option<&'a Rc<Arrival>> {
-    let has_only_hello =
-        |one: &Rc<Arrival>| one.stage.get() == Stage::Hello && now >= one.since + HELLO_GRACE;
-    let all = || alike.iter().copied();
-    all()
-        .find(|one| one.is_silent())
-        .or_else(|| all().find(|one| has_only_hello(one)))
-        .or_else(|| all().next())
+/// The oldest one of those that have come least far.
+fn of_young<'a>(alike: &[&'a Rc<Arrival>]) -> Option<&'a Rc<Arrival>> {
+    alike.iter().copied().min_by_key(|arrival| arrival.stage.get())
+}
+
+/// Those of the source that has most, one that comes included: of several, that of the one that comes.
+fn of_fullest(here: &[Rc<Arrival>], coming: Option<Option<IpAddr>>) -> Vec<&Rc<Arrival>> {
+    let counts = counts(here, coming);
+    let most = counts.values().max();
+    let is_its = coming.filter(|source| counts.get(source) == most);
+    let is_of_fullest = |one: &&Rc<Arrival>| match is_its {
+        Some(source) => one.source == source,
+        None => counts.get(&one.source) == most,
+    };
+    here.iter().filter(is_of_fullest).collect()
 }
 
 impl Arrival {

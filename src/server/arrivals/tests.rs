@@ -1,3 +1,5 @@
+//! Who is evicted in which situation.
+
 use std::net::SocketAddr;
 
 use super::*;
@@ -204,13 +206,22 @@ fn all_make_way_when_it_is_over() {
 }
 
 #[test]
-fn no_more_are_added_than_there_is_room_for() {
+fn where_there_is_no_room_one_of_the_fullest_ends() {
     let mut scene = Scene::new(1);
-    for source in 1..=2 * MAX as u8 {
-        assert!(scene.arrivals.has_room());
-        scene.add(source, Hello, 0);
+    let honest = scene.add(1, Silent, 0);
+    // They were told to make way, and have got on.
+    for source in [2, 3] {
+        for _ in 0..MAX {
+            assert!(scene.arrivals.has_room());
+            scene.add(source, Hello, 0);
+            scene.kept.iter().skip(1).for_each(|arrival| arrival.is_evicted.set(false));
+        }
     }
+    scene.woken();
     assert!(!scene.arrivals.has_room());
-    scene.kept.pop();
+    assert_eq!(scene.woken(), [honest + 1]);
+    let (first, _) = (scene.kept.remove(1), scene.kept.remove(1));
+    drop(first);
     assert!(scene.arrivals.has_room());
+    assert!(!scene.kept[honest].is_evicted());
 }

@@ -226,16 +226,15 @@ fn refusals_of_somebody_in_between_lead_nowhere() {
 #[test]
 fn a_refusal_for_now_is_no_failure_of_trust_and_not_repeated() {
     let place = Place::new();
-    let scripts: [(fn(&mut Peer), usize); 2] = [
-        (|peer| _ = peer.say(&refusal(Reason::Wait, 1)), SHARE),
-        (|peer| after_proof(peer, &refusal(Reason::Wait, 1)), PROOF),
-    ];
-    for (turn, (script, sent)) in scripts.into_iter().enumerate() {
+    for (turn, sent) in [SHARE, PROOF].into_iter().enumerate() {
         let impostor = Impostor::new();
         let client = secretive(&User::with(CODE), turn, &place, &impostor.address, &[]);
         let mut peer = impostor.accept();
         peer.hear_message();
-        script(&mut peer);
+        match sent {
+            PROOF => after_proof(&mut peer, &refusal(Reason::Wait, 1)),
+            _ => drop(peer.say(&refusal(Reason::Wait, 1))),
+        }
         peer.hear_all();
         let finished = assert_ended("wait", 7, client, &impostor, &peer.heard, sent);
         assert!(finished.stderr.contains("takes no code from here at the moment"), "{}", finished.stderr);

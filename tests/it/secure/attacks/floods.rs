@@ -2,16 +2,19 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use rustix::event::PollFlags;
+use sendall::proto::secure::cpace::Party;
+use sendall::proto::secure::refusal::Reason;
 
 use super::super::scene::{CODE, Server, User};
 use super::peer::{Peer, connect_from};
 use crate::harness::skips::skip;
-use crate::harness::{In, assert_within, now};
+use crate::harness::{In, assert_within, now, wait_for_fd};
 use crate::transfer::xfer::{Place, is_slow_wanted, status_kib};
-use sendall::proto::secure::cpace::Party;
-use sendall::proto::secure::refusal::Reason;
 
 /// Connections of these addresses in turn, of which each second one has sent the first byte of a hello.
 fn idle(server: &Server, hosts: &[u8], count: usize) -> Vec<TcpStream> {
@@ -121,9 +124,10 @@ fn a_source_of_many_keeps_no_slow_client_of_another_one_out() {
     // It is slow to send its hello, then to go on.
     let slow = connect_from(1, &server.address);
     kept.extend(secured(&server, 2, 2));
-    std::thread::sleep(Duration::from_millis(260));
+    let is_ended = wait_for_fd(slow.as_fd(), PollFlags::IN, Duration::from_millis(260));
+    assert!(!is_ended, "it was sent away before its hello");
     let mut slow = Peer::over(slow, None);
-    assert!(slow.is_joined(), "it was sent away before its hello");
+    assert!(slow.is_joined(), "it was sent away with its hello");
     kept.extend(secured(&server, 2, 2));
     begin_admission(&mut slow);
     kept.extend(secured(&server, 2, 18));
