@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::places::source_of;
 use crate::net::endpoint::PeerName;
+use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
 
 /// A younger connection is not evicted, once its ClientHello is here.
 const GRACE: Duration = Duration::from_secs(2);
@@ -25,6 +26,8 @@ const LOOK_STEP: Duration = Duration::from_millis(10);
 const MAX_PER_SOURCE: usize = 8;
 /// As many may wait in any case, also where there is one place.
 const MIN_WAITING: usize = 16;
+/// Those that wait for the answer to a wrong proof, which are not evicted: no code outlives more.
+const MAX_HELD: usize = MAX_WRONG_PROOFS as usize;
 
 /// The connections that wait at a gate, the oldest first.
 pub(super) struct Arrivals {
@@ -65,12 +68,13 @@ impl Arrivals {
     /// one is evicted.
     pub(super) fn has_room(&self) -> bool {
         let mut here = self.here();
-        if here.len() < 2 * self.max {
+        if here.len() < 2 * self.max + MAX_HELD {
             return true;
         }
         here.retain(|arrival| !arrival.is_evicted.get());
-        if here.len() >= self.max
-            && let Some(next) = of_young(&of_fullest(&here, None))
+        let alike = of_fullest(&here, None);
+        if let Some(next) = of_young(&alike)
+            && alike.iter().any(|one| one.source == next.source && !Rc::ptr_eq(one, next))
         {
             next.evict();
         }
