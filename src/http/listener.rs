@@ -103,7 +103,7 @@ impl Handler for HelloHandler {
         is_there
     }
 
-    fn advance(&mut self) -> Result<Status, Error> {
+    fn advance(&mut self, _now: Instant) -> Result<Status, Error> {
         self.permits.take_back();
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {

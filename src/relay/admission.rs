@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use self::awaited::AwaitedAnswer;
-use crate::error::{Error, Exit, lost};
+use crate::error::{Error, Exit, Retry, lost};
 use crate::net::ask;
 use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
@@ -103,8 +103,10 @@ impl RunTrust {
             return untrusted(&format!("{why}; its line in the server's --clients begins with {key}"));
         }
         // Not now, for a reason that is not the client's: nothing says that it is another server.
-        let exit = if refusal.reason == Reason::Wait { Exit::Refused } else { Exit::Untrusted };
-        Error::new(exit, why)
+        match refusal.reason {
+            Reason::Wait => Error::new(Exit::Refused, why).with_retry(Retry::Again),
+            _ => Error::new(Exit::Untrusted, why),
+        }
     }
 
     /// Fails if the server has another key than the expected one.
@@ -318,7 +320,10 @@ impl Admitting {
             HandshakeFailure::Lost(_) | HandshakeFailure::Ended if has_proven => untrusted(NO_PROOF),
             HandshakeFailure::Lost(error) => lost(&error),
             HandshakeFailure::Ended => untrusted(ENDED),
-            HandshakeFailure::Fault(why) => self.trust.not_trusted(&why),
+            HandshakeFailure::Fault(why) => {
+                let error = self.trust.not_trusted(&why);
+                if has_proven { error.with_retry(Retry::Never) } else { error }
+            }
         }
     }
 

@@ -63,7 +63,7 @@ pub(crate) trait Handler {
         true
     }
 
-    /// False while so many wait for their admission that no more can be accepted.
+    /// False while so many wait for their admission, or after it, that no more can be accepted. Some of them may be evicted.
     fn has_room(&self) -> bool {
         true
     }
@@ -72,7 +72,7 @@ pub(crate) trait Handler {
     fn close(&mut self) {}
 
     /// Called in each of the acceptor's turns, before clients are accepted. An error or [`Status::RunOver`] ends the run.
-    fn advance(&mut self) -> Result<Status, Error> {
+    fn advance(&mut self, _now: Instant) -> Result<Status, Error> {
         Ok(Status::Waiting)
     }
 }
@@ -85,6 +85,8 @@ pub(crate) struct Acceptor<H> {
     permits: Permits,
     header_gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
+    /// The time of the last turn.
+    last_turn: Option<Instant>,
     /// The line that the next client waits was printed.
     reported_full: bool,
     /// Since when no client is connected.
@@ -120,6 +122,7 @@ impl<H: Handler> Acceptor<H> {
             header_gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
+            last_turn: None,
             reported_full: false,
             empty_since: None,
             paused_until: None,
@@ -277,7 +280,8 @@ impl<H> Acceptor<H> {
 
 impl<H: Handler> Session for Acceptor<H> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if self.handler.advance()? == Status::RunOver {
+        self.last_turn = Some(context.now);
+        if self.handler.advance(context.now)? == Status::RunOver {
             return Ok(Status::RunOver);
         }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
@@ -296,7 +300,7 @@ impl<H: Handler> Session for Acceptor<H> {
     fn stop(&mut self) -> Stop {
         self.listeners.clear();
         // Reports recent failures. An error that would end the run is too late.
-        let _ = self.handler.advance();
+        let _ = self.last_turn.map(|now| self.handler.advance(now));
         Stop::Now
     }
 

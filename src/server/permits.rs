@@ -143,7 +143,7 @@ pub(crate) struct Permit {
     code_use: RefCell<Option<CodeUse>>,
     /// It waits at a gate, and has no place.
     is_arriving: Cell<bool>,
-    /// The client was never admitted, and is none of `--count`.
+    /// The client was not served, and is none of `--count`.
     is_discounted: Cell<bool>,
 }
 
@@ -175,7 +175,7 @@ impl Permit {
         *self.code_use.borrow_mut() = code_use;
     }
 
-    /// Reports the failure of a client that was not admitted: it is none of the clients that are counted.
+    /// Reports the failure of a client that was not served: it is none of the clients that are counted.
     pub(crate) fn discount(&self, error: &Error) {
         self.is_discounted.set(true);
         drop(self.code_use.take());

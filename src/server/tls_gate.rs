@@ -42,7 +42,7 @@ pub(crate) struct TlsGate<H> {
 struct GateState {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<(IncomingClient, Instant)>>,
+    passed: RefCell<Vec<IncomingClient>>,
     acceptor: Waker,
 }
 
@@ -94,6 +94,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             })
         });
         match (spawned, permit) {
+            (Err(error), Some(permit)) if is_there && permit.is_arriving() => permit.discount(&error),
             (Err(error), Some(permit)) if is_there => permit.fail(error),
             (Err(error), Some(permit)) => permit.report.detail(error),
             _ => {}
@@ -110,7 +111,9 @@ impl<H: Handler> Handler for TlsGate<H> {
     }
 
     fn has_room(&self) -> bool {
-        !matches!(self.gate.terms, GateTerms::Admission { .. }) || self.gate.arrivals.has_room()
+        // Those who were let through and wait for a place come first.
+        let is_clear = self.gate.passed.borrow().is_empty();
+        is_clear && (!matches!(self.gate.terms, GateTerms::Admission { .. }) || self.gate.arrivals.has_room())
     }
 
     fn close(&mut self) {
@@ -132,9 +135,11 @@ impl<H: Handler> Handler for TlsGate<H> {
         self.handler.may_close()
     }
 
-    fn advance(&mut self) -> Result<Status, Error> {
-        self.serve_passed();
-        self.handler.advance()
+    fn advance(&mut self, now: Instant) -> Result<Status, Error> {
+        // First: places become free in it.
+        let status = self.handler.advance(now)?;
+        self.serve_passed(now);
+        Ok(status)
     }
 }
 
@@ -302,7 +307,7 @@ impl Arriving {
             match step? {
                 Step::Next(state) => self.state = state,
                 Step::Pass(transport, authorization) => {
-                    return self.hand_over(transport, authorization, now).map(|()| Status::Done);
+                    return self.hand_over(transport, authorization).map(|()| Status::Done);
                 }
                 Step::Wait(state) if state.held_answer().is_none() && self.is_evicted(now) => {
                     let text = "it was too slow, and was dropped for others";
@@ -341,18 +346,13 @@ impl Arriving {
             || now >= self.arrival.grace_until() && self.gate.arrivals.are_many(&self.arrival)
     }
 
-    fn hand_over(
-        &mut self,
-        mut transport: Transport,
-        authorization: Authorization,
-        now: Instant,
-    ) -> Result<(), Error> {
+    fn hand_over(&mut self, mut transport: Transport, authorization: Authorization) -> Result<(), Error> {
         let Some(permit) = self.permit.take() else { return Ok(()) };
         // From here on the client's session decides how the connection ends.
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
                 let client = IncomingClient { socket, destination: self.destination, authorization, permit };
-                self.gate.passed.borrow_mut().push((client, now));
+                self.gate.passed.borrow_mut().push(client);
                 self.gate.acceptor.wake();
             }
             Err(error) => permit.fail(lost(&error)),

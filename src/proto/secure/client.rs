@@ -115,6 +115,7 @@ enum State {
 /// The machine.
 pub struct ClientAdmission {
     state: State,
+    has_proven: bool,
     outgoing: Vec<u8>,
     /// The beginning of a message; never more than one.
     received: Vec<u8>,
@@ -146,7 +147,7 @@ impl ClientAdmission {
                 (ClientMessage::Session { id, tag }, State::Answer { session: session.clone() })
             }
         };
-        Ok(ClientAdmission { state, outgoing: message.encode(), received: Vec::new() })
+        Ok(ClientAdmission { state, has_proven: false, outgoing: message.encode(), received: Vec::new() })
     }
 
     /// Returns the bytes to send now; empty if there are none.
@@ -194,6 +195,7 @@ impl ClientAdmission {
                 let keys = exchange.finish(&share).map_err(NotTrusted::BadShare)?;
                 let session = SessionSecret::by_code(&keys, &channel, Rights::ALL);
                 self.outgoing = ClientMessage::Proof(*keys.own_tag()).encode();
+                self.has_proven = true;
                 Ok(State::Proof { keys, session })
             }
             (State::Proof { keys, session }, ServerMessage::Proof(tag)) if keys.accepts(&tag) => {
@@ -216,10 +218,10 @@ impl ClientAdmission {
         matches!(self.state, State::Answer { .. })
     }
 
-    /// Returns whether the proof of a code was made, and the server's is awaited. Whoever has the proof may have made one
-    /// guess of the code by it: from here on every failure is one of trust.
+    /// Returns whether the proof of a code was made. Whoever has the proof may have made one guess of the code by it: from
+    /// here on no failure is tried again.
     pub fn has_proven(&self) -> bool {
-        matches!(self.state, State::Proof { .. })
+        self.has_proven
     }
 
     /// Returns what follows from admission, if it has succeeded.

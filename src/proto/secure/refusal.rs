@@ -19,7 +19,7 @@ pub enum Reason {
     KeyNotKnown = 3,
     /// There were too many wrong proofs.
     CodeWithdrawn = 4,
-    /// Not now: too many wrong proofs from this address, or others use the code at the moment.
+    /// Not now: too many wrong proofs from this address, others use the code at the moment, or too many clients wait.
     Wait = 5,
     /// The code was used up by sessions that have succeeded.
     CodeUsed = 6,

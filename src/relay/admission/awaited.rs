@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{ENDED, RunTrust, untrusted};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Retry};
 use crate::net::stream::Opening;
 use crate::proto::secure::client::ClientAdmission;
 use crate::proto::secure::pin::Pin;
@@ -16,7 +16,7 @@ pub(super) struct AwaitedAnswer {
     key: Option<Pin>,
     /// The server, as errors name it.
     host: String,
-    failure: Option<(Exit, String)>,
+    failure: Option<(Exit, Retry, String)>,
 }
 
 impl AwaitedAnswer {
@@ -34,7 +34,7 @@ impl AwaitedAnswer {
 impl Opening for AwaitedAnswer {
     fn wanted(&self) -> Result<usize, Error> {
         match &self.failure {
-            Some((exit, text)) => Err(Error::new(*exit, text)),
+            Some((exit, retry, text)) => Err(Error::new(*exit, text).with_retry(*retry)),
             None => Ok(self.machine.wanted()),
         }
     }
@@ -48,7 +48,7 @@ impl Opening for AwaitedAnswer {
             }
             Err(why) => {
                 let error = self.trust.not_trusted(&why).context(&self.host);
-                self.failure = Some((error.exit(), error.to_string()));
+                self.failure = Some((error.exit(), error.retry(), error.to_string()));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The way from the gate to the handler: a client that was let through takes a place, or waits for one.
 
+use std::time::Instant;
+
 use super::{IncomingClient, TlsGate};
 use crate::error::{Error, Exit};
 use crate::server::acceptor::{ClientLimits, Handler, OverloadPolicy};
@@ -31,15 +33,15 @@ enum Fate {
 
 impl<H: Handler> TlsGate<H> {
     /// Hands on the clients that were let through, as far as there are places.
-    pub(super) fn serve_passed(&mut self) {
-        for (client, now) in self.gate.passed.take() {
+    pub(super) fn serve_passed(&mut self, now: Instant) {
+        for client in self.gate.passed.take() {
             match self.fate(&client) {
                 Fate::Served => {
                     client.permit.end_arriving();
                     self.handler.accept(client, now);
                 }
                 // It stays among those that wait. Each end of a client advances the acceptor.
-                Fate::Waits => self.gate.passed.borrow_mut().push((client, now)),
+                Fate::Waits => self.gate.passed.borrow_mut().push(client),
                 Fate::Refused(text) => {
                     client.permit.discount(&Error::new(Exit::Refused, text));
                     let _ = client.socket.reset_on_close(true);
@@ -51,7 +53,7 @@ impl<H: Handler> TlsGate<H> {
     fn fate(&self, client: &IncomingClient) -> Fate {
         let (permit, places) = (&client.permit, &self.places);
         let clients = permit.permits();
-        // A client without TLS of a server that only encrypts was counted when it came.
+        // A client of a server with TLS alone was counted when it came.
         if permit.is_arriving() {
             let is_complete = places.total.is_some_and(|total| clients.clients() >= total);
             if is_complete && !is_further(&client.authorization) {
@@ -67,7 +69,9 @@ impl<H: Handler> TlsGate<H> {
                 };
             }
         }
-        match permit.slot.try_acquire() || self.handler.may_exceed_source_limit() {
+        // A client that may still be rejected cannot be one of the `--count` clients.
+        let may_exceed = places.total.is_none() && self.handler.may_exceed_source_limit();
+        match permit.slot.try_acquire() || may_exceed {
             true => Fate::Served,
             false => Fate::Refused("too many clients from its address (see --max-per-source)"),
         }

@@ -227,7 +227,7 @@ impl Handler for Clients {
         }
     }
 
-    fn advance(&mut self) -> Result<Status, Error> {
+    fn advance(&mut self, _now: Instant) -> Result<Status, Error> {
         self.reap();
         // Ends the run: the remaining clients need no orderly end.
         self.outcome.take().map_or(Ok(Status::Waiting), |outcome| outcome.map(|()| Status::RunOver))

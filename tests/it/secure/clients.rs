@@ -1,10 +1,14 @@
 //! Clients that are admitted by their keys: `--clients` and `--pair`.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use super::scene::{CODE, Server, User};
+use crate::harness::{LIMIT, wait_until};
 use crate::transfer::xfer::Place;
 
 const OTHER: &str = "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -210,22 +214,43 @@ fn nobody_is_added_to_a_list_with_a_mistake() {
     assert_eq!(std::fs::read_to_string(scene.list()).expect("a list"), "slip\n");
 }
 
+/// The numbers of a server's descriptors.
+fn descriptors(server: &Server) -> BTreeSet<u64> {
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", server.running.id())).expect("descriptors");
+    folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
 #[test]
 fn a_list_that_could_not_be_read_for_a_while_is_read_again() {
     let scene = Scene::new();
     scene.write_list("");
     let server = scene.serve(&User::new(), &[]);
+    server.says("key");
+    let idle = descriptors(&server);
     let (client, key) = client_of(&server);
-    let list = scene.list();
     scene.write_list(&format!("{key}\n"));
-    let away = scene.place.at("away");
-    std::fs::rename(&list, &away).expect("renamed");
-    std::fs::create_dir(&list).expect("a folder");
+    // That of the first client is closed, or those that are here stay.
+    let (mut idle, mut looks) = (idle, 0);
+    let is_idle = || {
+        let now = descriptors(&server);
+        looks = if now == idle { 50 } else { looks + 1 };
+        if looks == 49 {
+            idle = now;
+        }
+        looks >= 50
+    };
+    assert!(wait_until(LIMIT, is_idle), "{:?}", descriptors(&server));
+    // One more, for the client.
+    let free = (0..).find(|number| !idle.contains(number)).expect("a number");
+    let process = Pid::from_raw(server.running.id() as i32);
+    let limit = |limit| prlimit(process, Resource::Nofile, limit).expect("a limit");
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let before = limit(Rlimit { current: Some(free + 1), maximum });
     scene.upload(&client, &server, 8);
     server.logs("no client is admitted by its key: ");
+    server.logs("Too many open files");
+    limit(before);
     // The same file as before, untouched.
-    std::fs::remove_dir(&list).expect("removed");
-    std::fs::rename(&away, &list).expect("renamed");
     scene.upload(&client, &server, 0);
 }
 

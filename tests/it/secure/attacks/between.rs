@@ -224,21 +224,27 @@ fn refusals_of_somebody_in_between_lead_nowhere() {
 }
 
 #[test]
-fn a_refusal_for_now_is_no_failure_of_trust_and_not_repeated() {
-    let place = Place::new();
-    for (turn, sent) in [SHARE, PROOF].into_iter().enumerate() {
-        let impostor = Impostor::new();
-        let client = secretive(&User::with(CODE), turn, &place, &impostor.address, &[]);
+fn a_refusal_for_now_is_no_failure_of_trust_and_repeated_before_the_proof_only() {
+    let (place, impostor) = (Place::new(), Impostor::new());
+    let client = secretive(&User::with(CODE), 0, &place, &impostor.address, &[]);
+    for reason in [Reason::Wait, Reason::CodeUsed] {
         let mut peer = impostor.accept();
         peer.hear_message();
-        match sent {
-            PROOF => after_proof(&mut peer, &refusal(Reason::Wait, 1)),
-            _ => drop(peer.say(&refusal(Reason::Wait, 1))),
-        }
+        peer.say(&refusal(reason, 1));
         peer.hear_all();
-        let finished = assert_ended("wait", 7, client, &impostor, &peer.heard, sent);
-        assert!(finished.stderr.contains("takes no code from here at the moment"), "{}", finished.stderr);
+        assert_eq!(peer.heard.len(), SHARE);
     }
+    let finished = client.finish();
+    assert_eq!(finished.code, 8, "{}", finished.stderr);
+    assert!(finished.stderr.contains("takes no code from here at the moment"), "{}", finished.stderr);
+
+    let client = secretive(&User::with(CODE), 1, &place, &impostor.address, &[]);
+    let mut peer = impostor.accept();
+    peer.hear_message();
+    after_proof(&mut peer, &refusal(Reason::Wait, 1));
+    peer.hear_all();
+    let finished = assert_ended("wait", 7, client, &impostor, &peer.heard, PROOF);
+    assert!(finished.stderr.contains("takes no code from here at the moment"), "{}", finished.stderr);
 }
 
 #[test]
