@@ -7,6 +7,7 @@
 //! | plain and HTTP answers, TLS 1.2, no ALPN, or another one | [`downgrade`]; to a server: [`strangers`] |
 //! | wrong proofs from one and many addresses, two right codes at once, a code after a cut and after success | [`guesses`], `codes.rs` |
 //! | a further connection of a stranger, of another session, with another key; a key that changes within a run | [`sessions`] |
+//! | `HELLO` before the answer of a known server: refusals, ends and rubbish in its place | [`early`] |
 //! | records cut, reset, changed, repeated and left out, at each byte | [`records`]; one connection alone: `net/tls/layer/tests` |
 //! | data after `close_notify`, floods of empty records and alerts | `net/tls/layer/tests` |
 //! | idle connections, half a hello, runs that do not go on | [`floods`], `secure/floods.rs` |
