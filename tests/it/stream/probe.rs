@@ -203,8 +203,9 @@ fn networks_that_lead_nowhere() {
     let port = server.port();
     let state = |to: &str, ports: &str| {
         let to = format!("{to}:{ports}");
+        // More than a second: see `faults::vanish`.
         let client =
-            net.run(Host::Client, &["connect", "--probe", &to, "--timeout", "2s"], In::Null, Out::Collect);
+            net.run(Host::Client, &["connect", "--probe", &to, "--timeout", "3s"], In::Null, Out::Collect);
         lines(&client.finish())
     };
     assert_eq!(state(LOST, "7,5"), [format!("timeout {LOST}:5"), format!("timeout {LOST}:7")]);
