@@ -12,3 +12,4 @@ pub mod run;
 pub mod server;
 pub mod store;
 pub(crate) mod transfer;
+pub(crate) mod web;

@@ -9,6 +9,7 @@
 //! - [`proxy`]: the handshakes of clients and proxies, both sides. [`proxy::http_forward`] rewrites a request that passes
 //!   through a proxy; [`proxy::header`] is the PROXY header, in which a proxy names its client.
 //! - [`http`]: the requests and responses of a web server.
+//! - [`web`]: files and folders as a web server shows and takes them.
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
 //! - [`starttls`]: what a client says before TLS to servers that begin in the clear.
@@ -29,6 +30,7 @@ pub mod relay;
 pub mod secure;
 pub mod starttls;
 pub mod transfer;
+pub mod web;
 
 /// The id of a session: random, known to its client and its server.
 pub type SessionId = [u8; 16];

@@ -14,11 +14,15 @@ const MAX_LINES: usize = 400;
 /// The folders that each folder of `src` may name, beside itself, `error` and the standard library.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli", "report", "net"]),
-    ("cli", &["run", "relay", "transfer", "datagram", "http", "server", "net", "store", "proto", "report"]),
-    ("run", &["relay", "transfer", "datagram", "http", "server", "net", "store", "proto", "report"]),
+    (
+        "cli",
+        &["run", "relay", "transfer", "datagram", "web", "http", "server", "net", "store", "proto", "report"],
+    ),
+    ("run", &["relay", "transfer", "datagram", "web", "http", "server", "net", "store", "proto", "report"]),
     ("relay", &["server", "net", "store", "proto", "report"]),
     ("transfer", &["server", "net", "store", "proto", "report"]),
     ("datagram", &["server", "net", "store", "proto", "report"]),
+    ("web", &["http", "server", "net", "store", "proto", "report"]),
     ("http", &["server", "net", "store", "proto", "report"]),
     ("server", &["net", "store", "proto", "report"]),
     ("net", &["proto"]),
@@ -47,6 +51,8 @@ const IN_PROTO: &[(&str, &[&str])] = &[
     ("starttls", &[]),
     // A proxy parses requests.
     ("proxy", &["proto::http"]),
+    // Requests name files as clients of transfers do.
+    ("web", &["proto::http", "proto::transfer::names"]),
 ];
 
 /// A crate, or a part of one, and the folders and files that may name it.
@@ -62,14 +68,14 @@ const OWNED: &[(&str, &[&str])] = &[
     ("pty_process", &["net/"]),
     ("indicatif", &["report/"]),
     ("curve25519_dalek", &["proto/secure/"]),
-    ("sha2", &["proto/secure/"]),
+    ("sha2", &["proto/secure/", "proto/web/", "web/"]),
     ("hmac", &["proto/secure/"]),
-    ("subtle", &["proto/secure/"]),
+    ("subtle", &["proto/secure/", "proto/web/"]),
     ("bip39", &["proto/secure/"]),
     ("aws_lc_rs", &["net/tls/"]),
     ("rustls", &["net/tls/"]),
     ("rustls_native_certs", &["net/tls/"]),
-    ("blake3", &["store/", "transfer/", "report/"]),
+    ("blake3", &["store/", "transfer/", "web/", "report/"]),
     ("rustix::net", &["net/"]),
     ("rustix::pipe", &["net/"]),
     ("rustix::stdio", &["net/"]),
