@@ -19,7 +19,9 @@ pub use self::exchange::{Exchange, ParseEvent};
 pub(super) use self::head::number;
 pub use self::head::{FieldBuffer, RequestHead, no_fields};
 pub use self::lenient::RewrittenHead;
-pub use self::response::{Persistence, Response, has_no_body, is_field_name, is_field_value, reason};
+pub use self::response::{
+    Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
+};
 pub use self::target::{path, split_http_uri};
 
 /// The longest request target, in bytes.

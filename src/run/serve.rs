@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::mode::{Mode, SocksPlan, TransferPlan};
+use self::mode::{Mode, SocksPlan, TransferPlan, WebPlan};
 use super::tls::ServerTlsPlan;
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
@@ -44,9 +44,11 @@ use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::server::tls_gate::GateTerms;
-use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
+use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
-use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
+use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
+use crate::web::face::Face;
+use crate::web::site::{Site, WebTerms};
 
 /// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -89,6 +91,18 @@ impl TransferPlan {
             sessions: Sessions::default(),
             only: self.once.then(Arc::default),
         })
+    }
+}
+
+impl TransferPlan {
+    /// What browsers and curl see and may send.
+    fn site(&self, _web: &WebPlan, offer: &Offer) -> Site {
+        let Limits { handshake, idle, .. } = self.limits;
+        Site {
+            share: offer.share.clone(),
+            store: offer.store.clone(),
+            terms: WebTerms { head_timeout: handshake, idle_timeout: idle },
+        }
     }
 }
 
@@ -283,10 +297,18 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let result = server.open(|io, terms| {
+    let site = plan.web.as_ref().map(|web| plan.site(web, &offer));
+    let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
-    });
+        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
+    };
+    let result = match site {
+        None => server.open(|io, terms| Ok(clients(io, terms))),
+        Some(site) => server.open(|io, terms| {
+            let context = (io.clone(), signals.clone());
+            Ok(Face::new(clients(io, terms), site, running.clone(), context))
+        }),
+    };
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // After the only session there is nothing left to clean up.
     if is_stopped || !plan.once {

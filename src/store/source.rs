@@ -101,6 +101,12 @@ impl SourceFile {
         u32::try_from(self.opened.mtime.1).unwrap_or(0)
     }
 
+    /// Returns the time of the last change of content or metadata at the time of opening (inode(7), ctime): seconds since
+    /// 1970 and nanoseconds.
+    pub fn ctime(&self) -> (i64, u32) {
+        (self.opened.ctime.0, u32::try_from(self.opened.ctime.1).unwrap_or(0))
+    }
+
     /// Returns the nine permission bits of its mode.
     pub fn mode(&self) -> u16 {
         self.mode

@@ -62,6 +62,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--max-size=1", "store"),
     ("--max-entries=1", "store"),
     ("--digests=-", "store"),
+    ("--http", "store share"),
+    ("--http=open", "store share"),
     ("--timeout=1s", "all"),
     ("--tls --cert=/dev/null --cert-key=/dev/null", "raw"),
     ("--tls", ""),

@@ -60,6 +60,15 @@ pub(crate) struct TransferPlan {
     pub(crate) once: bool,
     pub(crate) limits: Limits,
     pub(crate) wire: WireProtocol,
+    /// The web face, if there is one.
+    pub(crate) web: Option<WebPlan>,
+}
+
+/// The arguments of `--http`.
+#[derive(Clone, Debug)]
+pub(crate) struct WebPlan {
+    /// Other machines need no secret path.
+    pub(crate) is_open: bool,
 }
 
 /// The arguments of `--forward`.

@@ -1,0 +1,23 @@
+//! What a server shows and takes, and under which terms.
+
+use std::time::Duration;
+
+use crate::store::{Folder, Share};
+
+/// The resources of a server, shared by all its connections.
+pub(crate) struct Site {
+    /// What can be read.
+    pub(crate) share: Option<Share>,
+    /// Where uploads go.
+    pub(crate) store: Option<Folder>,
+    pub(crate) terms: WebTerms,
+}
+
+/// The terms of all requests.
+#[derive(Clone, Debug)]
+pub(crate) struct WebTerms {
+    /// The time for a request's head.
+    pub(crate) head_timeout: Duration,
+    /// The time in which nothing moves: between requests, in a body, or while a client does not read.
+    pub(crate) idle_timeout: Duration,
+}
