@@ -95,3 +95,67 @@ impl ByteRanges {
         std::str::from_utf8(&self.boundary).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn body(multipart: &ByteRanges, content: &[u8]) -> Vec<u8> {
+        let index = |position: u64| usize::try_from(position).unwrap();
+        multipart
+            .pieces()
+            .flat_map(|piece| match piece {
+                Piece::Literal(bytes) => bytes,
+                Piece::Content(range) => content[index(range.start)..index(range.end)].to_vec(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn it_is_written_as_the_rfc_has_it() {
+        let multipart = ByteRanges::new(vec![0..2, 4..6], 6, "text/plain", [0xa5; 16]);
+        let boundary = "a5".repeat(16);
+        assert_eq!(multipart.content_type(), format!("multipart/byteranges; boundary={boundary}"));
+        let expected = format!(
+            "--{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/6\r\n\r\nab\r\n\
+             --{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes 4-5/6\r\n\r\nef\r\n\
+             --{boundary}--\r\n"
+        );
+        let body = body(&multipart, b"abcdef");
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+        assert_eq!(multipart.len_bytes(), expected.len() as u64);
+        assert_eq!((multipart.count(), multipart.piece(5)), (5, None));
+    }
+
+    #[test]
+    fn the_longest_has_a_length() {
+        let parts = (0..16).map(|n| n * 9..n * 9 + 5).collect();
+        let multipart = ByteRanges::new(parts, u64::MAX, "application/octet-stream", [0; 16]);
+        assert!(multipart.len_bytes() < 4 << 10);
+        let all = ByteRanges::new(vec![0..1, 1..u64::MAX], u64::MAX, "text/plain", [0; 16]);
+        assert_eq!(all.len_bytes(), u64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn the_length_is_that_of_the_body(
+            cuts in proptest::collection::btree_set(0_u64..300, 4..33),
+            random in any::<[u8; 16]>(),
+        ) {
+            let cuts: Vec<u64> = cuts.into_iter().collect();
+            let parts: Vec<Range<u64>> = cuts.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect();
+            let multipart = ByteRanges::new(parts.clone(), 300, "image/png", random);
+            let content: Vec<u8> = (0_u16..300).map(|n| n as u8).collect();
+            let body = body(&multipart, &content);
+            prop_assert_eq!(body.len() as u64, multipart.len_bytes());
+            prop_assert_eq!(multipart.pieces().count(), multipart.count());
+            let sent = multipart.pieces().filter_map(|piece| match piece {
+                Piece::Content(range) => Some(range),
+                Piece::Literal(_) => None,
+            });
+            prop_assert_eq!(sent.collect::<Vec<_>>(), parts);
+        }
+    }
+}

@@ -154,3 +154,101 @@ impl<'v> Listing<'v> {
 fn is_in_tags(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::file_facts::Timestamp;
+    use super::*;
+
+    fn facts() -> FileFacts {
+        let time = Timestamp { seconds: 4, nanoseconds: 5 };
+        FileFacts { device: 1, inode: 2, size_bytes: 3, modified: time, changed: time }
+    }
+
+    #[test]
+    fn each_fact_makes_another_tag() {
+        let mut all = vec![ETag::of_file(&facts())];
+        let changes: [fn(&mut FileFacts); 7] = [
+            |facts| facts.device = 9,
+            |facts| facts.inode = 9,
+            |facts| facts.size_bytes = 9,
+            |facts| facts.modified.seconds = 9,
+            |facts| facts.modified.nanoseconds = 9,
+            |facts| facts.changed.seconds = 9,
+            |facts| facts.changed.nanoseconds = 9,
+        ];
+        for change in changes {
+            let mut changed = facts();
+            change(&mut changed);
+            all.push(ETag::of_file(&changed));
+        }
+        all.push(ETag::of_digest(&[0; 32]));
+        for (index, tag) in all.iter().enumerate() {
+            assert!(!all[..index].contains(tag));
+            assert!(tag.as_str().bytes().all(|byte| byte == b'"' || is_in_tags(byte)));
+            assert_eq!(tag.to_string(), tag.as_str());
+        }
+        // Caches keep it for years: it stays as it is.
+        assert_eq!(all[0].as_str(), "\"EVP2fLddnxc5US_fxqD0eg\"");
+    }
+
+    #[test]
+    fn a_list_is_read_as_the_rfc_has_it() {
+        use Comparison::{Strong, Weak};
+        let tag = ETag("\"x,y\"".to_owned());
+        let table: &[(&[&str], Listed, Listed)] = &[
+            (&["\"x,y\""], Listed::Yes, Listed::Yes),
+            (&["W/\"x,y\""], Listed::No, Listed::Yes),
+            (&["w/\"x,y\""], Listed::Malformed, Listed::Malformed),
+            (&["\"a\", \"b\""], Listed::No, Listed::No),
+            (&["\"a\",\"x,y\""], Listed::Yes, Listed::Yes),
+            (&["\"a\"", "\"x,y\""], Listed::Yes, Listed::Yes),
+            (&[",, \"a\" ,\t, \"x,y\" ,"], Listed::Yes, Listed::Yes),
+            (&["\"x\",\"y\""], Listed::No, Listed::No),
+            (&["\"\""], Listed::No, Listed::No),
+            (&["\"\u{e4}\""], Listed::No, Listed::No),
+            (&["*"], Listed::Any, Listed::Any),
+            (&[" * "], Listed::Any, Listed::Any),
+            (&["*, \"x,y\""], Listed::Malformed, Listed::Malformed),
+            (&["\"x,y\"", "*"], Listed::Malformed, Listed::Malformed),
+            (&["*", "*"], Listed::Malformed, Listed::Malformed),
+            (&["**"], Listed::Malformed, Listed::Malformed),
+            (&[""], Listed::Malformed, Listed::Malformed),
+            (&[], Listed::Malformed, Listed::Malformed),
+            (&["x,y"], Listed::Malformed, Listed::Malformed),
+            (&["\"x,y"], Listed::Malformed, Listed::Malformed),
+            (&["\"a b\""], Listed::Malformed, Listed::Malformed),
+            (&["\"a\"\"x,y\""], Listed::Malformed, Listed::Malformed),
+            (&["\"a\" \"x,y\""], Listed::Malformed, Listed::Malformed),
+            (&["W/ \"x,y\""], Listed::Malformed, Listed::Malformed),
+            (&["\"x,y\", junk"], Listed::Yes, Listed::Yes),
+            (&["junk, \"x,y\""], Listed::Malformed, Listed::Malformed),
+        ];
+        for (values, strong, weak) in table {
+            let values = || values.iter().map(|value| value.as_bytes());
+            assert_eq!(look_up(values(), Some(&tag), Strong), *strong, "{values:?}", values = values());
+            assert_eq!(look_up(values(), Some(&tag), Weak), *weak);
+            assert_ne!(look_up(values(), None, Weak), Listed::Yes);
+        }
+    }
+
+    #[test]
+    fn one_tag_is_the_same_only_as_it_is_written() {
+        let tag = ETag::of_file(&facts());
+        assert!(is_same(tag.as_str().as_bytes(), &tag));
+        for other in
+            [format!("W/{tag}"), format!("{tag}, {tag}"), tag.as_str().replace('"', ""), String::new()]
+        {
+            assert!(!is_same(other.as_bytes(), &tag));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_list_or_not(value in proptest::collection::vec(any::<u8>(), 0..60)) {
+            look_up([&value[..]], Some(&ETag::of_file(&facts())), Comparison::Weak);
+        }
+    }
+}

@@ -55,3 +55,6 @@ pub fn select(fields: &[Header<'_>], current: &Validators, size_bytes: u64, is_g
         Ranges::Unsatisfiable => Selection::Unsatisfiable,
     }
 }
+
+#[cfg(test)]
+mod tests;

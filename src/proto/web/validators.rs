@@ -61,3 +61,65 @@ impl Validators {
         self.is_date_strong
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64, nanoseconds: u32) -> Timestamp {
+        Timestamp { seconds, nanoseconds }
+    }
+
+    fn facts(modified: Timestamp, changed: Timestamp) -> FileFacts {
+        FileFacts { device: 1, inode: 2, size_bytes: 3, modified, changed }
+    }
+
+    #[test]
+    fn a_file_that_has_just_changed_has_no_validator() {
+        let changed = at(100, 500);
+        let file = facts(changed, changed);
+        let table = [
+            (at(100, 500), false),
+            (at(101, 999_999_999), false),
+            (at(102, 499), false),
+            (at(102, 500), true),
+            (at(5000, 0), true),
+            // The clock was set back.
+            (at(99, 0), false),
+            (at(-5, 0), false),
+        ];
+        for (now, is_settled) in table {
+            let validators = Validators::of_file(&file, now);
+            assert_eq!(validators.etag.is_some(), is_settled, "{now:?}");
+            assert_eq!(validators.last_modified(), is_settled.then_some(100), "{now:?}");
+            assert_eq!(validators.is_date_strong(), is_settled, "{now:?}");
+            assert_eq!(validators.with_content(&[7; 32]).etag.is_some(), is_settled);
+        }
+        assert_eq!(Validators::of_file(&file, at(i64::MAX, 0)).last_modified(), Some(100));
+        let end_of_time = facts(changed, at(i64::MAX, 0));
+        assert_eq!(Validators::of_file(&end_of_time, at(5000, 0)).etag, None);
+    }
+
+    #[test]
+    fn a_date_that_was_set_is_weak_and_never_in_the_future() {
+        let now = at(5000, 0);
+        // When it was modified, when it changed; the date, and whether it is strong.
+        let table = [
+            (at(1000, 0), at(1000, 0), 1000, true),
+            (at(1000, 0), at(1001, 0), 1000, true),
+            (at(1000, 0), at(1002, 0), 1000, false),
+            (at(1000, 1), at(1000, 0), 1000, false),
+            (at(9000, 0), at(1000, 0), 5000, false),
+            (at(-9, 0), at(1000, 0), 0, false),
+            (at(i64::MIN, 0), at(1000, 0), 0, false),
+            (at(i64::MAX, 0), at(1000, 0), 5000, false),
+        ];
+        for (modified, changed, date, is_strong) in table {
+            let validators = Validators::of_file(&facts(modified, changed), now);
+            assert_eq!(validators.last_modified(), Some(date), "{modified:?}");
+            assert_eq!(validators.is_date_strong(), is_strong, "{modified:?}");
+        }
+        let archive = Validators::of_tag(ETag::of_digest(&[1; 32]));
+        assert_eq!((archive.last_modified(), archive.is_date_strong()), (None, false));
+    }
+}
