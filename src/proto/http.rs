@@ -22,7 +22,7 @@ pub use self::lenient::RewrittenHead;
 pub use self::response::{
     Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
 };
-pub use self::target::{path, split_http_uri};
+pub use self::target::{path, split_http_uri, split_path};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;

@@ -1,1 +1,11 @@
 //! Files and folders by HTTP, as far as it needs no file: what a request asks for, and the bytes of its answer.
+
+pub mod byteranges;
+pub mod conditions;
+pub mod content_range;
+pub mod etag;
+pub mod file_facts;
+pub mod ranges;
+pub mod selection;
+pub mod target;
+pub mod validators;
