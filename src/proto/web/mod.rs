@@ -1,4 +1,5 @@
 //! Files and folders by HTTP, as far as it needs no file: what a request asks for, and the bytes of its answer.
 
+pub mod multipart;
 pub mod origin;
 pub mod secret;
