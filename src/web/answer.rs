@@ -3,6 +3,9 @@
 use super::body::{Piece, Pieces};
 use crate::proto::http::{has_no_body, reason};
 
+/// The media type of answers that people read.
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+
 /// An answer before it is encoded.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -37,8 +40,7 @@ impl Answer {
             "" => format!("{status} {}\n", reason(status)),
             why => format!("{status} {}: {why}\n", reason(status)),
         };
-        Answer::bytes(status, "text/plain; charset=utf-8", line.into_bytes())
-            .with("Cache-Control", "no-store")
+        Answer::bytes(status, TEXT, line.into_bytes()).with("Cache-Control", "no-store")
     }
 
     /// Adds a field.

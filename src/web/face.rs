@@ -19,6 +19,7 @@ use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream as _, Transport};
 use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::permits::{Permit, Rejection};
+use crate::server::tls_gate::is_http;
 use crate::server::trust::Authorization;
 
 /// The answer to a client whose source has no place for it.
@@ -139,7 +140,7 @@ impl Arriving {
         // Inside TLS, clients of the native protocol were admitted, and all others speak HTTP.
         let is_http = match (parts.transport.tls().is_some(), &parts.authorization) {
             (true, authorization) => Ok(Some(matches!(authorization, Authorization::NotAsked))),
-            (false, _) => parts.transport.peek().map(|byte| byte.map(|byte| byte.is_ascii_uppercase())),
+            (false, _) => parts.transport.peek().map(|byte| byte.map(is_http)),
         };
         match is_http {
             Ok(None) if now >= self.deadline => {

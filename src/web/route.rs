@@ -2,12 +2,14 @@
 
 use httparse::Header;
 
-use super::answer::Answer;
+use super::answer::{Answer, TEXT};
 use super::client::WebClient;
 use super::reading::read;
-use super::site::Site;
+use super::site::{Site, WebAccess};
 use crate::proto::http::{Method, RequestHead};
-use crate::proto::web::target;
+use crate::proto::web::origin::Arrival;
+use crate::proto::web::secret::CHALLENGES;
+use crate::proto::web::{conditions, target};
 
 /// A request and what surrounds it.
 pub(super) struct Request<'a> {
@@ -56,14 +58,57 @@ pub(super) trait Intake {
 
 /// Decides about a request whose head was received.
 pub(super) fn route(request: &Request<'_>) -> Route {
-    let target = match target::parse(request.head.target) {
+    match admitted(request) {
+        Ok(rest) => dispatch(request, rest),
+        Err(answer) => Route::Answer(answer),
+    }
+}
+
+/// Returns the target below the secret path, if the client may use this server.
+fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
+    let Request { head, site, client, .. } = request;
+    let below = match &site.access {
+        WebAccess::Secret(secret) => target::below(head.target, secret.as_str()),
+        WebAccess::Open | WebAccess::Token(_) => None,
+    };
+    let at = client.local.address();
+    let arrival = Arrival { at, has_tls: client.is_secure, has_secret: below.is_some() };
+    site.hosts.check(head, arrival).map_err(|foreign| {
+        Answer::bytes(foreign.status(), TEXT, foreign.text().into()).with("Cache-Control", "no-store")
+    })?;
+    if head.method == Method::Options && head.target == "*" {
+        return Ok(head.target);
+    }
+    match &site.access {
+        WebAccess::Open => Ok(head.target),
+        WebAccess::Secret(_) => match below {
+            Some(rest) => Ok(rest),
+            None if at.is_none_or(|at| at.ip().to_canonical().is_loopback()) => Ok(head.target),
+            // It says neither that there is a secret, nor how much of it was right.
+            None => Err(Answer::text(404, "")),
+        },
+        WebAccess::Token(token) => {
+            let mut given = conditions::values(head.fields, "authorization");
+            match given.any(|value| token.is_in(value)) {
+                true => Ok(head.target),
+                false => Err(CHALLENGES.iter().fold(Answer::text(401, ""), |answer, challenge| {
+                    answer.with("WWW-Authenticate", *challenge)
+                })),
+            }
+        }
+    }
+}
+
+fn dispatch(request: &Request<'_>, rest: &str) -> Route {
+    if request.head.method == Method::Options {
+        return Route::Answer(options(request.site));
+    }
+    let target = match target::parse(rest) {
         Ok(target) => target,
-        Err(_) if request.head.method == Method::Options => return Route::Answer(options(request.site)),
-        Err(fault) => return Route::Answer(Answer::text(fault.status(), "the target names no file")),
+        Err(fault) => return Route::Answer(Answer::text(fault.status(), fault.text())),
     };
     match request.head.method_text {
         "GET" | "HEAD" => read(request, &target),
-        "OPTIONS" => Route::Answer(options(request.site)),
         _ => Route::Answer(Answer::text(405, "").with("Allow", allowed(request.site))),
     }
 }

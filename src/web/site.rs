@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::proto::web::origin::Hosts;
+use crate::proto::web::secret::{SecretPath, Token};
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -10,7 +12,21 @@ pub(crate) struct Site {
     pub(crate) share: Option<Share>,
     /// Where uploads go.
     pub(crate) store: Option<Folder>,
+    pub(crate) access: WebAccess,
+    /// The names that it goes by.
+    pub(crate) hosts: Hosts,
     pub(crate) terms: WebTerms,
+}
+
+/// What a client has to know.
+#[derive(Debug)]
+pub(crate) enum WebAccess {
+    /// Nothing.
+    Open,
+    /// The first segment of each path, unless it is on this machine.
+    Secret(SecretPath),
+    /// The token of each request.
+    Token(Token),
 }
 
 /// The terms of all requests.
