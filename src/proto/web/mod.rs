@@ -3,9 +3,11 @@
 pub mod byteranges;
 pub mod conditions;
 pub mod content_range;
+pub mod digests;
 pub mod etag;
 pub mod file_facts;
 pub mod ranges;
 pub mod selection;
+pub mod structured;
 pub mod target;
 pub mod validators;
