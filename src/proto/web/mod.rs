@@ -3,6 +3,7 @@
 pub mod byteranges;
 pub mod conditions;
 pub mod content_range;
+pub mod digests;
 pub mod etag;
 pub mod file_facts;
 pub mod multipart;
@@ -10,5 +11,6 @@ pub mod origin;
 pub mod ranges;
 pub mod secret;
 pub mod selection;
+pub mod structured;
 pub mod target;
 pub mod validators;
