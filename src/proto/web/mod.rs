@@ -1,1 +1,4 @@
 //! Files and folders by HTTP, as far as it needs no file: what a request asks for, and the bytes of its answer.
+
+pub mod archive;
+pub mod proof;
