@@ -3,6 +3,7 @@
 use super::confine::{check_mode, check_regular};
 use super::error::{StoreError, StoreErrorKind};
 use super::meta::mode_of;
+use super::stamp::Stamp;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
@@ -164,6 +165,12 @@ impl SourceFile {
     /// Returns device and inode, which identify the file under any name.
     pub fn identity(&self) -> (u64, u64) {
         self.identity
+    }
+
+    /// Returns what identifies it with its present content, as it was when it was opened.
+    pub fn stamp(&self) -> Stamp {
+        let FileStamp { size_bytes, mtime, ctime } = self.opened;
+        Stamp::of(self.identity, size_bytes, mtime, ctime)
     }
 
     /// Returns whether its reported size is not its real one, as for files whose content is generated when they are

@@ -1,5 +1,6 @@
 //! Files and folders by HTTP, as far as it needs no file: what a request asks for, and the bytes of its answer.
 
+pub mod archive;
 pub mod byteranges;
 pub mod conditions;
 pub mod content_range;
@@ -8,6 +9,7 @@ pub mod etag;
 pub mod file_facts;
 pub mod multipart;
 pub mod origin;
+pub mod proof;
 pub mod ranges;
 pub mod secret;
 pub mod selection;
