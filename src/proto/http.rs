@@ -14,7 +14,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use self::accept::{MediaType, preferred};
+pub use self::accept::{MediaType, preferred, preferred_of};
 pub use self::exchange::{Exchange, ParseEvent};
 pub(super) use self::head::number;
 pub use self::head::{FieldBuffer, RequestHead, no_fields};
