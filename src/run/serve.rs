@@ -124,7 +124,12 @@ impl TransferPlan {
             store: offer.store.clone(),
             access,
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
-            terms: WebTerms { head_timeout: handshake, idle_timeout: idle },
+            terms: WebTerms {
+                head_timeout: handshake,
+                idle_timeout: idle,
+                max_size: self.max_size,
+                keep_existing: self.keep_existing,
+            },
         })
     }
 }

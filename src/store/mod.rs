@@ -28,6 +28,7 @@ mod listing;
 mod made;
 mod meta;
 mod named;
+mod names;
 mod part;
 mod private;
 mod publish;
@@ -55,6 +56,7 @@ pub use self::hash::{
 pub use self::key_list::{KeyList, ListStamp, append_line, read_list};
 pub use self::lines::{TextPlace, empty, nameless, record, sink};
 pub use self::meta::Meta;
+pub use self::names::{NamedEntry, NamedKind};
 pub use self::part::Part;
 pub use self::private::PrivateError;
 pub use self::secret::{Kept, Secret, read_or_create};

@@ -4,44 +4,74 @@ use std::ops::Range;
 
 use super::answer::Answer;
 use super::body::{Broken, Piece, Pieces};
+use super::folders::listed;
 use super::route::{Request, Route};
 use crate::net::wall::http_date;
 use crate::proto::web::byteranges::{self, ByteRanges};
 use crate::proto::web::content_range;
 use crate::proto::web::file_facts::{FileFacts, Timestamp};
+use crate::proto::web::media_type::{self, FileType, Presentation, file_type};
+use crate::proto::web::names::content_disposition;
 use crate::proto::web::selection::{Selection, select};
 use crate::proto::web::target::{Query, Target};
 use crate::proto::web::validators::Validators;
 use crate::store::{Share, SourceFile, StoreError, StoreErrorKind};
 
+/// The fields that keep a file of anybody from running in the origin of this server.
+const FILE_FIELDS: [(&str, &str); 4] = [
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+];
+
 /// Answers a GET or a HEAD.
 pub(super) fn read(request: &Request<'_>, target: &Target) -> Route {
-    let Some(share) = &request.site.share else {
-        return Route::Answer(Answer::text(404, "nothing is shared here"));
-    };
     let path = target.path.as_ref().map_or(&b""[..], |path| path.as_bytes());
-    match target.query {
-        Query::None | Query::Other if !target.is_folder && !path.is_empty() => match share.source(path) {
+    let is_plain = matches!(target.query, Query::None | Query::Other);
+    match &request.site.share {
+        Some(share) if is_plain && !target.is_folder && !path.is_empty() => match share.source(path) {
             Ok(source) => Route::Answer(file(request, path, source)),
-            Err(fault) if fault.kind == StoreErrorKind::NotRegular => folder(request, share, target),
+            Err(fault) if fault.kind == StoreErrorKind::NotRegular => slow(request, target),
             Err(fault) => Route::Answer(failed(&fault)),
         },
-        _ => folder(request, share, target),
+        _ => slow(request, target),
     }
 }
 
-fn folder(request: &Request<'_>, share: &Share, target: &Target) -> Route {
+/// Answers what may take a while, on a thread that may wait.
+fn slow(request: &Request<'_>, target: &Target) -> Route {
     if !request.may_block {
         return Route::Move;
     }
     let path = target.path.as_ref().map_or(&b""[..], |path| path.as_bytes());
-    match share.folder(path) {
-        Ok(_) if !target.is_folder => Route::Answer(match target.slash_location() {
+    Route::Answer(match (target.query, &request.site.share) {
+        (Query::None | Query::Other | Query::Json | Query::Text, share) => {
+            folder(request, share.as_ref(), target)
+        }
+        (_, None) => Answer::text(404, "nothing is shared here"),
+        (Query::Tar | Query::Zip | Query::B3Sum | Query::B3Tree | Query::B3(_), Some(_)) => {
+            let _ = path;
+            Answer::text(501, "")
+        }
+    })
+}
+
+fn folder(request: &Request<'_>, share: Option<&Share>, target: &Target) -> Answer {
+    let path = target.path.as_ref().map_or(&b""[..], |path| path.as_bytes());
+    let folder = match share {
+        Some(share) => share.folder(path),
+        // The page from which files are sent.
+        None if path.is_empty() => Ok(None),
+        None => return Answer::text(404, "nothing is shared here"),
+    };
+    match folder {
+        Ok(folder) if target.is_folder => listed(request, folder.as_ref(), target),
+        Ok(_) => match target.slash_location().or_else(|| request.secret_location()) {
             Some(location) => Answer::empty(301).with("Location", location),
             None => Answer::text(404, ""),
-        }),
-        Ok(_) => Route::Answer(Answer::text(501, "")),
-        Err(fault) => Route::Answer(failed(&fault)),
+        },
+        Err(fault) => failed(&fault),
     }
 }
 
@@ -74,8 +104,7 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
     let now = Timestamp { seconds: i64::try_from(request.now_seconds).unwrap_or(i64::MAX), nanoseconds: 0 };
     let validators = Validators::of_file(&facts(&source), now);
     let size_bytes = source.size_bytes();
-    let media_type = "application/octet-stream";
-    let _ = path;
+    let FileType { media_type, presentation } = file_type(path, media_type::Site::Share);
     let selection = select(request.fields(), &validators, size_bytes, request.is_get());
     let mut answer = Answer::empty(selection.status());
     match &validators.etag {
@@ -89,6 +118,11 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
         answer.fields.push(("Last-Modified", http_date(seconds).into_bytes()));
     }
     answer.fields.push(("Accept-Ranges", b"bytes".to_vec()));
+    answer.fields.extend(FILE_FIELDS.map(|(name, value)| (name, value.into())));
+    // A browser has the name from the path of what it shows.
+    if presentation == Presentation::Attachment {
+        answer.fields.push(("Content-Disposition", content_disposition(false, last(path)).into_bytes()));
+    }
     match selection {
         Selection::NotModified => return answer,
         Selection::Failed => {
@@ -157,4 +191,9 @@ impl Pieces for SeveralParts {
             }
         })
     }
+}
+
+/// The last component of a path.
+fn last(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

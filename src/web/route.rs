@@ -1,11 +1,14 @@
 //! What is to be done with a request.
 
+use std::sync::Arc;
+
 use httparse::Header;
 
 use super::answer::{Answer, TEXT};
 use super::client::WebClient;
 use super::reading::read;
 use super::site::{Site, WebAccess};
+use super::storing::put;
 use crate::proto::http::{Method, RequestHead};
 use crate::proto::web::origin::Arrival;
 use crate::proto::web::secret::CHALLENGES;
@@ -14,7 +17,7 @@ use crate::proto::web::{conditions, target};
 /// A request and what surrounds it.
 pub(super) struct Request<'a> {
     pub(super) head: &'a RequestHead<'a, 'a>,
-    pub(super) site: &'a Site,
+    pub(super) site: &'a Arc<Site>,
     pub(super) client: &'a WebClient,
     /// The seconds since 1970.
     pub(super) now_seconds: u64,
@@ -26,6 +29,14 @@ impl Request<'_> {
     /// The fields of its head.
     pub(super) fn fields(&self) -> &[Header<'_>] {
         self.head.fields
+    }
+
+    /// The `Location` of the root of all, from a target that is the secret path without a slash.
+    pub(super) fn secret_location(&self) -> Option<String> {
+        match &self.site.access {
+            WebAccess::Secret(secret) => Some(format!("./{}/", secret.as_str())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        }
     }
 
     /// True for GET, false for HEAD.
@@ -109,6 +120,7 @@ fn dispatch(request: &Request<'_>, rest: &str) -> Route {
     };
     match request.head.method_text {
         "GET" | "HEAD" => read(request, &target),
+        "PUT" => put(request, &target),
         _ => Route::Answer(Answer::text(405, "").with("Allow", allowed(request.site))),
     }
 }
@@ -117,6 +129,9 @@ fn options(site: &Site) -> Answer {
     Answer::empty(204).with("Allow", allowed(site))
 }
 
-fn allowed(_site: &Site) -> &'static str {
-    "GET, HEAD, OPTIONS"
+fn allowed(site: &Site) -> &'static str {
+    match site.store {
+        Some(_) => "GET, HEAD, OPTIONS, PUT",
+        None => "GET, HEAD, OPTIONS",
+    }
 }

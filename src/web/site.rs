@@ -36,4 +36,8 @@ pub(crate) struct WebTerms {
     pub(crate) head_timeout: Duration,
     /// The time in which nothing moves: between requests, in a body, or while a client does not read.
     pub(crate) idle_timeout: Duration,
+    /// The largest file that is stored, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// No file is ever replaced.
+    pub(crate) keep_existing: bool,
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
-use super::reading::{facts, failed};
+use super::reading::facts;
 use super::route::{Intake, Request, Route};
 use super::site::Site;
-use crate::proto::http::Method;
 use crate::proto::web::conditions::{self, Decision, values};
 use crate::proto::web::digests;
-use crate::proto::web::file_facts::Timestamp;
 use crate::proto::web::etag::ETag;
+use crate::proto::web::proof::push_sum_line;
 use crate::proto::web::target::{Query, Target};
 use crate::proto::web::validators::Validators;
 use crate::report::{FileEvent, Report};
@@ -47,8 +46,8 @@ pub(super) struct Upload {
     /// The SHA-256 of the content so far, and what it must be in the end.
     sha256: Option<(Sha256, [u8; 32])>,
     received_bytes: u64,
-    /// An existing file is replaced.
-    replaces: bool,
+    /// The tag of the existing file that is replaced.
+    replaced: Option<ETag>,
     mtime_seconds: Option<i64>,
 }
 
@@ -65,11 +64,12 @@ impl Upload {
         {
             return Err(Answer::text(413, "the file is larger than this server takes (--max-size)"));
         }
-        let replaces = may_replace(request, folder, path, length)?;
-        let sha256 = match digests::sent(values(fields, "repr-digest").chain(values(fields, "content-digest"))) {
-            Ok(sent) => sent.map(|expected| (Sha256::new(), expected)),
-            Err(_) => return Err(Answer::text(400, "Repr-Digest has no sha-256 of 32 bytes")),
-        };
+        let replaced = may_replace(request, folder, path, length)?;
+        let sha256 =
+            match digests::sent(values(fields, "repr-digest").chain(values(fields, "content-digest"))) {
+                Ok(sent) => sent.map(|expected| (Sha256::new(), expected)),
+                Err(_) => return Err(Answer::text(400, "Repr-Digest has no sha-256 of 32 bytes")),
+            };
         if let (Some(length), Some(free)) = (length, folder.free_bytes(path))
             && length > free
         {
@@ -86,7 +86,7 @@ impl Upload {
             hasher: blake3::Hasher::new(),
             sha256,
             received_bytes: 0,
-            replaces,
+            replaced,
             mtime_seconds: mtime(request),
         })
     }
@@ -129,8 +129,15 @@ impl Upload {
             Some(mtime_seconds) => Meta { mtime_seconds, mtime_nanoseconds: 0, ..written },
             None => written,
         };
+        if let Some(tag) = &self.replaced {
+            // Another one may have replaced it meanwhile.
+            let source = self.folder.source(&self.path).ok();
+            if source.is_none_or(|source| ETag::of_file(&facts(&source)) != *tag) {
+                return Err(Answer::text(412, "the file has changed meanwhile"));
+            }
+        }
         let staging = StagingFolder::new(&self.folder).map_err(|fault| refused(&fault))?;
-        let results = staging.commit(vec![StagedEntry::Part { part, meta }], self.replaces);
+        let results = staging.commit(vec![StagedEntry::Part { part, meta }], self.replaced.is_some());
         match results.into_iter().next() {
             Some(Ok(())) => Ok(self.stored(201, &digest)),
             Some(Err(fault)) if fault.kind == StoreErrorKind::Exists => match self.is_there(&digest) {
@@ -162,7 +169,8 @@ impl Upload {
             text: None,
         });
         let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let line = crate::proto::web::proof::line(digest, name);
+        let mut line = Vec::new();
+        push_sum_line(digest, name, &mut line);
         let mut answer = Answer::bytes(status, super::answer::TEXT, line);
         if let Ok(source) = self.folder.source(&self.path) {
             answer.fields.push(("ETag", ETag::of_file(&facts(&source)).as_str().into()));
@@ -225,7 +233,9 @@ fn mtime(request: &Request<'_>) -> Option<i64> {
 fn refused(fault: &StoreError) -> Answer {
     match fault.kind {
         StoreErrorKind::NoSpace => no_room(),
-        StoreErrorKind::Busy => Answer::text(409, "the file is being written just now").with("Retry-After", "1"),
+        StoreErrorKind::Busy => {
+            Answer::text(409, "the file is being written just now").with("Retry-After", "1")
+        }
         StoreErrorKind::Exists => other_content(),
         StoreErrorKind::Unsafe | StoreErrorKind::NotRegular => {
             Answer::text(409, "something else than a file has this name, or is in its way")
