@@ -1,14 +1,17 @@
 //! One connection: requests in, answers out, one after the other.
 
+pub(super) mod threads;
+
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Instant;
 
+use self::threads::{Moved, Threads};
 use super::answer::Answer;
 use super::body::{Failed, Outgoing, Progress};
 use super::client::WebClient;
-use super::route::{Intake, Request, Route, route};
-use super::threads::{Moved, Threads};
+use super::request::{Intake, Request, Route};
+use super::route::route;
 use super::worker::{Buffers, Worker};
 use crate::error::{Error, Exit};
 use crate::http::worker::make_room;
