@@ -63,6 +63,18 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// Returns why, in a few words that repeat nothing of the target.
+    pub fn text(self) -> &'static str {
+        match self {
+            TargetError::NotAPath => "the target is not a path",
+            TargetError::Escape => "an escape has no two hexadecimal digits",
+            TargetError::Unescaped => "a byte that is not ASCII is not escaped",
+            TargetError::Slash => "a name has an escaped slash",
+            TargetError::Name(_) => "no file can have this name here",
+            TargetError::Digest => "b3 is not a digest of 64 hexadecimal digits",
+        }
+    }
+
     /// Returns the status of the answer.
     pub fn status(self) -> u16 {
         match self {
