@@ -1,0 +1,3 @@
+//! Files and folders by HTTP.
+
+mod archives;
