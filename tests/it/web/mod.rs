@@ -132,3 +132,6 @@ impl Reply {
         self
     }
 }
+//! Files and folders by HTTP.
+
+mod archives;

@@ -33,7 +33,7 @@ struct Fields {
     is_folder: bool,
     /// Date, then time.
     dos: (u16, u16),
-    /// Seconds since 1970, where they fit.
+    /// Seconds since 1970, where all readers understand them: unzip takes the number for signed, bsdtar for unsigned.
     mtime: Option<i32>,
 }
 
@@ -55,7 +55,7 @@ impl Fields {
             unix_mode: kind | u32::from(entry.attributes.mode),
             is_folder: entry.kind == EntryKind::Folder,
             dos: dos_time(entry.attributes.mtime_seconds),
-            mtime: i32::try_from(entry.attributes.mtime_seconds).ok(),
+            mtime: i32::try_from(entry.attributes.mtime_seconds).ok().filter(|seconds| *seconds >= 0),
         }
     }
 
