@@ -1,0 +1,3 @@
+//! `serve --http`: files and folders for browsers and curl.
+
+mod qr_code;
