@@ -17,6 +17,7 @@ pub mod endpoint;
 pub(crate) mod goodbye;
 pub(crate) mod handshake;
 pub(crate) mod idle_clock;
+mod interfaces;
 mod io;
 pub mod listen;
 pub mod local_end;

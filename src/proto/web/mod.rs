@@ -21,3 +21,4 @@ pub mod selection;
 pub mod structured;
 pub mod target;
 pub mod validators;
+pub mod upload;

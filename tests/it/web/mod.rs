@@ -135,3 +135,6 @@ impl Reply {
 //! Files and folders by HTTP.
 
 mod archives;
+//! `serve --http`: files and folders for browsers and curl.
+
+mod qr_code;
