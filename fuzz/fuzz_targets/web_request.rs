@@ -46,7 +46,7 @@ fn plant() {
     let Some(folder) = std::env::args().skip(1).find(|word| !word.starts_with('-')) else { return };
     let tag = ETag::of_file(&facts(SIZES[0]));
     for (case, number) in cases::CASES.iter().zip(0..) {
-        let fields = case.fields.replace(" | ", "\n").replace("{tag}", tag.as_str()).replace("{date}", DATE);
+        let fields = case.fields.replace(" | ", "\n").replace("{tag}", tag.as_str()).replace("{date}", DATE).replace("{size}", "1000");
         // Without it the run begins with less.
         let _ = std::fs::write(format!("{folder}/case-{number:03}"), format!("\x0c/a%20b/c?json\n{fields}"));
     }

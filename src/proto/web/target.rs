@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use subtle::ConstantTimeEq;
 
+use super::names::link;
 use crate::proto::http::split_path;
 use crate::proto::transfer::names::{CleanPath, NameFault};
-
-/// Bytes that are escaped in a segment of a path: all but the unreserved ones (RFC 3986, 2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The file or folder that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,12 +202,8 @@ impl Target {
     pub fn slash_location(&self) -> Option<String> {
         let name = self.path.as_ref()?.file_name();
         let base = if self.is_folder { "../" } else { "./" };
-        Some(format!("{base}{}/{}", escaped(name), self.query.text()))
+        Some(format!("{base}{}/{}", link(name), self.query.text()))
     }
-}
-
-fn escaped(name: &[u8]) -> String {
-    percent_encode(name, ESCAPED).to_string()
 }
 
 #[cfg(test)]
@@ -372,8 +365,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_clean_name_has_its_target(path in proptest::collection::vec(1_u8.., 1..40)) {
-            let encoded: Vec<String> = path.split(|byte| *byte == b'/').map(escaped).collect();
-            let parsed = parse(&format!("/{}", encoded.join("/")));
+            let parsed = parse(&format!("/{}", link(&path)));
             match (CleanPath::parse(&path), parsed) {
                 (Ok(clean), Ok(target)) => prop_assert_eq!(target.path, Some(clean)),
                 // A slash at the end is that of a folder.
