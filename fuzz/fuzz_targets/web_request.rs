@@ -8,6 +8,7 @@ use sendall::proto::web::byteranges::ByteRanges;
 use sendall::proto::web::conditions::{Decision, evaluate, values};
 use sendall::proto::web::etag::ETag;
 use sendall::proto::web::file_facts::{FileFacts, Timestamp};
+use sendall::proto::web::secret::SecretPath;
 use sendall::proto::web::selection::{Selection, select};
 use sendall::proto::web::target::{Target, below, parse};
 use sendall::proto::web::validators::Validators;
@@ -46,7 +47,12 @@ fn plant() {
     let Some(folder) = std::env::args().skip(1).find(|word| !word.starts_with('-')) else { return };
     let tag = ETag::of_file(&facts(SIZES[0]));
     for (case, number) in cases::CASES.iter().zip(0..) {
-        let fields = case.fields.replace(" | ", "\n").replace("{tag}", tag.as_str()).replace("{date}", DATE);
+        let fields = case
+            .fields
+            .replace(" | ", "\n")
+            .replace("{tag}", tag.as_str())
+            .replace("{date}", DATE)
+            .replace("{size}", "1000");
         // Without it the run begins with less.
         let _ = std::fs::write(format!("{folder}/case-{number:03}"), format!("\x0c/a%20b/c?json\n{fields}"));
     }
@@ -65,7 +71,7 @@ fn check_target(target: &str) {
     let (path, query) = split_path(target);
     assert!(target.contains(path) || path == "/");
     assert!(query.is_none_or(|query| target.ends_with(query)));
-    if let Some(rest) = below(target, "secret") {
+    if let Some(rest) = below(target, &SecretPath::new(&[0; 16])) {
         assert!(target.ends_with(rest) && matches!(rest.as_bytes().first(), None | Some(b'/' | b'?')));
     }
     let Ok(parsed) = parse(target) else { return };

@@ -22,7 +22,7 @@ pub(super) fn route(request: &Request<'_>) -> Route {
 fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
     let Request { head, site, client, .. } = request;
     let below = match &site.access {
-        WebAccess::Secret(secret) => target::below(head.target, secret.as_str()),
+        WebAccess::Secret(secret) => target::below(head.target, secret),
         WebAccess::Open | WebAccess::Token(_) => None,
     };
     let at = client.local.address();
