@@ -1,3 +1,4 @@
 //! Files and folders by HTTP.
 
 mod archives;
+mod proofs;
