@@ -134,3 +134,4 @@ impl Reply {
         self
     }
 }
+mod proofs;
