@@ -14,13 +14,15 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use self::accept::{MediaType, preferred};
+pub use self::accept::{MediaType, preferred, preferred_of};
 pub use self::exchange::{Exchange, ParseEvent};
 pub(super) use self::head::number;
 pub use self::head::{FieldBuffer, RequestHead, no_fields};
 pub use self::lenient::RewrittenHead;
-pub use self::response::{Persistence, Response, has_no_body, is_field_name, is_field_value, reason};
-pub use self::target::{path, split_http_uri};
+pub use self::response::{
+    Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
+};
+pub use self::target::{path, split_http_uri, split_path};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::machine::{AdmissionHandshake, not_admitted, put_off};
+use self::machine::{AdmissionHandshake, negotiated_admission, not_admitted, put_off};
 use self::passing::Places;
 use self::refusal::GateRefusal;
 pub(crate) use self::terms::GateTerms;
@@ -30,6 +30,11 @@ use crate::proto::secure::server::Status as AdmissionStatus;
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
+
+/// Returns whether a connection with this first byte is one of HTTP: the method comes first (RFC 9112, 3).
+pub(crate) fn is_http(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
 
 /// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {
@@ -205,6 +210,9 @@ impl Arriving {
             (Ok(Some(TLS_BYTE)), GateTerms::Admission { trust, .. }) => {
                 secured(transport, trust.tls.server_layer()?)
             }
+            (Ok(Some(first)), GateTerms::Admission { speaks_http: true, .. }) if is_http(first) => {
+                Ok(Step::Pass(transport, Authorization::NotAsked))
+            }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
                 Ok(Step::Pass(transport, Authorization::NotAsked))
             }
@@ -248,6 +256,9 @@ impl Arriving {
         }
         match &self.gate.terms {
             GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
+            GateTerms::Admission { speaks_http: true, .. } if !negotiated_admission(&transport) => {
+                Ok(Step::Pass(transport, Authorization::NotAsked))
+            }
             GateTerms::Admission { trust, .. } => {
                 let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
                 let machine = AdmissionHandshake::new(&transport, address, trust, now)?;

@@ -55,6 +55,11 @@ impl StoreError {
         Self { kind, text, source: Some(source) }
     }
 
+    /// Creates the fault of a name that does not exist.
+    pub(super) fn not_found() -> Self {
+        Self::new(StoreErrorKind::NotFound, "does not exist")
+    }
+
     /// Creates a fault of reading.
     pub(super) fn read(error: impl Into<io::Error>) -> Self {
         Self::system(error, StoreErrorKind::CannotRead, "cannot be read")

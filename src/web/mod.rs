@@ -1,1 +1,14 @@
 //! Files and folders of `serve` by HTTP: `--http`.
+
+mod answer;
+mod body;
+mod client;
+mod connection;
+pub(crate) mod face;
+mod folders;
+mod reading;
+mod route;
+pub(crate) mod site;
+mod storing;
+mod threads;
+mod worker;

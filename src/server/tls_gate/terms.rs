@@ -12,7 +12,8 @@ pub(crate) enum GateTerms {
     /// TLS alone. Clients without it that speak HTTP are answered if `is_http`.
     Tls { terms: TlsTerms, is_http: bool },
     /// TLS and admission. Clients of transfers without TLS are answered in their own protocol.
-    Admission { trust: Rc<ServerTrust>, is_for_transfers: bool },
+    /// Clients of HTTP pass without admission if it `speaks_http`: the handler knows what they may do.
+    Admission { trust: Rc<ServerTrust>, is_for_transfers: bool, speaks_http: bool },
 }
 
 impl GateTerms {

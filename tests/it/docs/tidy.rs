@@ -81,7 +81,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustix::pipe", &["net/"]),
     ("rustix::stdio", &["net/"]),
     ("rustix::event", &["net/", "report/output.rs"]),
-    ("rustix::fs", &["store/", "net/bind.rs", "net/stdio.rs", "net/pump/zero_copy.rs"]),
+    ("rustix::fs", &["store/", "net/bind.rs", "net/stdio.rs", "net/pump/zero_copy.rs", "net/send_file.rs"]),
     (
         "std::fs",
         &[

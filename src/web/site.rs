@@ -1,0 +1,43 @@
+//! What a server shows and takes, and under which terms.
+
+use std::time::Duration;
+
+use crate::proto::web::origin::Hosts;
+use crate::proto::web::secret::{SecretPath, Token};
+use crate::store::{Folder, Share};
+
+/// The resources of a server, shared by all its connections.
+pub(crate) struct Site {
+    /// What can be read.
+    pub(crate) share: Option<Share>,
+    /// Where uploads go.
+    pub(crate) store: Option<Folder>,
+    pub(crate) access: WebAccess,
+    /// The names that it goes by.
+    pub(crate) hosts: Hosts,
+    pub(crate) terms: WebTerms,
+}
+
+/// What a client has to know.
+#[derive(Debug)]
+pub(crate) enum WebAccess {
+    /// Nothing.
+    Open,
+    /// The first segment of each path, unless it is on this machine.
+    Secret(SecretPath),
+    /// The token of each request.
+    Token(Token),
+}
+
+/// The terms of all requests.
+#[derive(Clone, Debug)]
+pub(crate) struct WebTerms {
+    /// The time for a request's head.
+    pub(crate) head_timeout: Duration,
+    /// The time in which nothing moves: between requests, in a body, or while a client does not read.
+    pub(crate) idle_timeout: Duration,
+    /// The largest file that is stored, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// No file is ever replaced.
+    pub(crate) keep_existing: bool,
+}

@@ -1,0 +1,82 @@
+//! Connections whose requests may wait for a disk: a thread with a reactor for each.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::client::WebClient;
+use super::connection::Connection;
+use super::site::Site;
+use super::worker::Worker;
+use crate::error::{Error, Exit, lost};
+use crate::net::reactor::{BlockingTask, Io, Reactor, WaitGroup};
+use crate::net::signals::Signals;
+use crate::net::stream::Socket;
+use crate::server::permits::Permit;
+
+/// The threads of a server.
+pub(super) struct Threads {
+    site: Arc<Site>,
+    running: RefCell<Vec<Running>>,
+    /// The end of the process waits for them.
+    group: WaitGroup,
+    io: Io,
+    signals: Signals,
+}
+
+struct Running {
+    permit: Option<Permit>,
+    task: BlockingTask<Result<(), Error>>,
+}
+
+/// A connection on its way to a thread.
+pub(super) struct Moved {
+    pub(super) socket: Socket,
+    /// Received bytes, from the head of the next request on.
+    pub(super) held: Vec<u8>,
+    pub(super) client: WebClient,
+    pub(super) permit: Option<Permit>,
+}
+
+impl Threads {
+    /// The session of `io` is woken when a thread has ended.
+    pub(super) fn new(site: Arc<Site>, group: WaitGroup, (io, signals): (Io, Signals)) -> Threads {
+        Threads { site, running: RefCell::default(), group, io, signals }
+    }
+
+    /// Starts a thread for a connection.
+    pub(super) fn start(&self, moved: Moved) {
+        let Moved { socket, held, client, permit } = moved;
+        let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
+        let report = client.report.clone();
+        let task = self.io.spawn_blocking(move || {
+            let _running = running;
+            let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
+            reactor.add_at_start(|io, now| {
+                let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+                let worker = Rc::new(Worker::new(site));
+                Ok(Connection::on_thread(transport, &worker, client, held, now))
+            })?;
+            reactor.run()
+        });
+        match task {
+            Ok(task) => self.running.borrow_mut().push(Running { permit: permit, task }),
+            // Without a thread this client is lost, and the next one may be served.
+            Err(error) => report.error(&error),
+        }
+    }
+
+    /// Gives back the permits of clients whose threads have ended.
+    pub(super) fn reap(&self) {
+        self.running.borrow_mut().retain_mut(|running| match running.task.take() {
+            Some(Ok(Err(error))) if !matches!(error.exit(), Exit::Signal(_)) => {
+                if let Some(permit) = &running.permit {
+                    permit.report.detail(error);
+                }
+                false
+            }
+            Some(_) => false,
+            None => true,
+        });
+    }
+}
