@@ -39,7 +39,7 @@ pub mod reactor;
 pub mod resolve;
 mod route;
 pub mod send;
-mod send_file;
+pub(crate) mod send_file;
 mod services;
 mod session;
 pub mod signals;

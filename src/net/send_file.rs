@@ -3,35 +3,28 @@
 use std::fs::File;
 use std::io;
 
-use super::stream::{KernelEnds as _, Transport};
+use super::stream::{KernelEnd, KernelEnds};
 
-impl Transport {
-    /// Sends bytes of a file from this offset on: sendfile(2), one attempt. `None`: this stream, this file or this system
-    /// cannot do it, so the caller has to read and write. 0: the file ends here.
-    ///
-    /// # Errors
-    /// `WouldBlock` where there is no room; of the connection, or of reading the file.
-    pub(crate) fn send_file(
-        &mut self,
-        file: &File,
-        offset_bytes: u64,
-        count: usize,
-    ) -> io::Result<Option<usize>> {
-        let Some(end) = self.writing_end() else { return Ok(None) };
-        if !end.readiness.is_writable() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        send_file(end, file, offset_bytes, count)
-    }
-}
-
-#[cfg(all(target_os = "linux", not(sendall_portable)))]
-fn send_file(
-    end: super::stream::KernelEnd<'_>,
+/// Sends bytes of a file from this offset on: sendfile(2), one attempt. `None`: this stream, this file or this system
+/// cannot do it, so the caller has to read and write. 0: the file ends here.
+///
+/// # Errors
+/// `WouldBlock` where there is no room; of the connection, or of reading the file.
+pub(crate) fn send_file(
+    stream: &impl KernelEnds,
     file: &File,
     offset_bytes: u64,
     count: usize,
 ) -> io::Result<Option<usize>> {
+    let Some(end) = stream.writing_end() else { return Ok(None) };
+    if !end.readiness.is_writable() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    step(end, file, offset_bytes, count)
+}
+
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+fn step(end: KernelEnd<'_>, file: &File, offset_bytes: u64, count: usize) -> io::Result<Option<usize>> {
     use rustix::io::Errno;
     let mut offset = offset_bytes;
     loop {
@@ -49,6 +42,6 @@ fn send_file(
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-fn send_file(_: super::stream::KernelEnd<'_>, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+fn step(_: KernelEnd<'_>, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
     Ok(None)
 }

@@ -101,8 +101,8 @@ impl TransferPlan {
 
 impl TransferPlan {
     /// What browsers and curl see and may send.
-    fn site(&self, web: &WebPlan, offer: &Offer) -> Result<Site, Error> {
-        let Limits { handshake, idle, .. } = self.limits;
+    fn site(&self, web: &WebPlan, offer: &Offer, session_limits: SessionLimits) -> Result<Site, Error> {
+        let Limits { handshake, idle, rate } = self.limits;
         let access = match (&web.token, web.is_open) {
             (Some(path), _) => {
                 let token = Token::parse(&bytes_of(path, "--token")?);
@@ -127,6 +127,8 @@ impl TransferPlan {
             terms: WebTerms {
                 head_timeout: handshake,
                 idle_timeout: idle,
+                session_timeout: session_limits.session,
+                rate,
                 max_size: self.max_size,
                 keep_existing: self.keep_existing,
             },
@@ -329,7 +331,8 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let site = plan.web.as_ref().map(|web| plan.site(web, &offer)).transpose()?;
+    let site =
+        plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
         Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
@@ -338,7 +341,8 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         None => server.open(|io, terms| Ok(clients(io, terms))),
         Some(site) => server.open(|io, terms| {
             let context = (io.clone(), signals.clone());
-            Ok(Face::new(clients(io, terms), site, running.clone(), context))
+            let socket = terms.socket.clone();
+            Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
         }),
     };
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));

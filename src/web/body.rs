@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::net::rate::Limited;
+use crate::net::send_file::send_file;
 use crate::net::stream::{Stream, Transport};
 use crate::store::SourceFile;
 
@@ -113,14 +115,14 @@ impl Outgoing {
     /// Sends as much as there is room for, up to `budget_bytes`.
     pub(super) fn send(
         &mut self,
-        transport: &mut Transport,
+        stream: &mut Limited<Transport>,
         buffer: &mut Vec<u8>,
         budget_bytes: usize,
     ) -> Result<Progress, Failed> {
         let begun = self.moved_bytes;
         loop {
             while self.sent < self.bytes.len() {
-                match transport.write(&self.bytes[self.sent..]) {
+                match stream.write(&self.bytes[self.sent..]) {
                     Ok(count) => {
                         self.sent += count;
                         self.moved_bytes += count as u64;
@@ -135,7 +137,7 @@ impl Outgoing {
                 return Ok(Progress::Paused);
             }
             if let Some((source, at, end)) = self.file.take() {
-                match self.send_file((source, at, end), transport, buffer)? {
+                match self.send_file((source, at, end), stream, buffer)? {
                     Some(progress) => return Ok(progress),
                     None => continue,
                 }
@@ -145,7 +147,11 @@ impl Outgoing {
                 Some(Err(broken)) => return Err(Failed::Broken(broken)),
                 Some(Ok(None)) | None => {
                     self.rest = None;
-                    return Ok(if transport.flush()? == 0 { Progress::All } else { Progress::Blocked });
+                    return Ok(if stream.get_mut().flush()? == 0 {
+                        Progress::All
+                    } else {
+                        Progress::Blocked
+                    });
                 }
             }
         }
@@ -155,7 +161,7 @@ impl Outgoing {
     fn send_file(
         &mut self,
         (mut source, at, end): (SourceFile, u64, u64),
-        transport: &mut Transport,
+        stream: &mut Limited<Transport>,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Progress>, Failed> {
         let shrunk = || Failed::Broken(Broken("the file has shrunk while it was sent".into()));
@@ -164,7 +170,7 @@ impl Outgoing {
         }
         let most = end - at - HELD_BACK_BYTES;
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(1 << 20);
-        let sent = match transport.send_file(source.file(), at, count) {
+        let sent = match send_file(stream, source.file(), at, count) {
             Ok(Some(0)) => return Err(shrunk()),
             Ok(Some(sent)) => Ok(sent),
             Ok(None) => {
@@ -178,7 +184,7 @@ impl Outgoing {
                 if read == 0 {
                     return Err(shrunk());
                 }
-                transport.write(&buffer[..read])
+                stream.write(&buffer[..read])
             }
             Err(error) => Err(error),
         };

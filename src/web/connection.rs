@@ -17,8 +17,9 @@ use super::worker::{Buffers, Worker};
 use crate::error::{Error, Exit};
 use crate::http::worker::make_room;
 use crate::net::goodbye::LingeringClose;
+use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Stop};
-use crate::net::stream::{SocketState, Stream, Transport};
+use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::{Exchange, Method, ParseEvent, RequestHead, no_fields};
 use crate::server::permits::Permit;
 
@@ -28,7 +29,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) struct Connection(Option<Inner>);
 
 struct Inner {
-    transport: Transport,
+    stream: Limited<Transport>,
     worker: Rc<Worker>,
     client: WebClient,
     /// Counts the client. `None` on a thread of its own: the acceptor's thread keeps it.
@@ -40,6 +41,8 @@ struct Inner {
     held: Vec<u8>,
     state: State,
     deadline: Instant,
+    /// When the session must be over.
+    session_end: Option<Instant>,
     /// The client has ended its side.
     has_ended: bool,
     /// No further request is answered.
@@ -102,11 +105,11 @@ impl Connection {
         transport: Transport,
         worker: &Rc<Worker>,
         client: WebClient,
-        held: Vec<u8>,
+        (held, session_end): (Vec<u8>, Option<Instant>),
         now: Instant,
     ) -> Connection {
         let mut inner = Inner::new(transport, worker, (client, None), None, now);
-        inner.held = held;
+        (inner.held, inner.session_end) = (held, session_end);
         Connection(Some(inner))
     }
 }
@@ -119,8 +122,10 @@ impl Inner {
         threads: Option<Rc<Threads>>,
         now: Instant,
     ) -> Inner {
+        let mut stream = Limited::new(transport, now);
+        stream.limit_rate(worker.site.terms.rate, 0);
         Inner {
-            transport,
+            stream,
             client,
             permit,
             threads,
@@ -128,6 +133,7 @@ impl Inner {
             held: Vec::new(),
             state: State::Reading,
             deadline: now + worker.site.terms.head_timeout,
+            session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
             worker: Rc::clone(worker),
             has_ended: false,
             closes: false,
@@ -139,11 +145,15 @@ impl Inner {
     fn advance(&mut self, context: Context) -> Result<Status, End> {
         let worker = Rc::clone(&self.worker);
         worker.tick(context.now);
+        self.stream.tick(context.now);
+        if self.session_end.is_some_and(|end| context.now >= end) {
+            return Err(End::Reset("did not end in time (see --session-timeout)".into()));
+        }
         let mut buffers = worker.buffers.borrow_mut();
         let mut budget = context.budget_bytes;
         loop {
             if let State::Closing(close) = &mut self.state {
-                let status = close.drain(&mut self.transport, context).map_err(|_| End::Lost)?;
+                let status = close.drain(&mut self.stream, context).map_err(|_| End::Lost)?;
                 self.deadline = close.deadline();
                 return Ok(status);
             }
@@ -185,12 +195,12 @@ impl Inner {
                 self.refuse(400, "the request is incomplete", now);
                 break None;
             }
-            if came_short && at == end && !self.exchange.is_in_body() && self.transport.drained() {
+            if came_short && at == end && !self.exchange.is_in_body() && self.stream.get_ref().drained() {
                 break Some(Status::Waiting);
             }
             input.copy_within(at..end, 0);
             (at, end) = (0, end - at);
-            match self.transport.read(&mut input[end..]) {
+            match self.stream.read(&mut input[end..]) {
                 Ok(0) => self.has_ended = true,
                 Ok(count) => {
                     came_short = count < input.len() - end;
@@ -322,19 +332,20 @@ impl Session for Connection {
         let Some(inner) = &mut self.0 else { return Ok(Status::Done) };
         match inner.advance(context) {
             Ok(Status::Done) => {
-                if inner.transport.tls().is_some() {
+                if inner.stream.get_ref().tls().is_some() {
                     // With TLS's last word, so that the client sees an end and not a cut.
-                    let _ = inner.transport.finish_writing();
+                    let _ = inner.stream.finish_writing();
                 }
                 Ok(Status::Done)
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner { transport, held, client, permit, threads: Some(threads), .. }) =
-                    self.0.take()
+                if let Some(Inner {
+                    stream, held, client, permit, session_end, threads: Some(threads), ..
+                }) = self.0.take()
                 {
-                    match transport.into_socket() {
-                        Ok(socket) => threads.start(Moved { socket, held, client, permit }),
+                    match stream.into_inner().into_socket() {
+                        Ok(socket) => threads.start(Moved { socket, held, client, permit, session_end }),
                         Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
                     }
                 }
@@ -342,7 +353,7 @@ impl Session for Connection {
             }
             Err(End::Reset(why)) => {
                 // The call fails if the client is gone already.
-                let _ = inner.transport.reset_on_close(true);
+                let _ = inner.stream.reset_on_close(true);
                 inner.client.report.error(&Error::new(Exit::Partial, why));
                 Ok(Status::Done)
             }
@@ -358,6 +369,7 @@ impl Session for Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.0.as_ref().map(|inner| inner.deadline)
+        let inner = self.0.as_ref()?;
+        [Some(inner.deadline), inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
     }
 }

@@ -14,6 +14,7 @@ use super::site::Site;
 use super::worker::Worker;
 use crate::error::{Error, Exit, lost};
 use crate::net::endpoint::PeerName;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::{Context, Io, Session, Status, Stop, WaitGroup, Waker};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream as _, Transport};
@@ -29,6 +30,8 @@ Content-Length: 47\r\nRetry-After: 1\r\nConnection: close\r\n\r\n503: this addre
 /// Hands clients of HTTP to this thread's reactor, and all others to `native`.
 pub(crate) struct Face<H> {
     native: H,
+    /// The options of each client's socket.
+    socket: SocketOptions,
     state: Rc<FaceState>,
     io: Io,
 }
@@ -43,7 +46,12 @@ struct FaceState {
 
 impl<H: Handler> Face<H> {
     /// The session of `io` is the acceptor. `group` counts the threads that run.
-    pub(crate) fn new(native: H, site: Site, group: WaitGroup, (io, signals): (Io, Signals)) -> Face<H> {
+    pub(crate) fn new(
+        (native, socket): (H, SocketOptions),
+        site: Site,
+        group: WaitGroup,
+        (io, signals): (Io, Signals),
+    ) -> Face<H> {
         let site = Arc::new(site);
         let state = FaceState {
             worker: Rc::new(Worker::new(Arc::clone(&site))),
@@ -51,7 +59,7 @@ impl<H: Handler> Face<H> {
             natives: RefCell::default(),
             acceptor: io.waker(),
         };
-        Face { native, state: Rc::new(state), io }
+        Face { native, socket, state: Rc::new(state), io }
     }
 }
 
@@ -64,7 +72,7 @@ impl<H: Handler> Handler for Face<H> {
                 return Err(Error::new(Exit::Failed, "no client"));
             };
             let local = destination.map_or_else(|| socket.local_name(), |at| PeerName::from_ip(Some(at)));
-            let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+            let transport = socket.register_with(&self.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             let parts = Box::new(Parts { transport, destination, authorization, permit, local });
             let deadline = now + self.state.worker.site.terms.head_timeout;

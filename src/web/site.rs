@@ -36,6 +36,10 @@ pub(crate) struct WebTerms {
     pub(crate) head_timeout: Duration,
     /// The time in which nothing moves: between requests, in a body, or while a client does not read.
     pub(crate) idle_timeout: Duration,
+    /// The time for a whole connection.
+    pub(crate) session_timeout: Option<Duration>,
+    /// Bytes per second of a client, in each direction.
+    pub(crate) rate: Option<u64>,
     /// The largest file that is stored, in bytes.
     pub(crate) max_size: Option<u64>,
     /// No file is ever replaced.

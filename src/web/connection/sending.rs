@@ -23,12 +23,12 @@ impl Inner {
             && !taking.interim.is_empty()
         {
             // A few bytes: there is room, or the client has gone.
-            self.transport.write(&taking.interim).map_err(|_| End::Lost)?;
+            self.stream.write(&taking.interim).map_err(|_| End::Lost)?;
             taking.interim.clear();
         }
         let State::Sending(outgoing) = &mut self.state else { return Ok(None) };
         let before = outgoing.moved_bytes;
-        let progress = outgoing.send(&mut self.transport, &mut buffers.output, *budget);
+        let progress = outgoing.send(&mut self.stream, &mut buffers.output, *budget);
         let moved = outgoing.moved_bytes - before;
         *budget = budget.saturating_sub(usize::try_from(moved).unwrap_or(usize::MAX));
         let has_moved = moved > 0;
@@ -51,7 +51,7 @@ impl Inner {
             self.state = State::Reading;
             return Ok(None);
         }
-        if self.has_ended || self.transport.finish_writing().is_err() {
+        if self.has_ended || self.stream.finish_writing().is_err() {
             return Ok(Some(Status::Done));
         }
         self.state = State::Closing(LingeringClose::within(self.worker.site.terms.idle_timeout, now));

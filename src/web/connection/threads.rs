@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Connection;
 use crate::error::{Error, Exit, lost};
@@ -36,6 +37,8 @@ pub(in crate::web) struct Moved {
     pub(in crate::web) held: Vec<u8>,
     pub(in crate::web) client: WebClient,
     pub(in crate::web) permit: Option<Permit>,
+    /// When the session must be over.
+    pub(in crate::web) session_end: Option<Instant>,
 }
 
 impl Threads {
@@ -46,7 +49,7 @@ impl Threads {
 
     /// Starts a thread for a connection.
     pub(in crate::web) fn start(&self, moved: Moved) {
-        let Moved { socket, held, client, permit } = moved;
+        let Moved { socket, held, client, permit, session_end } = moved;
         let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
         let report = client.report.clone();
         let task = self.io.spawn_blocking(move || {
@@ -55,7 +58,7 @@ impl Threads {
             reactor.add_at_start(|io, now| {
                 let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
                 let worker = Rc::new(Worker::new(site));
-                Ok(Connection::on_thread(transport, &worker, client, held, now))
+                Ok(Connection::on_thread(transport, &worker, client, (held, session_end), now))
             })?;
             reactor.run()
         });
