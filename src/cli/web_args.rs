@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
 
@@ -23,6 +24,10 @@ pub(crate) struct WebArgs {
     /// With --http: a name of this server in URLs, beside its addresses and the name of this machine; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name, requires = "http")]
     host: Vec<HostName>,
+
+    /// With --http: write a line for each answer to stdout
+    #[arg(long, value_name = "FORM", value_enum, requires = "http")]
+    log: Option<LogForm>,
 }
 
 /// Who may use the web face.
@@ -41,6 +46,7 @@ impl WebArgs {
             is_open: access == HttpAccess::Open,
             token: self.token.clone(),
             hosts: self.host.clone(),
+            log: self.log,
         })
     }
 }

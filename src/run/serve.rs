@@ -14,6 +14,7 @@ use self::mode::{Mode, SocksPlan, TransferPlan, WebPlan};
 use super::tls::ServerTlsPlan;
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
+use crate::http::log::Log;
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
@@ -42,7 +43,7 @@ use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
-use crate::report::{Report, escape_name};
+use crate::report::{Lines, Report, escape_name};
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
 use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
@@ -124,6 +125,7 @@ impl TransferPlan {
             store: offer.store.clone(),
             access,
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
+            log: None,
             terms: WebTerms {
                 head_timeout: handshake,
                 idle_timeout: idle,
@@ -337,9 +339,18 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         let context = (io.clone(), report.clone(), signals.clone());
         Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
     };
+    let mut log = None;
     let result = match site {
         None => server.open(|io, terms| Ok(clients(io, terms))),
-        Some(site) => server.open(|io, terms| {
+        Some(mut site) => server.open(|io, terms| {
+            if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
+                check_stdout()?;
+                let acceptor = io.thread_waker();
+                let started = Lines::start(report.clone(), move || acceptor.wake());
+                let lines = started.map_err(|error| Error::new(Exit::Failed, error))?;
+                site.log = Some(Log { form, lines });
+                log = site.log.clone();
+            }
             let context = (io.clone(), signals.clone());
             let socket = terms.socket.clone();
             Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
@@ -350,5 +361,8 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     if is_stopped || !plan.once {
         running.wait_within(STOP_LIMIT);
     }
-    result
+    match log {
+        Some(log) => log.finish(result, signals),
+        None => result,
+    }
 }

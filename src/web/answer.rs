@@ -15,6 +15,8 @@ pub(super) struct Answer {
     pub(super) length: Option<u64>,
     pub(super) first: Option<Piece>,
     pub(super) rest: Option<Box<dyn Pieces>>,
+    /// The path of a file that is sent whole, for the report.
+    pub(super) whole_file: Option<Vec<u8>>,
     /// The connection ends after it.
     pub(super) closes: bool,
 }
@@ -23,7 +25,15 @@ impl Answer {
     /// An answer without a body.
     pub(super) fn empty(status: u16) -> Answer {
         let length = (!has_no_body(status)).then_some(0);
-        Answer { status, fields: Vec::new(), length, first: None, rest: None, closes: false }
+        Answer {
+            status,
+            fields: Vec::new(),
+            length,
+            first: None,
+            rest: None,
+            whole_file: None,
+            closes: false,
+        }
     }
 
     /// An answer with this body.

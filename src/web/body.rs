@@ -70,6 +70,11 @@ pub(super) struct Outgoing {
     rest: Option<Box<dyn Pieces>>,
     /// The bytes that the kernel has taken.
     pub(super) moved_bytes: u64,
+    pub(super) status: u16,
+    /// The length of the head.
+    pub(super) head_bytes: u64,
+    /// The path of the file that is sent whole, if somebody reads of it.
+    pub(super) whole_file: Option<Vec<u8>>,
 }
 
 impl Outgoing {

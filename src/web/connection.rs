@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::body::Outgoing;
 use super::client::WebClient;
 use super::request::{Intake, Request, Route};
-use super::route::route;
+use super::route::{logged_target, route};
 use super::worker::{Buffers, Worker};
 use crate::error::{Error, Exit};
 use crate::http::worker::make_room;
@@ -40,6 +40,8 @@ struct Inner {
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
     state: State,
+    /// The request that is answered, if there is a log.
+    logged: Option<Box<Logged>>,
     deadline: Instant,
     /// When the session must be over.
     session_end: Option<Instant>,
@@ -74,6 +76,13 @@ struct Taking {
 struct Reply {
     is_head: bool,
     keeps_alive: bool,
+    minor: u8,
+}
+
+/// A request in the log.
+struct Logged {
+    method: String,
+    target: String,
     minor: u8,
 }
 
@@ -133,6 +142,7 @@ impl Inner {
             held: Vec::new(),
             state: State::Reading,
             deadline: now + worker.site.terms.head_timeout,
+            logged: None,
             session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
             worker: Rc::clone(worker),
             has_ended: false,
@@ -301,6 +311,12 @@ impl Inner {
             now_seconds: worker.unix_seconds(),
             may_block: self.threads.is_none(),
         };
+        let logged = worker.site.log.as_ref().map(|_| Logged {
+            method: head.method_text.to_owned(),
+            target: logged_target(&request).to_owned(),
+            minor: head.minor,
+        });
+        self.logged = logged.map(Box::new);
         match route(&request) {
             Route::Move => Err(End::Moves),
             // A body that nobody takes.
@@ -352,12 +368,16 @@ impl Session for Connection {
                 Ok(Status::Done)
             }
             Err(End::Reset(why)) => {
+                inner.note_end(false);
                 // The call fails if the client is gone already.
                 let _ = inner.stream.reset_on_close(true);
                 inner.client.report.error(&Error::new(Exit::Partial, why));
                 Ok(Status::Done)
             }
-            Err(End::Lost) => Ok(Status::Done),
+            Err(End::Lost) => {
+                inner.note_end(false);
+                Ok(Status::Done)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::connection::threads::Threads;
 use super::site::Site;
 use super::worker::Worker;
-use crate::error::{Error, Exit, lost};
+use crate::error::{Error, Exit, cannot_write, lost};
 use crate::net::endpoint::PeerName;
 use crate::net::options::SocketOptions;
 use crate::net::reactor::{Context, Io, Session, Status, Stop, WaitGroup, Waker};
@@ -112,6 +112,10 @@ impl<H: Handler> Handler for Face<H> {
 
     fn advance(&mut self, now: Instant) -> Result<Status, Error> {
         self.state.threads.reap();
+        let log = self.state.worker.site.log.as_ref();
+        if let Some(error) = log.and_then(|log| log.lines.take_failure()) {
+            return Err(cannot_write(&error));
+        }
         let status = self.native.advance(now)?;
         for client in self.state.natives.take() {
             self.native.accept(client, now);

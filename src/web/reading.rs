@@ -111,6 +111,7 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
         }
         Selection::Whole => {
             answer.fields.push(("Content-Type", media_type.into()));
+            answer.whole_file = Some(path.to_vec());
             whole(answer, source, 0..size_bytes)
         }
         Selection::Part(range) => {

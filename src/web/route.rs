@@ -1,6 +1,7 @@
 //! What is to be done with a request.
 
 use super::answer::{Answer, TEXT};
+use super::client::WebClient;
 use super::reading::read;
 use super::request::{Request, Route};
 use super::site::{Site, WebAccess};
@@ -16,6 +17,24 @@ pub(super) fn route(request: &Request<'_>) -> Route {
         Ok(rest) => dispatch(request, rest),
         Err(answer) => Route::Answer(answer),
     }
+}
+
+/// Returns the target as the log may have it: without the secret, or what somebody took for it.
+pub(super) fn logged_target<'t>(request: &Request<'t>) -> &'t str {
+    match &request.site.access {
+        WebAccess::Secret(secret) => match target::below(request.head.target, secret) {
+            Some("") => "/",
+            Some(rest) => rest,
+            None if is_here(request.client) => request.head.target,
+            None => "-",
+        },
+        WebAccess::Open | WebAccess::Token(_) => request.head.target,
+    }
+}
+
+/// Returns whether the client is on this machine.
+fn is_here(client: &WebClient) -> bool {
+    client.local.address().is_none_or(|at| at.ip().to_canonical().is_loopback())
 }
 
 /// Returns the target below the secret path, if the client may use this server.
@@ -37,7 +56,7 @@ fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
         WebAccess::Open => Ok(head.target),
         WebAccess::Secret(_) => match below {
             Some(rest) => Ok(rest),
-            None if at.is_none_or(|at| at.ip().to_canonical().is_loopback()) => Ok(head.target),
+            None if is_here(client) => Ok(head.target),
             // It says neither that there is a secret, nor how much of it was right.
             None => Err(Answer::text(404, "")),
         },

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::secret::{SecretPath, Token};
 use crate::store::{Folder, Share};
@@ -16,6 +17,8 @@ pub(crate) struct Site {
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
     pub(crate) terms: WebTerms,
+    /// Where each answer has a line.
+    pub(crate) log: Option<Log>,
 }
 
 /// What a client has to know.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::site::Site;
+use crate::http::log::{LogTime, LoggedAnswer};
 use crate::net::wall::{WallClock, http_date};
 
 /// The shared state of a thread's connections.
@@ -26,6 +27,7 @@ struct Time {
     clock: WallClock,
     unix_seconds: u64,
     date: String,
+    log_time: LogTime,
 }
 
 impl Worker {
@@ -38,12 +40,22 @@ impl Worker {
         let mut time = self.time.borrow_mut();
         if let Some(seconds) = time.clock.new_second(now) {
             (time.unix_seconds, time.date) = (seconds, http_date(seconds));
+            if self.site.log.is_some() {
+                time.log_time = LogTime::new(seconds, &time.date);
+            }
         }
     }
 
     /// Calls `use_date` with the date of this turn.
     pub(super) fn with_date<T>(&self, use_date: impl FnOnce(&str) -> T) -> T {
         use_date(&self.time.borrow().date)
+    }
+
+    /// Writes a line of `--log`.
+    pub(super) fn log(&self, answered: &LoggedAnswer<'_>) {
+        if let Some(log) = &self.site.log {
+            log.write(&self.time.borrow().log_time, answered);
+        }
     }
 
     /// The seconds since 1970 of this turn.

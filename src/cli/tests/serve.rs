@@ -68,6 +68,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--token=/dev/null", ""),
     ("--http --host=files.example", "store share"),
     ("--host=files.example", ""),
+    ("--http --log=json", "store share"),
+    ("--log=json", ""),
     ("--timeout=1s", "all"),
     ("--tls --cert=/dev/null --cert-key=/dev/null", "raw"),
     ("--tls", ""),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::http::log::LogForm;
 use crate::net::child::Program;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
@@ -74,6 +75,8 @@ pub(crate) struct WebPlan {
     pub(crate) token: Option<PathBuf>,
     /// Names of the server in URLs, beside its addresses and the machine's own name.
     pub(crate) hosts: Vec<HostName>,
+    /// The form of the lines for answers on stdout.
+    pub(crate) log: Option<LogForm>,
 }
 
 /// The arguments of `--forward`.

@@ -1,12 +1,15 @@
 //! The way of answers to the client.
 
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::{End, Inner, Reply, State};
+use crate::http::log::{LoggedAnswer, LoggedRequest};
 use crate::net::goodbye::LingeringClose;
 use crate::net::reactor::Status;
 use crate::net::stream::Stream;
 use crate::proto::http::{Persistence, write_head};
+use crate::report::FileEvent;
 use crate::web::answer::Answer;
 use crate::web::body::{Failed, Outgoing, Progress};
 use crate::web::worker::Buffers;
@@ -19,12 +22,14 @@ impl Inner {
         budget: &mut usize,
         now: Instant,
     ) -> Result<Option<Status>, End> {
-        if let State::Taking(taking) = &mut self.state
-            && !taking.interim.is_empty()
-        {
-            // A few bytes: there is room, or the client has gone.
-            self.stream.write(&taking.interim).map_err(|_| End::Lost)?;
-            taking.interim.clear();
+        if let State::Taking(taking) = &mut self.state {
+            while !taking.interim.is_empty() {
+                match self.stream.write(&taking.interim) {
+                    Ok(count) => drop(taking.interim.drain(..count)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Some(Status::Waiting)),
+                    Err(_) => return Err(End::Lost),
+                }
+            }
         }
         let State::Sending(outgoing) = &mut self.state else { return Ok(None) };
         let before = outgoing.moved_bytes;
@@ -46,6 +51,7 @@ impl Inner {
             Err(Failed::Lost) => return Err(End::Lost),
             Err(Failed::Broken(why)) => return Err(End::Reset(why.0)),
         }
+        self.note_end(true);
         self.deadline = now + self.worker.site.terms.idle_timeout;
         if !self.closes {
             self.state = State::Reading;
@@ -64,7 +70,7 @@ impl Inner {
         self.answer(Answer::text(status, why), reply, now);
     }
 
-    pub(super) fn answer(&mut self, answer: Answer, reply: Reply, now: Instant) {
+    pub(super) fn answer(&mut self, mut answer: Answer, reply: Reply, now: Instant) {
         self.closes |= answer.closes || !reply.keeps_alive || self.is_stopping;
         let persistence = match reply.minor {
             _ if self.closes => Persistence::Closes,
@@ -75,6 +81,7 @@ impl Inner {
         self.worker.with_date(|date| {
             write_head(&mut bytes, (answer.status, date), &answer.fields, answer.length, persistence);
         });
+        let mut head_bytes = bytes.len() as u64;
         let mut outgoing = Outgoing::new(bytes);
         let body = if reply.is_head { (None, None) } else { (answer.first, answer.rest) };
         if outgoing.add(body.0, body.1).is_err() {
@@ -84,10 +91,39 @@ impl Inner {
             self.worker.with_date(|date| {
                 write_head(&mut bytes, (503, date), &changed.fields, changed.length, persistence);
             });
+            head_bytes = bytes.len() as u64;
+            answer.status = 503;
             outgoing = Outgoing::new(bytes);
             let _ = outgoing.add(changed.first, None);
         }
+        let is_report_read = self.client.report.is_verbose() || self.client.report.is_json();
+        outgoing.whole_file = answer.whole_file.filter(|_| is_report_read && !reply.is_head);
+        (outgoing.status, outgoing.head_bytes) = (answer.status, head_bytes);
         self.deadline = now + self.worker.site.terms.idle_timeout;
         self.state = State::Sending(Box::new(outgoing));
+    }
+
+    /// Writes down what was sent of an answer: all of it, or what the client has had of it when it left.
+    pub(super) fn note_end(&mut self, is_whole: bool) {
+        let State::Sending(outgoing) = &self.state else { return };
+        let body_bytes = outgoing.moved_bytes.saturating_sub(outgoing.head_bytes);
+        if let Some(path) = outgoing.whole_file.as_ref().filter(|_| is_whole) {
+            let (size, digest) = (Some(body_bytes), None);
+            let event =
+                FileEvent { path, kind: "file", state: "sent", size, digest, reason: None, text: None };
+            self.client.report.file(&event);
+        }
+        if self.worker.site.log.is_none() {
+            return;
+        }
+        let request = self.logged.take();
+        let request = request.as_ref().map(|logged| LoggedRequest {
+            method: &logged.method,
+            target: &logged.target,
+            minor: logged.minor,
+        });
+        let peer = &self.client.peer.to_string();
+        let bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
+        self.worker.log(&LoggedAnswer { peer, request, status: outgoing.status, bytes });
     }
 }
