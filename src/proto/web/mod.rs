@@ -20,5 +20,5 @@ pub mod secret;
 pub mod selection;
 pub mod structured;
 pub mod target;
-pub mod validators;
 pub mod upload;
+pub mod validators;

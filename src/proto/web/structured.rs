@@ -1,4 +1,4 @@
-//! Structured fields (RFC 9651), as far as they are read here: dictionaries.
+//! Structured fields (RFC 9651), as far as they are read here: dictionaries and items.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -15,7 +15,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A value of a dictionary, without its parameters.
+/// A value, without its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `:BASE64:`
@@ -54,6 +54,16 @@ pub fn in_dictionary<'v>(
         }
     }
     Ok(found)
+}
+
+/// The value of a field that is an item.
+///
+/// # Errors
+/// The field is not an item.
+pub fn item(value: &[u8]) -> Result<Value, NotStructured> {
+    let mut rest = Cursor(spaces_trimmed(value));
+    let value = rest.bare_item().filter(|_| rest.parameters().is_some() && rest.0.is_empty());
+    value.ok_or(NotStructured)
 }
 
 /// Fields that break the grammar.

@@ -8,6 +8,7 @@ pub mod replies;
 
 use httparse::Header;
 
+use super::structured::{Value, item};
 use crate::proto::http::number;
 
 /// The media type of content that is appended.
@@ -78,29 +79,18 @@ impl UploadFields {
     }
 }
 
-/// Parses an Integer that is not negative: RFC 9651, 4.2.4.
 fn integer(value: &[u8]) -> Option<u64> {
-    let digits = item(value)?;
-    number(digits).filter(|_| digits.len() <= 15)
-}
-
-/// Parses a Boolean: RFC 9651, 4.2.8.
-fn boolean(value: &[u8]) -> Option<bool> {
-    match item(value)? {
-        b"?1" => Some(true),
-        b"?0" => Some(false),
+    match item(value) {
+        Ok(Value::Integer(number)) => u64::try_from(number).ok(),
         _ => None,
     }
 }
 
-/// Returns an Item without its parameters, which mean nothing here: RFC 9651, 3.3.
-fn item(value: &[u8]) -> Option<&[u8]> {
-    let value = value.trim_ascii();
-    let (item, parameters) =
-        value.split_at(value.iter().position(|&byte| byte == b';').unwrap_or(value.len()));
-    // A comma makes a list of it.
-    let is_one = parameters.iter().all(|&byte| (b' '..=b'~').contains(&byte) && byte != b',');
-    is_one.then_some(item)
+fn boolean(value: &[u8]) -> Option<bool> {
+    match item(value) {
+        Ok(Value::Boolean(is_true)) => Some(is_true),
+        _ => None,
+    }
 }
 
 /// The limits of a server.
@@ -209,7 +199,7 @@ impl UploadBody {
             return Err(UploadFault::Length);
         }
         let body = UploadBody { offset: state.offset, length, completes, max_size: limits.max_size };
-        let whole = length.into_iter().chain(end).max().unwrap_or(state.offset);
+        let whole = length.into_iter().chain(end).fold(state.offset, u64::max);
         if let Some(most) = limits.max_size.filter(|most| whole > *most) {
             return Err(UploadFault::TooLarge(most));
         }

@@ -31,7 +31,7 @@ fn attributes(meta: Meta) -> Attributes {
 
 impl Archive {
     fn of(path: &Path, prefix: &str, format: Format) -> Archive {
-        let folder = Folder::open(path).unwrap();
+        let folder = Folder::open(path).expect("a folder");
         let walk = ArchiveWalk::new(folder.clone(), SymlinkPolicy::Copy, Arc::new(Filter::default()));
         let (mut entries, mut stamps) = (Entries::new(prefix.as_bytes()), Vec::new());
         for found in walk {
@@ -48,7 +48,11 @@ impl Archive {
             }
         }
         assert_eq!(stamps.len(), entries.len());
-        Archive { layout: Layout::new(format, entries).unwrap(), stamps, tree: Tree::new(folder, false) }
+        Archive {
+            layout: Layout::new(format, entries).expect("a layout"),
+            stamps,
+            tree: Tree::new(folder, false),
+        }
     }
 
     fn whole(&mut self) -> Vec<u8> {
@@ -64,15 +68,17 @@ impl Archive {
                 Piece::Bytes(bytes) => out.extend(bytes),
                 Piece::File { entry, offset_bytes, length_bytes } => {
                     let file = self.file(entry);
-                    let mut content = vec![0; usize::try_from(length_bytes.min(100_000)).unwrap()];
-                    file.read_exact_at(&mut content, offset_bytes).unwrap();
-                    cursor.take(&self.layout, &content).unwrap();
+                    let mut content = vec![0; usize::try_from(length_bytes.min(100_000)).expect("a size")];
+                    file.read_exact_at(&mut content, offset_bytes).expect("content");
+                    cursor.take(&self.layout, &content).expect("unchanged");
                     out.extend(content);
                 }
                 Piece::NeedsCrc { entry } => {
                     let file = self.file(entry);
-                    let size_bytes = file.metadata().unwrap().len();
-                    assert!(self.layout.set_crc(entry, crc_of(&file, size_bytes, &mut |_| true).unwrap()));
+                    let size_bytes = file.metadata().expect("there").len();
+                    assert!(
+                        self.layout.set_crc(entry, crc_of(&file, size_bytes, &mut |_| true).expect("a CRC"))
+                    );
                 }
             }
         }
@@ -80,9 +86,9 @@ impl Archive {
     }
 
     fn file(&mut self, entry: usize) -> File {
-        let path = self.layout.entries().get(entry).unwrap().path.to_vec();
-        let source = self.tree.unchanged_source(&path, self.stamps[entry].unwrap()).unwrap();
-        source.file().try_clone().unwrap()
+        let path = self.layout.entries().get(entry).expect("an entry").path.to_vec();
+        let source = self.tree.unchanged_source(&path, self.stamps[entry].expect("a file")).expect("there");
+        source.file().try_clone().expect("a file")
     }
 }
 
@@ -91,18 +97,20 @@ type Listed = BTreeMap<PathBuf, (u32, [u8; 32], i64, i64)>;
 
 fn listed(folder: &Path) -> Listed {
     fn list(root: &Path, folder: &Path, found: &mut Listed) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let meta = fs::symlink_metadata(&path).unwrap();
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("there").path();
+            let meta = fs::symlink_metadata(&path).expect("there");
             let content = match meta.file_type() {
-                kind if kind.is_symlink() => fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec(),
+                kind if kind.is_symlink() => {
+                    fs::read_link(&path).expect("a link").as_os_str().as_bytes().to_vec()
+                }
                 kind if kind.is_dir() => {
                     list(root, &path, found);
                     Vec::new()
                 }
-                _ => fs::read(&path).unwrap(),
+                _ => fs::read(&path).expect("a file"),
             };
-            let name = path.strip_prefix(root).unwrap().to_owned();
+            let name = path.strip_prefix(root).expect("below").to_owned();
             found.insert(
                 name,
                 (meta.mode(), *blake3::hash(&content).as_bytes(), meta.mtime(), meta.mtime_nsec()),
@@ -128,16 +136,16 @@ fn set(path: &Path, mode: u32, seconds: i64, nanoseconds: u32) {
     let magnitude = Duration::from_secs(seconds.unsigned_abs());
     let whole = if seconds < 0 { UNIX_EPOCH - magnitude } else { UNIX_EPOCH + magnitude };
     let time = whole + Duration::from_nanos(nanoseconds.into());
-    File::open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    File::open(path).expect("a file").set_times(FileTimes::new().set_modified(time)).expect("a time");
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
 }
 
 /// A folder with names, sizes and times of all kinds. `plain` leaves out what some programs cannot read.
 fn folder(plain: bool) -> tempfile::TempDir {
-    let place = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().expect("a folder");
     let at = |name: &[u8]| place.path().join(OsStr::from_bytes(name));
-    fs::create_dir_all(at(b"deep/er")).unwrap();
-    fs::create_dir(at(b"empty")).unwrap();
+    fs::create_dir_all(at(b"deep/er")).expect("a folder");
+    fs::create_dir(at(b"empty")).expect("a folder");
     let content: Vec<u8> = (0..200_123_u32).map(|index| (index % 251) as u8).collect();
     let mut files: Vec<(&[u8], usize, u32, i64, u32)> = vec![
         (b"a", 0, 0o644, 1_700_000_000, 0),
@@ -155,11 +163,11 @@ fn folder(plain: bool) -> tempfile::TempDir {
             (b"deep/line\nend\\back", 5, 0o644, -1, 0),
             (b"deep/raw-\xff\xfe", 5, 0o644, -86_400 * 365, 0),
         ]);
-        symlink("../a", at(b"deep/link")).unwrap();
-        symlink("n/".repeat(90) + "\u{e4}", at(b"deep/to nothing")).unwrap();
+        symlink("../a", at(b"deep/link")).expect("a link");
+        symlink("n/".repeat(90) + "\u{e4}", at(b"deep/to nothing")).expect("a link");
     }
     for (name, size, mode, seconds, nanoseconds) in files {
-        fs::write(at(name), &content[..size]).unwrap();
+        fs::write(at(name), &content[..size]).expect("written");
         set(&at(name), mode, seconds, nanoseconds);
     }
     set(&at(b"empty"), 0o700, 1_500_000_000, 0);
@@ -171,13 +179,13 @@ fn folder(plain: bool) -> tempfile::TempDir {
 /// Unpacks an archive with a program, and returns what is then there. The archive is the program's input, where that can be.
 fn unpacked(archive: &[u8], program: &str, args: &[&str]) -> Option<Listed> {
     installed(program)?;
-    let place = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().expect("a folder");
     let (file, into) = (place.path().join("archive"), place.path().join("into"));
-    fs::write(&file, archive).unwrap();
-    fs::create_dir(&into).unwrap();
+    fs::write(&file, archive).expect("written");
+    fs::create_dir(&into).expect("a folder");
     let known = |arg: &&str| match *arg {
-        "FILE" => file.to_str().unwrap().to_owned(),
-        "INTO" => into.to_str().unwrap().to_owned(),
+        "FILE" => file.to_str().expect("UTF-8").to_owned(),
+        "INTO" => into.to_str().expect("UTF-8").to_owned(),
         other => other.to_owned(),
     };
     let args: Vec<String> = args.iter().map(known).collect();
@@ -185,7 +193,7 @@ fn unpacked(archive: &[u8], program: &str, args: &[&str]) -> Option<Listed> {
     let done = start(program, &args, In::file(archive), Out::Collect).finish();
     assert_eq!(done.code, 0, "{program}: {}", done.stderr);
     let found = listed(&into.join("top"));
-    fs::set_permissions(into.join("top/deep/er"), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(into.join("top/deep/er"), Permissions::from_mode(0o755)).expect("a mode");
     Some(found)
 }
 
@@ -219,11 +227,16 @@ fn kept(listed: &Listed, kept: Kept) -> Listed {
 fn compare(format: Format, plain: bool, programs: &[(&str, &[&str], Kept)]) {
     let place = folder(plain);
     let archive = Archive::of(place.path(), "top", format).whole();
+    let middle = archive.len() / 2;
+    let rest = Archive::of(place.path(), "top", format).bytes(middle as u64..archive.len() as u64);
+    assert!(rest == archive[middle..], "{format:?}: the second half alone");
     let expected = listed(place.path());
     for (program, args, keeps) in programs {
         let Some(found) = unpacked(&archive, program, args) else { continue };
         assert_equal(&kept(&found, *keeps), &kept(&expected, *keeps), program);
     }
+    // So that it can be removed.
+    fs::set_permissions(place.path().join("deep/er"), Permissions::from_mode(0o755)).expect("a mode");
 }
 
 #[test]
@@ -269,12 +282,12 @@ fn zip_archives_are_read_by_others() {
 
 /// Writes an archive of entries whose files have only zeros, as a file with holes.
 fn with_holes(layout: &Layout, crc_of_zeros: impl Fn(u64) -> u32) -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = tempfile::NamedTempFile::new().expect("a file");
     let (mut cursor, mut at) = (Cursor::new(0..layout.len_bytes()), 0);
     while let Some(piece) = cursor.next(layout) {
         match piece {
             Piece::Bytes(bytes) => {
-                file.as_file().write_all_at(&bytes, at).unwrap();
+                file.as_file().write_all_at(&bytes, at).expect("written");
                 at += bytes.len() as u64;
             }
             Piece::File { length_bytes, .. } => {
@@ -282,7 +295,7 @@ fn with_holes(layout: &Layout, crc_of_zeros: impl Fn(u64) -> u32) -> tempfile::N
                 at += length_bytes;
             }
             Piece::NeedsCrc { entry } => {
-                let size_bytes = layout.entries().get(entry).unwrap().content_bytes();
+                let size_bytes = layout.entries().get(entry).expect("an entry").content_bytes();
                 assert!(layout.set_crc(entry, crc_of_zeros(size_bytes)));
             }
         }
@@ -295,7 +308,7 @@ fn output_of(program: &str, args: &[&str]) -> Option<String> {
     installed(program)?;
     let done = start(program, args, In::Null, Out::Collect).finish();
     assert_eq!(done.code, 0, "{program} {args:?}: {}", done.stderr);
-    Some(String::from_utf8(done.stdout).unwrap())
+    Some(String::from_utf8(done.stdout).expect("UTF-8"))
 }
 
 #[test]
@@ -314,8 +327,8 @@ fn archives_of_large_files_are_read_by_others() {
             assert!(listing.lines().any(has), "{program}: {listing}");
         }
     };
-    let file = with_holes(&Layout::tar(entries.clone()).unwrap(), |_| 0);
-    let path = file.path().to_str().unwrap();
+    let file = with_holes(&Layout::tar(entries.clone()).expect("a layout"), |_| 0);
+    let path = file.path().to_str().expect("UTF-8");
     for (program, args) in
         [("tar", &["-tvf", path][..]), ("bsdtar", &["-tvf", path]), ("busybox", &["tar", "-tvf", path])]
     {
@@ -323,8 +336,8 @@ fn archives_of_large_files_are_read_by_others() {
     }
     const PYTHON: &str = "import sys, tarfile\nfor m in tarfile.open(sys.argv[1]): print(m.name, m.size)";
     is_complete("python3", output_of("python3", &["-c", PYTHON, path]));
-    let file = with_holes(&Layout::zip(entries).unwrap(), crc_of_zeros);
-    let path = file.path().to_str().unwrap();
+    let file = with_holes(&Layout::zip(entries).expect("a layout"), crc_of_zeros);
+    let path = file.path().to_str().expect("UTF-8");
     is_complete("unzip", output_of("unzip", &["-l", path]));
     is_complete("bsdtar", output_of("bsdtar", &["-tvf", path]));
     // The last one is behind 17 GiB; unzip and Python compare its local header and its CRC.
@@ -359,9 +372,9 @@ fn archives_of_many_files_are_read_by_others() {
     (0..COUNT).for_each(|index| {
         entries.push_file(format!("{index}").as_bytes(), index as u64 % 3, Attributes::default())
     });
-    let tar = with_holes(&Layout::tar(entries.clone()).unwrap(), |_| 0);
-    let zip = with_holes(&Layout::zip(entries).unwrap(), crc_of_zeros);
-    let (tar, zip) = (tar.path().to_str().unwrap(), zip.path().to_str().unwrap());
+    let tar = with_holes(&Layout::tar(entries.clone()).expect("a layout"), |_| 0);
+    let zip = with_holes(&Layout::zip(entries).expect("a layout"), crc_of_zeros);
+    let (tar, zip) = (tar.path().to_str().expect("UTF-8"), zip.path().to_str().expect("UTF-8"));
     for (program, args) in [
         ("tar", &["-tf", tar][..]),
         ("bsdtar", &["-tf", tar]),

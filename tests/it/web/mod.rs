@@ -1,5 +1,7 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
+mod archives;
+mod qr_code;
 mod switching;
 
 use std::io::{Read, Write};
@@ -132,9 +134,4 @@ impl Reply {
         self
     }
 }
-//! Files and folders by HTTP.
-
-mod archives;
-//! `serve --http`: files and folders for browsers and curl.
-
-mod qr_code;
+mod proofs;

@@ -215,7 +215,7 @@ fn dos_time(seconds: i64) -> (u16, u16) {
         2108.. => (127 << 9 | 12 << 5 | 31, 23 << 11 | 59 << 5 | 29),
         _ => {
             let date = (year - 1980) << 9 | month << 5 | day;
-            let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2;
+            let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2);
             (date as u16, time as u16)
         }
     }

@@ -42,7 +42,8 @@ fn fields_are_items_or_missing() {
         ("18446744073709551616", None),
         ("1.0", None),
         ("1, 2", None),
-        ("1;a=\"b, c\"", None),
+        ("1;", None),
+        ("1;a=\"b, c\"", Some(1)),
         ("?1", None),
         ("\"1\"", None),
         ("0x1", None),
@@ -175,6 +176,9 @@ fn requests_that_err_are_refused() {
         assert_eq!(has(&reply, "Upload-Limit", "max-size=100, max-age=60"), status == 413);
         assert_eq!(has(&reply, "Accept-Patch", PARTIAL_UPLOAD), status == 415);
     }
+    // More is there than the whole shall have.
+    let request = patch("Upload-Complete: ?0\nUpload-Offset: 10\nUpload-Length: 9");
+    assert_eq!(UploadBody::append(&at(10, None), &request, &NO_LIMITS), Err(UploadFault::Length));
     for request in ["Upload-Length: 101", "Content-Length: 101"] {
         let request = fields(&format!("Upload-Complete: ?0\n{request}"));
         let limits = UploadLimits { max_size: Some(100), ..NO_LIMITS };
