@@ -2,6 +2,7 @@
 
 mod archives;
 mod conditions;
+mod proofs;
 mod qr_code;
 mod switching;
 
@@ -135,4 +136,3 @@ impl Reply {
         self
     }
 }
-mod proofs;
