@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use percent_encoding::percent_decode_str;
+
 use super::names::link;
 use super::secret::SecretPath;
 use crate::proto::http::split_path;
@@ -111,27 +113,18 @@ pub fn below<'t>(target: &'t str, secret: &SecretPath) -> Option<&'t str> {
     Some(&target[target.len() - rest_bytes..])
 }
 
-/// Decodes the escapes of a path, once (RFC 3986, 2.1).
+/// Decodes the escapes of a path, once (RFC 3986, 2.1), after each was checked.
 fn decode(path: &str) -> Result<Vec<u8>, TargetError> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let byte = match byte {
-            b'%' => {
-                let (digits, after) = rest.split_first_chunk::<2>().ok_or(TargetError::Escape)?;
-                rest = after;
-                match hex_pair(digits).ok_or(TargetError::Escape)? {
-                    b'/' => return Err(TargetError::Slash),
-                    byte => byte,
-                }
-            }
-            byte if byte.is_ascii() => byte,
-            _ => return Err(TargetError::Unescaped),
-        };
-        decoded.push(byte);
+    if !path.is_ascii() {
+        return Err(TargetError::Unescaped);
     }
-    Ok(decoded)
+    for (at, _) in path.match_indices('%') {
+        let digits = path.as_bytes()[at + 1..].first_chunk::<2>().ok_or(TargetError::Escape)?;
+        if hex_pair(digits).ok_or(TargetError::Escape)? == b'/' {
+            return Err(TargetError::Slash);
+        }
+    }
+    Ok(percent_decode_str(path).collect())
 }
 
 fn hex_pair(digits: &[u8; 2]) -> Option<u8> {

@@ -1,6 +1,7 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
 mod archives;
+mod conditions;
 mod proofs;
 mod qr_code;
 mod switching;
