@@ -16,7 +16,7 @@ use std::time::Instant;
 use self::machine::{AdmissionHandshake, negotiated_admission, not_admitted, put_off};
 use self::passing::Places;
 use self::refusal::GateRefusal;
-pub(crate) use self::terms::GateTerms;
+pub(crate) use self::terms::{GateTerms, is_http};
 use super::acceptor::{ClientLimits, Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
@@ -30,11 +30,6 @@ use crate::proto::secure::server::Status as AdmissionStatus;
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
-
-/// Returns whether a connection with this first byte is one of HTTP: the method comes first (RFC 9112, 3).
-pub(crate) fn is_http(first: u8) -> bool {
-    first.is_ascii_uppercase()
-}
 
 /// Does the handshake of each client that has to do one, and hands its connection to the handler within.
 pub(crate) struct TlsGate<H> {

@@ -118,7 +118,7 @@ pub fn hash_blocks(
 
 /// The digest of a file, and the values of its blocks from which it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileTree {
+pub struct FileDigests {
     /// The digest of the whole content, as `b3sum` prints it.
     pub root: [u8; 32],
     /// The chaining values of its blocks; none for a file of one block or less.
@@ -130,19 +130,19 @@ pub struct FileTree {
 ///
 /// # Errors
 /// As of [`hash_prefix`].
-pub fn hash_tree(
+pub fn hash_with_blocks(
     file: &File,
     length_bytes: u64,
     is_needed: &mut dyn FnMut(u64) -> bool,
-) -> Result<FileTree, StoreError> {
+) -> Result<FileDigests, StoreError> {
     if length_bytes > BLOCK_BYTES {
         let values = hash_blocks(file, length_bytes, is_needed)?;
         if let Some(root) = root_of(&values) {
-            return Ok(FileTree { root, values });
+            return Ok(FileDigests { root, values });
         }
     }
     let root = hash_prefix(file, length_bytes, is_needed)?.finalize().into();
-    Ok(FileTree { root, values: Vec::new() })
+    Ok(FileDigests { root, values: Vec::new() })
 }
 
 /// Computes the CRC-32 of a file's first `length_bytes` bytes, as zip has it. Blocks; `is_needed` is as for [`hash_prefix`].
@@ -237,8 +237,8 @@ mod tests {
             .unwrap();
             let root = *blake3::hash(&content[..size]).as_bytes();
             assert_eq!(root_of(&values), Some(root));
-            let tree = hash_tree(file.as_file(), size as u64, &mut |_| true).unwrap();
-            assert_eq!(tree, FileTree { root, values: values.clone() });
+            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
+            assert_eq!(digests, FileDigests { root, values: values.clone() });
             assert_eq!(reported.last(), Some(&(size as u64)));
             assert!(reported.is_sorted());
             let mut second = BlockHasher::new(BLOCK_BYTES);
@@ -249,8 +249,8 @@ mod tests {
         }
         for size in [0, 1, full] {
             let root = *blake3::hash(&content[..size]).as_bytes();
-            let tree = hash_tree(file.as_file(), size as u64, &mut |_| true).unwrap();
-            assert_eq!(tree, FileTree { root, values: Vec::new() });
+            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
+            assert_eq!(digests, FileDigests { root, values: Vec::new() });
         }
         let crc = crc_of(file.as_file(), content.len() as u64, &mut |_| true).unwrap();
         assert_eq!(crc, crc32fast::hash(&content));

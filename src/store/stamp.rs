@@ -30,6 +30,8 @@ impl Stamp {
     }
 
     /// Computes the stamp of a file from its status.
+    // Other systems have other types.
+    #[allow(clippy::unnecessary_cast)]
     pub(super) fn of_stat(stat: &Stat) -> Self {
         let identity = (stat.st_dev as u64, stat.st_ino as u64);
         let size_bytes = u64::try_from(stat.st_size).unwrap_or(0);

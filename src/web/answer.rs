@@ -2,6 +2,7 @@
 
 use super::body::{Piece, Pieces};
 use crate::proto::http::{has_no_body, reason};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The media type of answers that people read.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -53,5 +54,16 @@ impl Answer {
     pub(super) fn closing(mut self) -> Answer {
         self.closes = true;
         self
+    }
+}
+
+/// The answer for what cannot be opened.
+pub(super) fn failed(fault: &StoreError) -> Answer {
+    match fault.kind {
+        StoreErrorKind::NotFound | StoreErrorKind::Unsafe | StoreErrorKind::NotRegular => {
+            Answer::text(404, "")
+        }
+        StoreErrorKind::NotAllowed => Answer::text(403, "the server may not read it"),
+        _ => Answer::text(500, "the server cannot read it"),
     }
 }

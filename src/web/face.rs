@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::client::WebClient;
 use super::connection::Connection;
+use super::connection::threads::Threads;
 use super::site::Site;
-use super::threads::Threads;
 use super::worker::Worker;
 use crate::error::{Error, Exit, lost};
 use crate::net::endpoint::PeerName;

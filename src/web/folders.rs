@@ -1,8 +1,7 @@
 //! A folder as a page, as NDJSON, or as text.
 
-use super::answer::Answer;
-use super::reading::failed;
-use super::route::Request;
+use super::answer::{Answer, failed};
+use super::request::Request;
 use crate::proto::http::MediaType;
 use crate::proto::web::conditions::values;
 use crate::proto::web::listing::{self, Entry, EntryKind};

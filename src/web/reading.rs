@@ -2,20 +2,21 @@
 
 use std::ops::Range;
 
-use super::answer::Answer;
+use super::answer::{Answer, failed};
 use super::body::{Broken, Piece, Pieces};
 use super::folders::listed;
-use super::route::{Request, Route};
+use super::request::{Request, Route};
+use super::tags::facts;
 use crate::net::wall::http_date;
 use crate::proto::web::byteranges::{self, ByteRanges};
 use crate::proto::web::content_range;
-use crate::proto::web::file_facts::{FileFacts, Timestamp};
+use crate::proto::web::file_facts::Timestamp;
 use crate::proto::web::media_type::{self, FileType, Presentation, file_type};
 use crate::proto::web::names::content_disposition;
 use crate::proto::web::selection::{Selection, select};
 use crate::proto::web::target::{Query, Target};
 use crate::proto::web::validators::Validators;
-use crate::store::{Share, SourceFile, StoreError, StoreErrorKind};
+use crate::store::{Share, SourceFile, StoreErrorKind};
 
 /// The fields that keep a file of anybody from running in the origin of this server.
 const FILE_FIELDS: [(&str, &str); 4] = [
@@ -72,30 +73,6 @@ fn folder(request: &Request<'_>, share: Option<&Share>, target: &Target) -> Answ
             None => Answer::text(404, ""),
         },
         Err(fault) => failed(&fault),
-    }
-}
-
-/// The answer for what cannot be opened.
-pub(super) fn failed(fault: &StoreError) -> Answer {
-    match fault.kind {
-        StoreErrorKind::NotFound | StoreErrorKind::Unsafe | StoreErrorKind::NotRegular => {
-            Answer::text(404, "")
-        }
-        StoreErrorKind::NotAllowed => Answer::text(403, "the server may not read it"),
-        _ => Answer::text(500, "the server cannot read it"),
-    }
-}
-
-/// The metadata that tell one content of a file from another.
-pub(super) fn facts(source: &SourceFile) -> FileFacts {
-    let (device, inode) = source.identity();
-    let (seconds, nanoseconds) = source.ctime();
-    FileFacts {
-        device,
-        inode,
-        size_bytes: source.size_bytes(),
-        modified: Timestamp { seconds: source.mtime_seconds(), nanoseconds: source.mtime_nanoseconds() },
-        changed: Timestamp { seconds, nanoseconds },
     }
 }
 

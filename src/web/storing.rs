@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
-use super::reading::facts;
-use super::route::{Intake, Request, Route};
+use super::request::{Intake, Request, Route};
 use super::site::Site;
+use super::tags::facts;
 use crate::proto::web::conditions::{self, Decision, values};
 use crate::proto::web::digests;
 use crate::proto::web::etag::ETag;

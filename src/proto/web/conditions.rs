@@ -31,10 +31,10 @@ pub fn evaluate(fields: &[Header<'_>], current: Option<&Validators>, is_get_or_h
             Listed::Yes => {}
             _ => return Decision::Failed,
         }
-    } else if let (Some(date), Some(modified)) = (date(fields, "if-unmodified-since"), modified) {
-        if modified > date {
-            return Decision::Failed;
-        }
+    } else if let (Some(date), Some(modified)) = (date(fields, "if-unmodified-since"), modified)
+        && modified > date
+    {
+        return Decision::Failed;
     }
     let not_modified = if is_get_or_head { Decision::NotModified } else { Decision::Failed };
     if has(fields, "if-none-match") {
@@ -44,11 +44,13 @@ pub fn evaluate(fields: &[Header<'_>], current: Option<&Validators>, is_get_or_h
             Listed::Malformed if !is_get_or_head => return Decision::Failed,
             _ => {}
         }
-    } else if let (true, Some(date)) = (is_get_or_head, date(fields, "if-modified-since")) {
+    } else if is_get_or_head
         // A date that is not sent has not been had from here.
-        if current.and_then(Validators::last_modified).is_some_and(|modified| modified <= date) {
-            return Decision::NotModified;
-        }
+        && let Some(modified) = current.and_then(Validators::last_modified)
+        && let Some(date) = date(fields, "if-modified-since")
+        && modified <= date
+    {
+        return Decision::NotModified;
     }
     Decision::Proceed
 }

@@ -10,8 +10,9 @@ use super::names::{html, push_html};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const MESSAGE: &str = include_str!("page/message.html");
-const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: &str = include_str!("page/page.js");
+/// The style and the script, as they are sent.
+static STYLE: LazyLock<String> = LazyLock::new(|| compact(include_str!("page/page.css")));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| compact(include_str!("page/page.js")));
 
 /// A folder, and what can be done with it.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +33,22 @@ static WRITABLE_POLICY: LazyLock<String> = LazyLock::new(|| policy("connect-src 
 static READABLE_POLICY: LazyLock<String> = LazyLock::new(|| policy("form-action 'self'"));
 /// The one of a message.
 static MESSAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let style = digest(STYLE);
+    let style = digest(&STYLE);
     format!(
         "default-src 'none'; style-src {style}; img-src data:; form-action 'none'; base-uri 'none'; \
          frame-ancestors 'none'"
     )
 });
 
+/// Leaves out indentation, empty lines, and lines that are comments. No text in these files has more than one line.
+fn compact(source: &str) -> String {
+    let lines = source.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Makes a policy that allows the page's own style and script, images in the page itself, and `more`.
 fn policy(more: &str) -> String {
-    let (style, script) = (digest(STYLE), digest(SCRIPT));
+    let (style, script) = (digest(&STYLE), digest(&SCRIPT));
     format!(
         "default-src 'none'; style-src {style}; script-src {script}; img-src data:; {more}; base-uri 'none'; \
          frame-ancestors 'none'"
@@ -90,8 +97,8 @@ pub(super) fn render(context: &PageContext<'_>, summary: &str, is_empty: bool, r
         "path" => push_html(out, &path),
         "crumbs" => push_crumbs(out, context),
         "summary" => push_html(out, summary.as_bytes()),
-        "style" => out.push_str(STYLE),
-        "script" => out.push_str(SCRIPT),
+        "style" => out.push_str(&STYLE),
+        "script" => out.push_str(&SCRIPT),
         "rows" => out.push_str(rows),
         _ => {}
     };
@@ -103,7 +110,7 @@ pub(super) fn render(context: &PageContext<'_>, summary: &str, is_empty: bool, r
 pub fn message(heading: &str, lines: &[(&[u8], &str)], back: Option<&str>) -> Vec<u8> {
     let value = |out: &mut String, name: &str| match name {
         "heading" => push_html(out, heading.as_bytes()),
-        "style" => out.push_str(STYLE),
+        "style" => out.push_str(&STYLE),
         "lines" => push_lines(out, lines),
         "back" => push_html(out, back.unwrap_or_default().as_bytes()),
         _ => {}

@@ -81,7 +81,7 @@ fn digest_of(hex: &[u8]) -> Option<Digest> {
 
 /// A tree as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tree {
+pub struct DigestTree {
     /// Length of the content.
     pub size_bytes: u64,
     /// Its digest, as the server says.
@@ -171,10 +171,10 @@ impl TreeParser {
     ///
     /// # Errors
     /// `TooShort`.
-    pub fn finish(self) -> Result<Tree, TreeError> {
+    pub fn finish(self) -> Result<DigestTree, TreeError> {
         match self.root {
             Some(root) if self.is_whole() && self.line.is_empty() => {
-                Ok(Tree { size_bytes: self.size_bytes, root, values: self.values })
+                Ok(DigestTree { size_bytes: self.size_bytes, root, values: self.values })
             }
             _ => Err(TreeError::TooShort),
         }
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parsed(text: &[u8], size_bytes: u64, step: usize) -> Result<Tree, TreeError> {
+    fn parsed(text: &[u8], size_bytes: u64, step: usize) -> Result<DigestTree, TreeError> {
         let mut parser = TreeParser::new(size_bytes);
         text.chunks(step).try_for_each(|piece| parser.push(piece))?;
         parser.finish()
@@ -221,7 +221,7 @@ mod tests {
             let size_bytes = blocks * BLOCK_BYTES + more;
             let values: Vec<Digest> = (0..count_of(size_bytes)).map(|index| [index as u8 ^ root[0]; 32]).collect();
             let text = tree_text(size_bytes, &root, &values);
-            prop_assert_eq!(parsed(&text, size_bytes, step), Ok(Tree { size_bytes, root, values }));
+            prop_assert_eq!(parsed(&text, size_bytes, step), Ok(DigestTree { size_bytes, root, values }));
             prop_assert_eq!(parsed(&text[..text.len() - 1], size_bytes, step), Err(TreeError::TooShort));
             prop_assert_eq!(parsed(&text, size_bytes + 1, step), Err(TreeError::OtherSize { size_bytes }));
             for extra in [&b"\n"[..], b"0", &[b'0'; 65]] {

@@ -2,14 +2,10 @@
 
 use std::fmt::Write;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use subtle::ConstantTimeEq;
-
+use super::names::link;
+use super::secret::SecretPath;
 use crate::proto::http::split_path;
 use crate::proto::transfer::names::{CleanPath, NameFault};
-
-/// Bytes that are escaped in a segment of a path: all but the unreserved ones (RFC 3986, 2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The file or folder that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,15 +102,13 @@ pub fn parse(target: &str) -> Result<Target, TargetError> {
 }
 
 /// Returns the rest of a target whose first segment is the secret: a path that begins with a slash, or nothing, and the
-/// query. `None`: it has another first segment. The time of the comparison does not depend on where they differ.
-pub fn below<'t>(target: &'t str, secret: &str) -> Option<&'t str> {
+/// query. `None`: it has another first segment.
+pub fn below<'t>(target: &'t str, secret: &SecretPath) -> Option<&'t str> {
     let (path, query) = split_path(target);
-    let segments = path.strip_prefix('/')?;
-    let length = segments.find('/').unwrap_or(segments.len());
-    let is_secret: bool = segments.as_bytes()[..length].ct_eq(secret.as_bytes()).into();
+    let rest = secret.strip(path)?;
     // The query, and the `?` before it, end the target.
-    let rest_bytes = segments.len() - length + query.map_or(0, |query| query.len() + 1);
-    is_secret.then(|| &target[target.len() - rest_bytes..])
+    let rest_bytes = rest.len() + query.map_or(0, |query| query.len() + 1);
+    Some(&target[target.len() - rest_bytes..])
 }
 
 /// Decodes the escapes of a path, once (RFC 3986, 2.1).
@@ -205,12 +199,8 @@ impl Target {
     pub fn slash_location(&self) -> Option<String> {
         let name = self.path.as_ref()?.file_name();
         let base = if self.is_folder { "../" } else { "./" };
-        Some(format!("{base}{}/{}", escaped(name), self.query.text()))
+        Some(format!("{base}{}/{}", link(name), self.query.text()))
     }
-}
-
-fn escaped(name: &[u8]) -> String {
-    percent_encode(name, ESCAPED).to_string()
 }
 
 #[cfg(test)]
@@ -328,28 +318,30 @@ mod tests {
 
     #[test]
     fn the_secret_is_the_first_segment_and_is_taken_off() {
+        let secret = SecretPath::new(&[0; 16]);
         let table = [
-            ("/abc/", Some("/")),
-            ("/abc", Some("")),
-            ("/abc?json", Some("?json")),
-            ("/abc/d/e?tar", Some("/d/e?tar")),
-            ("/abc//e", Some("//e")),
-            ("http://host/abc/d?b/abc", Some("/d?b/abc")),
-            ("https://host/abc", Some("")),
+            ("/SECRET/", Some("/")),
+            ("/SECRET", Some("")),
+            ("/SECRET?json", Some("?json")),
+            ("/SECRET/d/e?tar", Some("/d/e?tar")),
+            ("/SECRET//e", Some("//e")),
+            ("http://host/SECRET/d?b/SECRET", Some("/d?b/SECRET")),
+            ("https://host/SECRET", Some("")),
             ("http://host", None),
-            ("http://abc/", None),
-            ("/abd/", None),
-            ("/ab/c", None),
-            ("/abcd", None),
-            ("/ABC/", None),
-            ("/x/abc/", None),
-            ("//abc/", None),
+            ("http://SECRET/", None),
+            ("/1SECRET/", None),
+            ("/SECRETx", None),
+            ("/x/SECRET/", None),
+            ("//SECRET/", None),
+            ("/%SECRET/", None),
             ("/", None),
+            ("", None),
             ("*", None),
-            ("/?abc", None),
+            ("/?SECRET", None),
         ];
         for (target, rest) in table {
-            assert_eq!(below(target, "abc"), rest, "{target}");
+            let of = |text: &str| text.replace("SECRET", secret.as_str());
+            assert_eq!(below(&of(target), &secret), rest.map(of).as_deref(), "{target}");
         }
     }
 
@@ -372,8 +364,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_clean_name_has_its_target(path in proptest::collection::vec(1_u8.., 1..40)) {
-            let encoded: Vec<String> = path.split(|byte| *byte == b'/').map(escaped).collect();
-            let parsed = parse(&format!("/{}", encoded.join("/")));
+            let parsed = parse(&format!("/{}", link(&path)));
             match (CleanPath::parse(&path), parsed) {
                 (Ok(clean), Ok(target)) => prop_assert_eq!(target.path, Some(clean)),
                 // A slash at the end is that of a folder.
@@ -388,8 +379,12 @@ mod tests {
             if let Ok(Target { path: Some(path), .. }) = parse(&target) {
                 prop_assert_eq!(CleanPath::parse(path.as_bytes()), Ok(path));
             }
-            let rest = below(&target, "a");
-            prop_assert!(rest.is_none_or(|rest| target.ends_with(rest)));
+            let secret = SecretPath::new(&[0; 16]);
+            prop_assert_eq!(below(&target, &secret), None);
+            if target.starts_with('/') {
+                let secretly = format!("/{}{target}", secret.as_str());
+                prop_assert_eq!(below(&secretly, &secret), Some(&*target));
+            }
         }
     }
 }

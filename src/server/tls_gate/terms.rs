@@ -7,6 +7,11 @@ use crate::error::{Error, Exit};
 use crate::server::tls_files::TlsTerms;
 use crate::server::trust::ServerTrust;
 
+/// Returns whether a connection with this first byte is one of HTTP: the method comes first (RFC 9112, 3).
+pub(crate) fn is_http(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
+
 /// What a client has to do before it is served.
 pub(crate) enum GateTerms {
     /// TLS alone. Clients without it that speak HTTP are answered if `is_http`.

@@ -33,7 +33,7 @@ struct Fields {
     is_folder: bool,
     /// Date, then time.
     dos: (u16, u16),
-    /// Seconds since 1970, where they fit.
+    /// Seconds since 1970, where all readers understand them: unzip takes the number for signed, bsdtar for unsigned.
     mtime: Option<i32>,
 }
 
@@ -55,7 +55,7 @@ impl Fields {
             unix_mode: kind | u32::from(entry.attributes.mode),
             is_folder: entry.kind == EntryKind::Folder,
             dos: dos_time(entry.attributes.mtime_seconds),
-            mtime: i32::try_from(entry.attributes.mtime_seconds).ok(),
+            mtime: i32::try_from(entry.attributes.mtime_seconds).ok().filter(|seconds| *seconds >= 0),
         }
     }
 
@@ -215,7 +215,7 @@ fn dos_time(seconds: i64) -> (u16, u16) {
         2108.. => (127 << 9 | 12 << 5 | 31, 23 << 11 | 59 << 5 | 29),
         _ => {
             let date = (year - 1980) << 9 | month << 5 | day;
-            let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2;
+            let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2);
             (date as u16, time as u16)
         }
     }

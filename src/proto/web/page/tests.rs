@@ -13,7 +13,7 @@ const INNER: PageContext<'_> =
 
 #[test]
 fn the_page_is_small() {
-    let bytes = [TEMPLATE, STYLE, SCRIPT].iter().map(|part| part.len()).sum::<usize>();
+    let bytes = [TEMPLATE, &*STYLE, &*SCRIPT].iter().map(|part| part.len()).sum::<usize>();
     println!("{bytes} bytes");
     assert!(bytes <= MAX_BYTES, "{bytes}");
     assert!(page(&INNER, false).len() <= MAX_BYTES + 512);
@@ -21,7 +21,7 @@ fn the_page_is_small() {
 
 #[test]
 fn the_page_asks_nobody_else() {
-    for part in [TEMPLATE, MESSAGE, STYLE, SCRIPT] {
+    for part in [TEMPLATE, MESSAGE, &*STYLE, &*SCRIPT] {
         let others = part.replace("http://www.w3.org/2000/svg", "");
         assert!(!others.contains("http:") && !others.contains("https:") && !others.contains("url(/"));
         assert!(!others.contains("<link rel=\"stylesheet") && !others.contains("@import"));

@@ -40,6 +40,7 @@ fn lines(fields: &str) -> Vec<(String, String)> {
     let filled = fields
         .replace("{tag}", &tag)
         .replace("{other}", "\"other\"")
+        .replace("{size}", &SIZE_BYTES.to_string())
         .replace("{date}", &date(MODIFIED))
         .replace("{before}", &date(MODIFIED - 10))
         .replace("{after}", &date(MODIFIED + 10));
@@ -76,7 +77,7 @@ fn conditions_and_ranges_are_as_the_table_has_them() {
         let lines = lines(fields);
         let given =
             with_fields(&lines, |fields| text(&select(fields, &current, SIZE_BYTES, *method == "GET")));
-        if given != *answer {
+        if given != answer.replace("{last}", &(SIZE_BYTES - 1).to_string()) {
             wrong.push(format!("{case:?}: {given}"));
         }
         // Names of fields have no case.

@@ -4,18 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::client::WebClient;
-use super::connection::Connection;
-use super::site::Site;
-use super::worker::Worker;
+use super::Connection;
 use crate::error::{Error, Exit, lost};
 use crate::net::reactor::{BlockingTask, Io, Reactor, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::permits::Permit;
+use crate::web::client::WebClient;
+use crate::web::site::Site;
+use crate::web::worker::Worker;
 
 /// The threads of a server.
-pub(super) struct Threads {
+pub(in crate::web) struct Threads {
     site: Arc<Site>,
     running: RefCell<Vec<Running>>,
     /// The end of the process waits for them.
@@ -30,22 +30,22 @@ struct Running {
 }
 
 /// A connection on its way to a thread.
-pub(super) struct Moved {
-    pub(super) socket: Socket,
+pub(in crate::web) struct Moved {
+    pub(in crate::web) socket: Socket,
     /// Received bytes, from the head of the next request on.
-    pub(super) held: Vec<u8>,
-    pub(super) client: WebClient,
-    pub(super) permit: Option<Permit>,
+    pub(in crate::web) held: Vec<u8>,
+    pub(in crate::web) client: WebClient,
+    pub(in crate::web) permit: Option<Permit>,
 }
 
 impl Threads {
     /// The session of `io` is woken when a thread has ended.
-    pub(super) fn new(site: Arc<Site>, group: WaitGroup, (io, signals): (Io, Signals)) -> Threads {
+    pub(in crate::web) fn new(site: Arc<Site>, group: WaitGroup, (io, signals): (Io, Signals)) -> Threads {
         Threads { site, running: RefCell::default(), group, io, signals }
     }
 
     /// Starts a thread for a connection.
-    pub(super) fn start(&self, moved: Moved) {
+    pub(in crate::web) fn start(&self, moved: Moved) {
         let Moved { socket, held, client, permit } = moved;
         let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
         let report = client.report.clone();
@@ -67,7 +67,7 @@ impl Threads {
     }
 
     /// Gives back the permits of clients whose threads have ended.
-    pub(super) fn reap(&self) {
+    pub(in crate::web) fn reap(&self) {
         self.running.borrow_mut().retain_mut(|running| match running.task.take() {
             Some(Ok(Err(error))) if !matches!(error.exit(), Exit::Signal(_)) => {
                 if let Some(permit) = &running.permit {
