@@ -1,6 +1,7 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
 mod archives;
+mod proofs;
 mod qr_code;
 mod switching;
 
@@ -134,4 +135,3 @@ impl Reply {
         self
     }
 }
-mod proofs;

@@ -119,7 +119,7 @@ proptest! {
 }
 
 #[test]
-fn a_range_can_begin_and_end_at_each_byte() {
+fn a_range_can_begin_and_end_at_each_boundary() {
     let attributes = Attributes { mode: 0o644, mtime_seconds: 1, mtime_nanoseconds: 0 };
     let samples = vec![
         (b"d".to_vec(), Sample::Folder, attributes),
@@ -130,7 +130,9 @@ fn a_range_can_begin_and_end_at_each_byte() {
     for format in [Format::Tar, Format::Zip] {
         let layout = new(format, &samples);
         let whole = assemble(&layout, &samples, 0..layout.len_bytes(), 3).0;
-        for at in 0..=whole.len() {
+        // Tar is all blocks of 512 bytes: places around their ends are enough.
+        let is_of_interest = |at: &usize| format == Format::Zip || (at + 2) % 512 < 12;
+        for at in (0..=whole.len()).filter(is_of_interest) {
             let part = |range| assemble(&new(format, &samples), &samples, range, 3).0;
             assert_eq!(part(at as u64..layout.len_bytes()), whole[at..], "{format:?} from {at}");
             assert_eq!(part(0..at as u64), whole[..at], "{format:?} to {at}");
