@@ -54,6 +54,7 @@ use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
 use crate::web::face::Face;
+use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess, WebTerms};
 
 /// The default time limit of a handshake.
@@ -125,6 +126,7 @@ impl TransferPlan {
             store: offer.store.clone(),
             access,
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
+            once: None,
             log: None,
             terms: WebTerms {
                 head_timeout: handshake,
@@ -335,6 +337,7 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let (report, signals) = (server.report, server.signals);
     let site =
         plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    let only = offer.only.clone();
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
         Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
@@ -343,6 +346,11 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let result = match site {
         None => server.open(|io, terms| Ok(clients(io, terms))),
         Some(mut site) => server.open(|io, terms| {
+            site.once = only.map(|only| {
+                let claiming = Arc::clone(&only);
+                let claim = move || claiming.begin_elsewhere();
+                Arc::new(Once::new(claim, move || only.release_elsewhere(), io.thread_waker()))
+            });
             if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
                 check_stdout()?;
                 let acceptor = io.thread_waker();

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 pub(crate) mod face;
 mod folders;
+pub(crate) mod once;
 mod reading;
 mod request;
 mod route;

@@ -112,11 +112,14 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
         Selection::Whole => {
             answer.fields.push(("Content-Type", media_type.into()));
             answer.whole_file = Some(path.to_vec());
+            answer.completes = true;
             whole(answer, source, 0..size_bytes)
         }
         Selection::Part(range) => {
             answer.fields.push(("Content-Type", media_type.into()));
             answer.fields.push(("Content-Range", content_range::of_part(&range, size_bytes).into_bytes()));
+            // The rest of a download that goes on.
+            answer.completes = range.end == size_bytes;
             whole(answer, source, range)
         }
         Selection::Parts(parts) => several(request, answer, source, parts, media_type),

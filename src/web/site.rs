@@ -1,7 +1,9 @@
 //! What a server shows and takes, and under which terms.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::once::Once;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::secret::{SecretPath, Token};
@@ -17,6 +19,8 @@ pub(crate) struct Site {
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
     pub(crate) terms: WebTerms,
+    /// Present if the server ends after one transfer.
+    pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
 }

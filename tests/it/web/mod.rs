@@ -5,6 +5,7 @@ mod conditions;
 mod proofs;
 mod qr_code;
 mod switching;
+mod terms;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
