@@ -26,6 +26,7 @@ mod listing;
 mod made;
 mod meta;
 mod named;
+mod origin;
 mod part;
 mod private;
 mod publish;
@@ -48,6 +49,7 @@ pub use self::hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_pre
 pub use self::key_list::{KeyList, ListStamp, append_line, read_list};
 pub use self::lines::{TextPlace, empty, nameless, record, sink};
 pub use self::meta::Meta;
+pub use self::origin::Origin;
 pub use self::part::Part;
 pub use self::private::PrivateError;
 pub use self::secret::{Kept, Secret, read_or_create};
