@@ -55,6 +55,11 @@ impl StoreError {
         Self { kind, text, source: Some(source) }
     }
 
+    /// The fault of a name that is taken by other content.
+    pub fn exists() -> Self {
+        Self::new(StoreErrorKind::Exists, "exists already")
+    }
+
     /// Creates a fault of reading.
     pub(super) fn read(error: impl Into<io::Error>) -> Self {
         Self::system(error, StoreErrorKind::CannotRead, "cannot be read")

@@ -1,1 +1,3 @@
-//! Files and folders of `serve` by HTTP: `--http`.
+//! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
+
+pub(crate) mod fetch;

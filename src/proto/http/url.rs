@@ -172,6 +172,14 @@ impl HttpUrl {
     }
 }
 
+impl HttpUrl {
+    /// Returns the last segment of the path that is not empty, decoded: any bytes.
+    pub fn folder_name(&self) -> Option<Vec<u8>> {
+        let segment = self.path().rsplit('/').find(|segment| !segment.is_empty())?;
+        Some(percent_decode_str(segment).collect())
+    }
+}
+
 /// The scheme, true if it is that of TLS, and what follows `://`.
 fn scheme_of(text: &[u8]) -> Option<(bool, &[u8])> {
     let after = |scheme: &[u8]| {
