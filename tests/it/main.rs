@@ -12,3 +12,4 @@ mod secure;
 mod server;
 mod stream;
 mod transfer;
+mod web;

@@ -9,6 +9,9 @@ use crate::net::wall::parse_http_date;
 use crate::proto::http::{ContentRange, ResponseHead, ResponseLength};
 use crate::store::{BLOCK_BYTES, BlockValue, Part};
 
+/// How often one connection is advanced before the others get their turn.
+const EVENTS_PER_TURN: usize = 8;
+
 /// A file that comes in blocks.
 pub(super) struct Blocks {
     part: Part,
@@ -66,16 +69,20 @@ impl Fetching {
         loop {
             let mut has_moved = false;
             for lane in 0..self.lanes.len() {
-                while matches!(self.advance_lane(blocks, lane)?, Flow::Moved) {
-                    has_moved = true;
-                    if self.budget_bytes == 0 {
-                        return Ok(Flow::Moved);
+                // A fast connection must not keep the others from their turn.
+                for _ in 0..EVENTS_PER_TURN {
+                    if matches!(self.advance_lane(blocks, lane)?, Flow::Waits) {
+                        break;
                     }
+                    has_moved = true;
                 }
             }
             // What one connection has given back another may take.
             if !has_moved || blocks.queue.is_complete() {
                 return Ok(Flow::Waits);
+            }
+            if self.budget_bytes == 0 {
+                return Ok(Flow::Moved);
             }
         }
     }

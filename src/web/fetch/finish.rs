@@ -1,53 +1,17 @@
 //! The end of a fetch: the file gets its name once it is whole and synced, and is reported.
 
-use std::io;
 use std::time::Duration;
 
+use super::place::Place;
 use super::stream::Stream;
 use super::{FetchTarget, Fetching, Step, Turn};
-use crate::error::{Error, cannot_write};
+use crate::error::Error;
 use crate::net::reactor::BlockingTask;
-use crate::net::send::send;
-use crate::net::stdio::Stdio;
 use crate::report::{FileEvent, Sums, amount, sized};
 use crate::store::{Meta, Part, StagedEntry, StoreError, StoreErrorKind, hash_prefix};
 
 /// The time that a stopped session gives its commit.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
-
-/// Where the bytes of a file go.
-pub(super) enum Place {
-    Part(Part),
-    Stdout(Box<Stdio>),
-}
-
-/// Why bytes could not be written.
-pub(super) enum WriteFailure {
-    Store(StoreError),
-    Stdout(io::Error),
-}
-
-impl WriteFailure {
-    pub(super) fn error(&self, fetching: &Fetching) -> Error {
-        match self {
-            WriteFailure::Store(fault) => fetching.store_error(fault),
-            WriteFailure::Stdout(error) => cannot_write(error),
-        }
-    }
-}
-
-impl Place {
-    /// Writes the next bytes, and returns how many: all, except to stdout, which may take none now.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, WriteFailure> {
-        match self {
-            Place::Part(part) => part.write_all(bytes).map(|()| bytes.len()).map_err(WriteFailure::Store),
-            Place::Stdout(stdout) => match send(&mut **stdout, bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                result => result.map_err(WriteFailure::Stdout),
-            },
-        }
-    }
-}
 
 /// What became of a file.
 #[derive(Clone, Copy)]

@@ -9,6 +9,7 @@ mod blocks;
 mod failures;
 mod finish;
 mod lane;
+mod place;
 mod queue;
 mod start;
 mod stream;

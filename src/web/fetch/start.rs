@@ -1,7 +1,7 @@
 //! What is here already: the file itself, or a part of an earlier session.
 
 use super::blocks::Blocks;
-use super::finish::Place;
+use super::place::Place;
 use super::stream::Stream;
 use super::tree::Tree;
 use super::{FetchTarget, Fetching, Step, Turn};

@@ -1,7 +1,7 @@
 //! A file in one piece, from one server: for stdout, for small files, and where nobody has `?b3tree`.
 
-use super::finish::Place;
 use super::lane::LaneEvent;
+use super::place::Place;
 use super::tree::Tree;
 use super::{FetchTarget, Fetching, Step, Turn};
 use crate::error::{Error, Exit};
@@ -100,6 +100,7 @@ impl Fetching {
             (None, Some(first)) => {
                 stream.mirror = Some(first);
                 self.stop_asking();
+                self.say_one_connection(&stream);
                 let asked =
                     self.lanes[first].1.ask(self.mirrors[first].url.clone(), stream.fields(), self.now);
                 if let Err(error) = asked {
@@ -128,6 +129,15 @@ impl Fetching {
                 Err(error)
             }
             Err(Failure::Remote(error)) => self.stream_failed(stream, mirror, error),
+        }
+    }
+
+    /// Says that the requested connections are not used.
+    fn say_one_connection(&self, stream: &Stream) {
+        let wanted = self.options.connections.unwrap_or(1).max(self.options.mirrors.len());
+        if wanted > 1 && stream.known.is_none() && matches!(stream.place, Place::Part(_)) {
+            self.report
+                .notice("no server has ?b3tree to verify blocks by: the file comes over one connection");
         }
     }
 

@@ -71,9 +71,13 @@ impl TreeReader {
 
     /// Takes bytes of the body. False: the rest is worth no waiting, and the connection can be closed.
     pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
-        if !self.is_nothing {
-            self.bytes.extend_from_slice(&bytes[..bytes.len().min(self.room())]);
+        let mut rest = bytes;
+        // The room grows once the first line is there.
+        while !self.is_nothing && !rest.is_empty() && self.room() > 0 {
+            let (some, more) = rest.split_at(rest.len().min(self.room()));
+            self.bytes.extend_from_slice(some);
             self.look();
+            rest = more;
         }
         if self.is_nothing {
             self.bytes = Vec::new();

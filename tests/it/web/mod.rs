@@ -1,0 +1,3 @@
+//! Files by HTTP: what `download` fetches from web servers.
+
+mod fetch;
