@@ -4,7 +4,7 @@ use super::lane::LaneEvent;
 use super::queue::{BlockEnd, BlockQueue, Run};
 use super::tree::Tree;
 use super::{Fetching, Step, Turn};
-use crate::error::{Error, Exit, Retry};
+use crate::error::{Error, Exit};
 use crate::net::wall::parse_http_date;
 use crate::proto::http::{ContentRange, ResponseHead, ResponseLength};
 use crate::store::{BLOCK_BYTES, BlockValue, Part};
@@ -192,6 +192,9 @@ impl Fetching {
             }
             (status, _) => return Err(Failure::Remote(self.status_error(status))),
         }
+        // Further requests need not take the same redirects.
+        let (mirror, lane) = &self.lanes[lane];
+        self.mirrors[*mirror].url = lane.url().clone();
         let modified = head.last_modified.as_deref().and_then(parse_http_date);
         blocks.modified = blocks.modified.or(modified);
         Ok(())
@@ -225,9 +228,7 @@ impl Fetching {
             BlockEnd::Nothing | BlockEnd::Verified(_) => Ok(()),
             BlockEnd::Wrong(start) => {
                 self.progress.not_there(BLOCK_BYTES.min(blocks.tree.size - start));
-                let text = format!("the block of 4 MiB at byte {start} is not what ?b3tree says");
-                // A part that is kept needs no more than this block.
-                Err(Failure::Remote(Error::new(Exit::Integrity, text).with_retry(Retry::Again)))
+                Err(Failure::Remote(self.wrong_block(start)))
             }
         }
     }

@@ -15,7 +15,7 @@ mod start;
 mod stream;
 mod tree;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -29,6 +29,7 @@ use self::tree::{Tree, TreeReader};
 use crate::error::Error;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::proto::http::HttpUrl;
+use crate::proto::transfer::reason::Reason;
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{Folder, StagingFolder};
 
@@ -115,6 +116,10 @@ pub(crate) struct Fetching {
     /// Bytes of the body that came in this session, and those of earlier ones.
     moved_bytes: u64,
     resumed_bytes: u64,
+    /// The file counts in the display of progress.
+    is_expected: bool,
+    /// Why the file failed, if that is about the file.
+    reason: Cell<Option<Reason>>,
     start: Instant,
     now: Instant,
     /// The bytes that may still be moved in this turn.
@@ -152,6 +157,8 @@ impl Fetching {
             progress,
             moved_bytes: 0,
             resumed_bytes: 0,
+            is_expected: false,
+            reason: Cell::default(),
             start: now,
             now,
             budget_bytes: 0,
@@ -188,7 +195,8 @@ impl Session for Fetching {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         (self.now, self.budget_bytes) = (context.now, context.budget_bytes);
         loop {
-            let (step, status) = match self.turn()? {
+            let turn = self.turn().inspect_err(|error| self.report_failed(error));
+            let (step, status) = match turn? {
                 Turn::Next(step) => (step, None),
                 Turn::Wait(step) => (step, Some(Status::Waiting)),
                 Turn::Again(step) => (step, Some(Status::Again)),

@@ -58,6 +58,10 @@ pub(super) struct BlockQueue {
     size: u64,
     values: Vec<BlockValue>,
     slots: Vec<Slot>,
+    /// The number of blocks that are not there.
+    left: usize,
+    /// No block before this one is missing.
+    first_missing: usize,
 }
 
 impl Run {
@@ -72,13 +76,14 @@ impl BlockQueue {
     pub(super) fn new(size: u64, values: Vec<BlockValue>, have: &[BlockValue]) -> BlockQueue {
         let slot =
             |(index, value)| if have.get(index) == Some(value) { Slot::Verified } else { Slot::Missing };
-        let slots = values.iter().enumerate().map(slot).collect();
-        BlockQueue { size, values, slots }
+        let slots: Vec<Slot> = values.iter().enumerate().map(slot).collect();
+        let left = slots.iter().filter(|slot| **slot == Slot::Missing).count();
+        BlockQueue { size, values, slots, left, first_missing: 0 }
     }
 
     /// Returns whether all is there.
     pub(super) fn is_complete(&self) -> bool {
-        self.slots.iter().all(|slot| *slot == Slot::Verified)
+        self.left == 0
     }
 
     /// The bytes of the blocks that are there.
@@ -100,15 +105,17 @@ impl BlockQueue {
     /// there.
     pub(super) fn take(&mut self, lane: usize, lanes: usize) -> Option<Run> {
         let is_missing = |slot: &Slot| *slot == Slot::Missing;
-        let missing = self.slots.iter().filter(|slot| is_missing(slot)).count();
-        let (first, is_second) = match self.slots.iter().position(|slot| is_missing(slot)) {
+        let from = self.first_missing;
+        let next = self.slots[from..].iter().position(is_missing).map(|index| from + index);
+        self.first_missing = next.unwrap_or(self.slots.len());
+        let (first, is_second) = match next {
             Some(first) => (first, false),
             None => (self.slowest(lane)?, true),
         };
         let most = match lanes {
             _ if is_second => 1,
             0 | 1 => usize::MAX,
-            lanes => (missing / (2 * lanes)).clamp(1, MAX_RUN),
+            lanes => (self.left / (2 * lanes)).clamp(1, MAX_RUN),
         };
         let follows = self.slots[first..].iter().take_while(|slot| is_missing(slot)).count().clamp(1, most);
         let run = first..first + follows;
@@ -142,9 +149,10 @@ impl BlockQueue {
 
     /// A connection brings nothing more of its blocks.
     pub(super) fn give_back(&mut self, lane: usize) {
-        for slot in &mut self.slots {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
             if matches!(slot, Slot::Asked { lane: other, .. } if *other == lane) {
                 *slot = Slot::Missing;
+                self.first_missing = self.first_missing.min(index);
             }
         }
     }
@@ -155,7 +163,7 @@ impl BlockQueue {
         let Some(slot) = self.slots.get_mut(index).filter(|_| run.at < run.end) else {
             return Piece { count: 0, write_at: None };
         };
-        if run.at % BLOCK_BYTES == 0 {
+        if run.at.is_multiple_of(BLOCK_BYTES) {
             run.hasher = BlockHasher::new(run.at);
             // A block that another connection has brought is not touched any more.
             run.is_used = match slot {
@@ -179,7 +187,7 @@ impl BlockQueue {
             run.hasher.update(bytes);
         }
         run.at += bytes.len() as u64;
-        let is_end = run.at % BLOCK_BYTES == 0 || run.at == self.size;
+        let is_end = run.at.is_multiple_of(BLOCK_BYTES) || run.at == self.size;
         if !is_end || !run.is_used {
             return BlockEnd::Nothing;
         }
@@ -190,9 +198,11 @@ impl BlockQueue {
         };
         if run.hasher.clone().finish().as_ref() == Some(value) {
             *slot = Slot::Verified;
+            self.left -= 1;
             return BlockEnd::Verified(run.at - start);
         }
         *slot = Slot::Missing;
+        self.first_missing = self.first_missing.min(index);
         BlockEnd::Wrong(start)
     }
 }

@@ -39,12 +39,12 @@ impl Fetching {
         match (existing, &tree) {
             (Some((content, size)), Some(Tree { size: expected, .. })) if size == *expected => {
                 self.show_hashing(size);
-                return self.hash(tree, move |is_needed| {
+                self.hash(tree, move |is_needed| {
                     let hasher = hash_prefix(&content, size, is_needed)?;
                     Ok(Hashed::Existing(hasher.finalize().into()))
-                });
+                })
             }
-            (Some(_), Some(_)) if !self.options.replace => return Err(self.exists()),
+            (Some(_), Some(_)) if !self.options.replace => Err(self.exists()),
             _ => self.open_part(&folder, tree),
         }
     }

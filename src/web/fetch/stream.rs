@@ -23,6 +23,8 @@ pub(super) struct Stream {
     pub(super) at: u64,
     /// Where they are from, if the server can tell that it still has the same.
     origin: Option<Origin>,
+    /// The announced size of the file.
+    total: Option<u64>,
     /// The time of modification: seconds since 1970.
     pub(super) modified: Option<i64>,
     /// The server that was asked.
@@ -48,7 +50,7 @@ impl Stream {
     /// A file that begins at its first byte.
     pub(super) fn new(place: Place, known: Option<Tree>) -> Stream {
         let hasher = blake3::Hasher::new();
-        Stream { place, known, hasher, at: 0, origin: None, modified: None, mirror: None }
+        Stream { place, known, hasher, at: 0, origin: None, total: None, modified: None, mirror: None }
     }
 
     /// The same, of which `at` bytes with this hash are there.
@@ -143,6 +145,12 @@ impl Fetching {
 
     /// Goes on with another server, if there is one.
     fn stream_failed(&mut self, mut stream: Box<Stream>, mirror: usize, error: Error) -> Result<Turn, Error> {
+        let error = match (stream.total, error.exit()) {
+            (Some(total), Exit::Lost) => {
+                error.context(format!("{}: {} of {total} bytes are here", self.shown(), stream.at))
+            }
+            _ => error,
+        };
         if !stream.may_restart() {
             return Err(error);
         }
@@ -184,10 +192,8 @@ impl Fetching {
                     if stream.known.as_ref().is_some_and(|known| size > known.size) {
                         return Err(Failure::Remote(self.mismatch()));
                     }
-                    if self.options.max_size.is_some_and(|limit| size > limit) {
-                        return Err(Failure::Local(
-                            self.check_size(size, 0).err().unwrap_or_else(|| self.mismatch()),
-                        ));
+                    if let Some(limit) = self.options.max_size.filter(|limit| size > *limit) {
+                        return Err(Failure::Local(self.too_large(size, limit)));
                     }
                     let written = stream.place.write(bytes);
                     let count = match written {
@@ -270,15 +276,18 @@ impl Fetching {
             part.set_origin(Some(&origin));
             stream.origin = Some(origin);
         }
+        stream.total = total;
         stream.modified = head.last_modified.as_deref().and_then(parse_http_date);
         self.show(total, stream.at);
         Ok(())
     }
 
     /// Shows what comes.
-    pub(super) fn show(&self, total: Option<u64>, at: u64) {
-        self.progress.expect(1, total.unwrap_or(0));
-        self.progress.all_known();
+    pub(super) fn show(&mut self, total: Option<u64>, at: u64) {
+        if !std::mem::replace(&mut self.is_expected, true) {
+            self.progress.expect(1, total.unwrap_or(0));
+            self.progress.all_known();
+        }
         self.progress.file(&self.options.name, total, at);
         self.progress.phase(ProgressPhase::Receiving);
     }

@@ -25,6 +25,9 @@ pub(super) struct Tree {
     pub(super) values: Vec<BlockValue>,
 }
 
+/// The size of a file in bytes, and its digest.
+type SizeAndHash = (u64, [u8; 32]);
+
 /// The end of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TreeAnswer {
@@ -108,7 +111,7 @@ impl TreeReader {
     }
 
     /// The length of the first line with its end, and the size and the digest in it.
-    fn first_line(&self) -> Option<(usize, Option<(u64, [u8; 32])>)> {
+    fn first_line(&self) -> Option<(usize, Option<SizeAndHash>)> {
         let end = memchr::memchr(b'\n', &self.bytes)?;
         let words = || {
             let line = std::str::from_utf8(self.bytes.get(..end)?).ok()?;

@@ -74,7 +74,8 @@ fn nothing_beyond_the_announced_length_is_written() {
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\nabc", u64::MAX);
     fetch(&Server::saying(answer).url("f"), &there, &[]).expect_saying(10, "no space left here");
     let server = Server::of(WebFile::new(&payload(5000)));
-    fetch(&server.url("f"), &there, &["--max-size", "4999"]).expect_saying(7, "has 5000 bytes");
+    fetch(&server.url("f"), &there, &["--max-size", "4999"])
+        .expect_saying(7, "has 5000 bytes or more, and at most 4999");
     let server = Server::of(WebFile { is_chunked: true, ..WebFile::new(&payload(5000)) });
     fetch(&server.url("f"), &there, &["--max-size", "4999"]).expect_saying(7, "at most 4999 are taken");
     assert_empty(&there);

@@ -108,3 +108,18 @@ fn events_have_the_file_and_whether_it_was_verified() {
     assert!(summary.contains(r#""verified":false,"entries":1,"done":1"#), "{summary}");
     assert!(summary.contains(r#""received_bytes":3"#), "{summary}");
 }
+
+#[test]
+fn events_have_the_failed_file_and_its_reason() {
+    let here = Place::new();
+    let server = Server::saying("HTTP/1.1 404 N\r\nContent-Length: 0\r\n\r\n");
+    let ended = fetch(&server.url("f"), &here, &["--json"]);
+    assert_eq!(ended.code, 7, "{}", ended.stderr);
+    let file = ended.stderr.lines().find(|line| line.contains(r#""event":"file""#)).expect("a file event");
+    assert!(file.contains(r#""state":"failed","size":null,"digest":null,"reason":"not found""#), "{file}");
+    assert!(
+        ended.stderr.lines().any(|line| line.contains(r#""event":"error","code":7"#)),
+        "{}",
+        ended.stderr
+    );
+}
