@@ -14,3 +14,6 @@ pub(crate) mod site;
 mod storing;
 mod tags;
 mod worker;
+//! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
+
+pub(crate) mod fetch;

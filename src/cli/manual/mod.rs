@@ -212,4 +212,4 @@ pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path,
 
 /// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str = "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also \
-    says which key the server has";
+    says which key the server has. Or a file's URL: http://HOST/PATH, https://HOST/PATH";

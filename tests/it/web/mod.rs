@@ -137,3 +137,6 @@ impl Reply {
         self
     }
 }
+//! Files by HTTP: what `download` fetches from web servers.
+
+mod fetch;
