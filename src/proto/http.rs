@@ -25,13 +25,11 @@ pub use self::lenient::RewrittenHead;
 pub use self::response::{
     Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
 };
-pub use self::target::{path, split_http_uri, split_path};
-pub use self::response::{Persistence, Response, has_no_body, is_field_name, is_field_value, reason};
 pub use self::response_head::{
     ContentRange, MAX_RESPONSE_HEAD_BYTES, ResponseFault, ResponseHead, ResponseLength,
 };
 pub use self::response_reader::{ResponseEvent, ResponseReader};
-pub use self::target::{path, split_http_uri};
+pub use self::target::{path, split_http_uri, split_path};
 pub use self::url::{HttpUrl, UrlFault};
 
 /// The longest request target, in bytes.

@@ -1,10 +1,11 @@
-//! Files and folders of `serve` by HTTP: `--http`.
+//! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
 
 mod answer;
 mod body;
 mod client;
 mod connection;
 pub(crate) mod face;
+pub(crate) mod fetch;
 mod folders;
 pub(crate) mod once;
 mod reading;
@@ -14,6 +15,3 @@ pub(crate) mod site;
 mod storing;
 mod tags;
 mod worker;
-//! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
-
-pub(crate) mod fetch;

@@ -2,6 +2,7 @@
 
 mod archives;
 mod conditions;
+mod fetch;
 mod proofs;
 mod qr_code;
 mod switching;
@@ -137,6 +138,3 @@ impl Reply {
         self
     }
 }
-//! Files by HTTP: what `download` fetches from web servers.
-
-mod fetch;
