@@ -3,10 +3,13 @@
 mod archives;
 mod conditions;
 mod fetch;
+mod forms;
 mod proofs;
 mod qr_code;
+mod resumable;
 mod switching;
 mod terms;
+pub(crate) mod uploads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
