@@ -51,7 +51,7 @@ use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::server::tls_gate::GateTerms;
 use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
-use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
+use crate::transfer::server::clients::{Clients, STOP_LIMIT, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
 use crate::web::face::Face;
 use crate::web::once::Once;
@@ -336,7 +336,7 @@ impl Plan {
 /// Serves transfers until the command is stopped or the only session is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
-    let budget = descriptors_for(plan.store.is_some(), plan.wire);
+    let budget = plan.descriptors();
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();

@@ -196,8 +196,11 @@ impl Resumable {
         self.table.remove(&self.id);
     }
 
-    /// A later request can continue it.
+    /// A later request can continue it, unless another upload takes its name.
     fn give_back(&mut self) {
+        if self.upload.as_ref().is_some_and(|upload| upload.is_replaced()) {
+            self.remove();
+        }
         if let Some(upload) = self.upload.take() {
             self.table.give_back(&self.id, upload, self.body.length());
         }

@@ -149,9 +149,16 @@ fn uploads_between_two_requests_are_bounded_and_give_way() {
     web.put("/g", b"cd", &[&rest(2, 4)]).expect(201);
     web.place.expect("g", b"abcd");
     web.ask("HEAD", &target, &[]).expect(404);
+    // One whose request is still there, too.
+    let fields = ["Upload-Complete: ?0", "Upload-Length: 4", "Content-Length: 4"];
+    let mut slow = Slow::begin(web.port, "PUT /h", &fields, b"ab");
+    web.wait_for_offset("/h", 2);
+    web.put("/h", b"cd", &[&rest(2, 4)]).expect(201);
+    assert_eq!(slow.rest(), None, "no reset");
+    web.place.expect("h", b"abcd");
     // Nothing of them stays when the server ends.
     web.server.signal(Signal::TERM);
     web.server.finish();
     let names = || web.place.names().len();
-    assert!(wait_until(LIMIT, || names() == 2), "{:?}", web.place.names());
+    assert!(wait_until(LIMIT, || names() == 3), "{:?}", web.place.names());
 }
