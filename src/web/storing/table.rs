@@ -184,7 +184,6 @@ impl Finished {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Instant;
 
     use super::super::announced::Announced;
     use super::super::upload::{UploadContext, UploadStart};
@@ -196,7 +195,7 @@ mod tests {
     fn what_is_idle_for_too_long_is_removed_with_its_part() {
         let place = tempfile::tempdir().unwrap();
         let (folder, running) = (Folder::open(Path::new(place.path())).unwrap(), Arc::default());
-        let report = Report::new(Level::Quiet, Instant::now);
+        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
         let context = UploadContext {
             running: &running,
             folder: &folder,
