@@ -128,7 +128,7 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
 
 fn whole(mut answer: Answer, source: SourceFile, range: Range<u64>) -> Answer {
     answer.length = Some(range.end - range.start);
-    answer.first = Some(Piece::File { source, at: range.start, end: range.end });
+    answer.first = Some(Piece::File { source: Box::new(source), at: range.start, end: range.end });
     answer
 }
 
@@ -168,7 +168,7 @@ impl Pieces for SeveralParts {
             Some(byteranges::Piece::Literal(bytes)) => Some(Piece::Bytes(bytes)),
             Some(byteranges::Piece::Content(range)) => {
                 let source = self.source.try_clone().map_err(|fault| Broken(fault.to_string()))?;
-                Some(Piece::File { source, at: range.start, end: range.end })
+                Some(Piece::File { source: Box::new(source), at: range.start, end: range.end })
             }
         })
     }
