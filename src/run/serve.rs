@@ -242,6 +242,7 @@ impl Plan {
             access_sources: self.access,
             terms,
             gate,
+            web: None,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -327,7 +328,7 @@ impl Plan {
 }
 
 /// Serves transfers until the command is stopped or the only session is over.
-fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
+fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
@@ -337,6 +338,7 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let (report, signals) = (server.report, server.signals);
     let site =
         plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    server.setup.web = site.as_ref().map(Site::invitation);
     let only = offer.only.clone();
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());

@@ -95,8 +95,8 @@ impl Outgoing {
     fn begin(&mut self, piece: Piece) -> Result<(), Broken> {
         match piece {
             Piece::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
-            Piece::File { source, at, end } if end - at <= HELD_BACK_BYTES => {
-                self.read_tail(source, at, end)?
+            Piece::File { mut source, at, end } if end - at <= HELD_BACK_BYTES => {
+                self.read_tail(&mut source, at, end)?;
             }
             Piece::File { source, at, end } => self.file = Some((source, at, end)),
         }

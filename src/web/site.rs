@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::once::Once;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::secret::{SecretPath, Token};
+use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -23,6 +26,17 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+}
+
+impl Site {
+    /// What people need for their browsers.
+    pub(crate) fn invitation(&self) -> WebInvitation {
+        let secret = match &self.access {
+            WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        };
+        WebInvitation { secret, is_writable: self.store.is_some() }
+    }
 }
 
 /// What a client has to know.
