@@ -41,6 +41,8 @@ pub(crate) struct WebInvitation {
     pub(crate) secret: Option<Zeroizing<String>>,
     /// Files can be sent.
     pub(crate) is_writable: bool,
+    /// Browsers are shown a certificate that they may know.
+    pub(crate) has_certificate: bool,
 }
 
 impl WebInvitation {
@@ -54,10 +56,11 @@ impl WebInvitation {
         };
         // Of a Unix socket there is no URL.
         let Some(host) = host else { return };
+        let scheme = if self.has_certificate { "https" } else { "http" };
         // On this machine nobody needs the secret.
         let secret = self.secret.as_ref().filter(|_| is_reached);
         let path = secret.map_or_else(String::new, |secret| format!("{}/", secret.as_str()));
-        let url = Zeroizing::new(format!("http://{host}/{path}"));
+        let url = Zeroizing::new(format!("{scheme}://{host}/{path}"));
         report.web(&url, secret.is_some());
         if !report.is_read_by_a_person() {
             return;

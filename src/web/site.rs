@@ -30,12 +30,12 @@ pub(crate) struct Site {
 
 impl Site {
     /// What people need for their browsers.
-    pub(crate) fn invitation(&self) -> WebInvitation {
+    pub(crate) fn invitation(&self, has_certificate: bool) -> WebInvitation {
         let secret = match &self.access {
             WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
             WebAccess::Open | WebAccess::Token(_) => None,
         };
-        WebInvitation { secret, is_writable: self.store.is_some() }
+        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod archives;
 mod conditions;
+mod encrypted;
 mod fetch;
 mod proofs;
 mod qr_code;
