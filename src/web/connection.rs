@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::threads::{Moved, Threads};
+use self::threads::{Home, Unbound};
 use super::body::Outgoing;
 use super::client::WebClient;
 use super::once::Claimed;
@@ -22,7 +22,6 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::Exchange;
-use crate::server::permits::Permit;
 
 /// A client's session. `None` once the connection was handed on.
 pub(crate) struct Connection(Option<Inner>);
@@ -31,10 +30,7 @@ struct Inner {
     stream: Limited<Transport>,
     worker: Rc<Worker>,
     client: WebClient,
-    /// Counts the client. `None` on a thread of its own: the acceptor's thread keeps it.
-    permit: Option<Permit>,
-    /// Takes connections whose requests may wait for a disk. `None` on such a thread.
-    threads: Option<Rc<Threads>>,
+    home: Home,
     exchange: Exchange,
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
@@ -95,66 +91,43 @@ enum End {
     Lost,
     /// What was sent must not look whole.
     Reset(String),
-    /// It goes to a thread of its own.
+    /// It goes to its other home.
     Moves,
 }
 
 impl Connection {
-    /// A connection on the acceptor's reactor.
+    /// A connection at one of its homes.
     pub(super) fn new(
         transport: Transport,
         worker: &Rc<Worker>,
-        (client, permit): (WebClient, Permit),
-        threads: &Rc<Threads>,
+        moved: Unbound,
+        home: Home,
         now: Instant,
     ) -> Connection {
-        let client = (client, Some(permit));
-        Connection(Some(Inner::new(transport, worker, client, Some(Rc::clone(threads)), now)))
-    }
-
-    /// A connection on a thread of its own. `held` begins with the head of the next request.
-    pub(super) fn on_thread(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        client: WebClient,
-        (held, session_end): (Vec<u8>, Option<Instant>),
-        now: Instant,
-    ) -> Connection {
-        let mut inner = Inner::new(transport, worker, (client, None), None, now);
-        (inner.held, inner.session_end) = (held, session_end);
-        Connection(Some(inner))
-    }
-}
-
-impl Inner {
-    fn new(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        (client, permit): (WebClient, Option<Permit>),
-        threads: Option<Rc<Threads>>,
-        now: Instant,
-    ) -> Inner {
+        let Unbound { client, held, session_end } = moved;
+        let terms = &worker.site.terms;
         let mut stream = Limited::new(transport, now);
-        stream.limit_rate(worker.site.terms.rate, 0);
-        Inner {
+        stream.limit_rate(terms.rate, 0);
+        Connection(Some(Inner {
             stream,
             client,
-            permit,
-            threads,
+            home,
             exchange: Exchange::new(u64::MAX),
-            held: Vec::new(),
+            held,
             state: State::Reading,
-            deadline: now + worker.site.terms.head_timeout,
             claimed: None,
             logged: None,
-            session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
+            deadline: now + terms.head_timeout,
+            session_end,
             worker: Rc::clone(worker),
             has_ended: false,
             closes: false,
             is_stopping: false,
-        }
+        }))
     }
+}
 
+impl Inner {
     /// Advances as far as possible.
     fn advance(&mut self, context: Context) -> Result<Status, End> {
         let worker = Rc::clone(&self.worker);
@@ -234,7 +207,10 @@ impl Inner {
             }
             let is_idle = self.held.is_empty() && self.exchange.is_at_head();
             if is_idle && (self.is_stopping || now >= self.deadline) {
-                return Ok(Some(Status::Done));
+                return match self.home.is_thread() && !self.is_stopping {
+                    true => Err(End::Moves),
+                    false => Ok(Some(Status::Done)),
+                };
             }
             if now >= self.deadline {
                 // RFC 9110, 15.5.9: the client took too long.
@@ -259,12 +235,9 @@ impl Session for Connection {
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner {
-                    stream, held, client, permit, session_end, threads: Some(threads), ..
-                }) = self.0.take()
-                {
+                if let Some(Inner { stream, held, client, home, session_end, .. }) = self.0.take() {
                     match stream.into_inner().into_socket() {
-                        Ok(socket) => threads.start(Moved { socket, held, client, permit, session_end }),
+                        Ok(socket) => home.leave(socket, Unbound { client, held, session_end }),
                         Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
                     }
                 }

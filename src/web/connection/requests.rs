@@ -85,7 +85,7 @@ impl Inner {
             site: &worker.site,
             client: &self.client,
             now_seconds: worker.unix_seconds(),
-            may_block: self.threads.is_none(),
+            may_block: self.home.is_thread(),
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),

@@ -53,7 +53,7 @@ impl Inner {
             Err(Failed::Broken(why)) => return Err(End::Reset(why.0)),
         }
         self.note_end(true);
-        self.deadline = now + self.worker.site.terms.idle_timeout;
+        self.deadline = now + self.home.idle_timeout(&self.worker.site.terms);
         if !self.closes {
             self.state = State::Reading;
             return Ok(None);

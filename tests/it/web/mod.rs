@@ -8,6 +8,7 @@ mod proofs;
 mod qr_code;
 mod switching;
 mod terms;
+mod threads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
