@@ -2,8 +2,10 @@
 
 mod archives;
 mod conditions;
+mod hygiene;
 mod proofs;
 mod qr_code;
+mod sending;
 mod switching;
 
 use std::io::{Read, Write};
