@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
+use crate::run::tls::IdentityFiles;
 
 /// Browsers and curl.
 #[derive(Args, Clone, Debug)]
@@ -24,6 +25,15 @@ pub(crate) struct WebArgs {
     /// With --http: a name of this server in URLs, beside its addresses and the name of this machine; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name, requires = "http")]
     host: Vec<HostName>,
+
+    /// With --http: show browsers the certificate in this file (PEM), followed by those of its issuers, for https://; it is
+    /// read at the start [default: that of this side's key, which no browser knows]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["http", "http_cert_key"])]
+    http_cert: Option<PathBuf>,
+
+    /// The private key of --http-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "http_cert")]
+    http_cert_key: Option<PathBuf>,
 
     /// With --http: write a line for each answer to stdout
     #[arg(long, value_name = "FORM", value_enum, requires = "http")]
@@ -46,8 +56,14 @@ impl WebArgs {
             is_open: access == HttpAccess::Open,
             token: self.token.clone(),
             hosts: self.host.clone(),
+            identity: self.identity(),
             log: self.log,
         })
+    }
+
+    fn identity(&self) -> Option<IdentityFiles> {
+        let (certificate, key) = (self.http_cert.clone()?, self.http_cert_key.clone()?);
+        Some(IdentityFiles { certificate, key, options: ["--http-cert", "--http-cert-key"] })
     }
 }
 

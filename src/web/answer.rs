@@ -17,6 +17,8 @@ pub(super) struct Answer {
     pub(super) rest: Option<Box<dyn Pieces>>,
     /// The path of a file that is sent whole, for the report.
     pub(super) whole_file: Option<Vec<u8>>,
+    /// With it the client has a whole file, or has sent one: the transfer of `--once`.
+    pub(super) completes: bool,
     /// The connection ends after it.
     pub(super) closes: bool,
 }
@@ -32,6 +34,7 @@ impl Answer {
             first: None,
             rest: None,
             whole_file: None,
+            completes: false,
             closes: false,
         }
     }
@@ -78,4 +81,9 @@ pub(super) fn failed(fault: &StoreError) -> Answer {
         StoreErrorKind::NotAllowed => Answer::text(403, "the server may not read it"),
         _ => Answer::text(500, "the server cannot read it"),
     }
+}
+
+/// The answer to a request that may not be the only transfer.
+pub(super) fn taken() -> Answer {
+    Answer::text(503, "this server serves one transfer, which has begun (--once)").with("Retry-After", "1")
 }

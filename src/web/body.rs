@@ -21,7 +21,7 @@ pub(super) enum Piece {
     Bytes(Vec<u8>),
     /// Bytes of a file, up to an offset.
     File {
-        source: SourceFile,
+        source: Box<SourceFile>,
         at: u64,
         end: u64,
     },
@@ -70,7 +70,7 @@ pub(super) enum Progress {
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
-    file: Option<(SourceFile, u64, u64)>,
+    file: Option<(Box<SourceFile>, u64, u64)>,
     rest: Option<Box<dyn Pieces>>,
     /// The bytes that the kernel has taken.
     pub(super) moved_bytes: u64,
@@ -99,8 +99,8 @@ impl Outgoing {
     fn begin(&mut self, piece: Piece) -> Result<(), Broken> {
         match piece {
             Piece::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
-            Piece::File { source, at, end } if end - at <= HELD_BACK_BYTES => {
-                self.read_tail(source, at, end)?
+            Piece::File { mut source, at, end } if end - at <= HELD_BACK_BYTES => {
+                self.read_tail(&mut source, at, end)?;
             }
             Piece::File { source, at, end } => self.file = Some((source, at, end)),
         }
@@ -108,7 +108,7 @@ impl Outgoing {
     }
 
     /// Reads the end of a file's part, and checks that the file is still what it was.
-    fn read_tail(&mut self, mut source: SourceFile, at: u64, end: u64) -> Result<(), Broken> {
+    fn read_tail(&mut self, source: &mut SourceFile, at: u64, end: u64) -> Result<(), Broken> {
         let start = self.bytes.len();
         self.bytes.resize(start + (end - at) as usize, 0);
         source.seek(at);
@@ -169,14 +169,14 @@ impl Outgoing {
     /// Sends a step of a file. `None`: go on.
     fn send_file(
         &mut self,
-        (mut source, at, end): (SourceFile, u64, u64),
+        (mut source, at, end): (Box<SourceFile>, u64, u64),
         stream: &mut Limited<Transport>,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Progress>, Failed> {
         let shrunk = || Failed::Broken(Broken("the file has shrunk while it was sent".into()));
         let broken = |fault: StoreError| Failed::Broken(Broken(fault.to_string()));
         if end - at <= HELD_BACK_BYTES {
-            return self.read_tail(source, at, end).map(|()| None).map_err(Failed::Broken);
+            return self.read_tail(&mut source, at, end).map(|()| None).map_err(Failed::Broken);
         }
         let most = end - at - HELD_BACK_BYTES;
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(1 << 20);

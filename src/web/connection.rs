@@ -1,5 +1,6 @@
 //! One connection: requests in, answers out, one after the other.
 
+mod requests;
 mod sending;
 pub(super) mod threads;
 
@@ -8,22 +9,20 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use self::threads::{Moved, Threads};
-use super::answer::Answer;
 use super::body::Outgoing;
 use super::client::WebClient;
-use super::request::{Intake, Request, Route};
-use super::route::{logged_target, route};
+use super::once::Claimed;
+use super::request::Intake;
 use super::worker::{Buffers, Worker};
 use crate::error::{Error, Exit};
 use crate::http::worker::make_room;
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
-use crate::proto::http::{Exchange, Method, ParseEvent, RequestHead, no_fields};
+use crate::proto::http::Exchange;
 use crate::server::permits::Permit;
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A client's session. `None` once the connection was handed on.
 pub(crate) struct Connection(Option<Inner>);
@@ -40,6 +39,8 @@ struct Inner {
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
     state: State,
+    /// The only transfer, if this is it.
+    claimed: Option<Claimed>,
     /// The request that is answered, if there is a log.
     logged: Option<Box<Logged>>,
     deadline: Instant,
@@ -62,6 +63,8 @@ enum State {
     Sending(Box<Outgoing>),
     /// After the last answer.
     Closing(LingeringClose),
+    /// The client has ended: its system may still have to acknowledge the transfer of `--once`.
+    Settling(AcknowledgementWait),
 }
 
 struct Taking {
@@ -142,6 +145,7 @@ impl Inner {
             held: Vec::new(),
             state: State::Reading,
             deadline: now + worker.site.terms.head_timeout,
+            claimed: None,
             logged: None,
             session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
             worker: Rc::clone(worker),
@@ -162,9 +166,7 @@ impl Inner {
         let mut buffers = worker.buffers.borrow_mut();
         let mut budget = context.budget_bytes;
         loop {
-            if let State::Closing(close) = &mut self.state {
-                let status = close.drain(&mut self.stream, context).map_err(|_| End::Lost)?;
-                self.deadline = close.deadline();
+            if let Some(status) = self.end(context)? {
                 return Ok(status);
             }
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
@@ -242,105 +244,6 @@ impl Inner {
         }
         Ok(status)
     }
-
-    /// Parses until more is needed or there is an answer: true. Returns the number of bytes used.
-    fn parse(&mut self, input: &[u8], now: Instant) -> Result<(usize, bool), End> {
-        let mut at = 0;
-        loop {
-            let mut fields = no_fields();
-            let was_at_head = self.exchange.is_at_head();
-            let (used, event) = self.exchange.next_event(&input[at..], &mut fields);
-            match event {
-                ParseEvent::More => return Ok((at, false)),
-                ParseEvent::Skipped => at += used,
-                ParseEvent::Head(head) => {
-                    let is_answered = match self.begin(&head, now) {
-                        Err(End::Moves) => {
-                            self.held = input[at..].to_vec();
-                            return Err(End::Moves);
-                        }
-                        result => result?,
-                    };
-                    at += used;
-                    if is_answered {
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::Rewritten(_) => {
-                    self.refuse(400, "the request is not as RFC 9112 has it", now);
-                    return Ok((at, true));
-                }
-                ParseEvent::Body(piece) => {
-                    at += used;
-                    if let State::Taking(taking) = &mut self.state
-                        && let Err(answer) = taking.intake.take(piece)
-                    {
-                        let reply = taking.reply;
-                        self.answer(answer.closing(), reply, now);
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::End => {
-                    at += used;
-                    if let State::Taking(taking) = std::mem::replace(&mut self.state, State::Reading) {
-                        let answer = taking.intake.finish();
-                        self.answer(answer, taking.reply, now);
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::Refused(why) => {
-                    let is_head = was_at_head && input[at..].starts_with(b"HEAD ");
-                    let reply = Reply { is_head, keeps_alive: false, minor: 1 };
-                    self.state = State::Reading;
-                    self.answer(Answer::text(why.0, ""), reply, now);
-                    return Ok((at, true));
-                }
-            }
-        }
-    }
-
-    /// Begins a request. True: it is answered.
-    fn begin(&mut self, head: &RequestHead<'_, '_>, now: Instant) -> Result<bool, End> {
-        let worker = Rc::clone(&self.worker);
-        let reply =
-            Reply { is_head: head.method == Method::Head, keeps_alive: head.keeps_alive, minor: head.minor };
-        let request = Request {
-            head,
-            site: &worker.site,
-            client: &self.client,
-            now_seconds: worker.unix_seconds(),
-            may_block: self.threads.is_none(),
-        };
-        let logged = worker.site.log.as_ref().map(|_| Logged {
-            method: head.method_text.to_owned(),
-            target: logged_target(&request).to_owned(),
-            minor: head.minor,
-        });
-        self.logged = logged.map(Box::new);
-        match route(&request) {
-            Route::Move => Err(End::Moves),
-            // A body that nobody takes.
-            Route::Answer(answer) if head.has_body => {
-                self.answer(answer.closing(), reply, now);
-                Ok(true)
-            }
-            Route::Answer(answer) => {
-                self.answer(answer, reply, now);
-                Ok(true)
-            }
-            Route::Take(intake) if head.has_body => {
-                let interim = if head.expects_continue { CONTINUE.to_vec() } else { Vec::new() };
-                self.state = State::Taking(Box::new(Taking { intake, reply, interim }));
-                self.deadline = now + worker.site.terms.idle_timeout;
-                Ok(false)
-            }
-            Route::Take(intake) => {
-                let answer = intake.finish();
-                self.answer(answer, reply, now);
-                Ok(true)
-            }
-        }
-    }
 }
 
 impl Session for Connection {
@@ -390,6 +293,10 @@ impl Session for Connection {
 
     fn deadline(&self) -> Option<Instant> {
         let inner = self.0.as_ref()?;
-        [Some(inner.deadline), inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
+        let check = match &inner.state {
+            State::Settling(wait) => wait.deadline(),
+            State::Reading | State::Taking(_) | State::Sending(_) | State::Closing(_) => None,
+        };
+        [Some(inner.deadline), check, inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
     }
 }

@@ -116,6 +116,9 @@ impl<H: Handler> Handler for Face<H> {
         if let Some(error) = log.and_then(|log| log.lines.take_failure()) {
             return Err(cannot_write(&error));
         }
+        if self.state.worker.site.once.as_ref().is_some_and(|once| once.is_over()) {
+            return Ok(Status::RunOver);
+        }
         let status = self.native.advance(now)?;
         for client in self.state.natives.take() {
             self.native.accept(client, now);

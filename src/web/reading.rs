@@ -112,11 +112,14 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
         Selection::Whole => {
             answer.fields.push(("Content-Type", media_type.into()));
             answer.whole_file = Some(path.to_vec());
+            answer.completes = true;
             whole(answer, source, 0..size_bytes)
         }
         Selection::Part(range) => {
             answer.fields.push(("Content-Type", media_type.into()));
             answer.fields.push(("Content-Range", content_range::of_part(&range, size_bytes).into_bytes()));
+            // The rest of a download that goes on.
+            answer.completes = range.end == size_bytes;
             whole(answer, source, range)
         }
         Selection::Parts(parts) => several(request, answer, source, parts, media_type),
@@ -125,7 +128,7 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
 
 fn whole(mut answer: Answer, source: SourceFile, range: Range<u64>) -> Answer {
     answer.length = Some(range.end - range.start);
-    answer.first = Some(Piece::File { source, at: range.start, end: range.end });
+    answer.first = Some(Piece::File { source: Box::new(source), at: range.start, end: range.end });
     answer
 }
 
@@ -165,7 +168,7 @@ impl Pieces for SeveralParts {
             Some(byteranges::Piece::Literal(bytes)) => Some(Piece::Bytes(bytes)),
             Some(byteranges::Piece::Content(range)) => {
                 let source = self.source.try_clone().map_err(|fault| Broken(fault.to_string()))?;
-                Some(Piece::File { source, at: range.start, end: range.end })
+                Some(Piece::File { source: Box::new(source), at: range.start, end: range.end })
             }
         })
     }

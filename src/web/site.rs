@@ -1,10 +1,15 @@
 //! What a server shows and takes, and under which terms.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use super::once::Once;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::secret::{SecretPath, Token};
+use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -17,8 +22,21 @@ pub(crate) struct Site {
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
     pub(crate) terms: WebTerms,
+    /// Present if the server ends after one transfer.
+    pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+}
+
+impl Site {
+    /// What people need for their browsers.
+    pub(crate) fn invitation(&self, has_certificate: bool) -> WebInvitation {
+        let secret = match &self.access {
+            WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        };
+        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
+    }
 }
 
 /// What a client has to know.

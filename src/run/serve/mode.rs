@@ -16,7 +16,7 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
-use crate::run::tls::ClientTlsPlan;
+use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
@@ -75,6 +75,8 @@ pub(crate) struct WebPlan {
     pub(crate) token: Option<PathBuf>,
     /// Names of the server in URLs, beside its addresses and the machine's own name.
     pub(crate) hosts: Vec<HostName>,
+    /// The certificate that browsers are shown.
+    pub(crate) identity: Option<IdentityFiles>,
     /// The form of the lines for answers on stdout.
     pub(crate) log: Option<LogForm>,
 }

@@ -63,7 +63,7 @@ impl Threads {
             reactor.run()
         });
         match task {
-            Ok(task) => self.running.borrow_mut().push(Running { permit: permit, task }),
+            Ok(task) => self.running.borrow_mut().push(Running { permit, task }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => report.error(&error),
         }
