@@ -54,7 +54,9 @@ impl Answer {
             "" => format!("{status} {}\n", reason(status)),
             why => format!("{status} {}: {why}\n", reason(status)),
         };
-        Answer::bytes(status, TEXT, line.into_bytes()).with("Cache-Control", "no-store")
+        Answer::bytes(status, TEXT, line.into_bytes())
+            .with("Cache-Control", "no-store")
+            .with("X-Content-Type-Options", "nosniff")
     }
 
     /// Adds a field.

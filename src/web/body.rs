@@ -5,12 +5,16 @@ use std::io;
 use crate::net::rate::Limited;
 use crate::net::send_file::send_file;
 use crate::net::stream::{Stream, Transport};
-use crate::store::SourceFile;
+use crate::store::{SourceFile, StoreError};
 
 /// The last bytes of a file wait in memory until it is known that the file has not changed: then the client sees no end.
 const HELD_BACK_BYTES: u64 = 64 << 10;
+/// The bytes after which it is looked whether the file has changed, so that a long one is not sent in vain.
+const LOOK_EVERY_BYTES: u64 = 16 << 20;
 /// The bytes that are read at a time where the kernel cannot send a file by itself.
 const READ_BYTES: usize = 256 << 10;
+
+const CHANGED: &str = "the file has changed while it was sent";
 
 /// A piece of a body.
 pub(super) enum Piece {
@@ -112,7 +116,7 @@ impl Outgoing {
         let count = source.read(&mut self.bytes[start..]).map_err(|fault| broken(fault.to_string()))?;
         let has_changed = source.changed().map_err(|fault| broken(fault.to_string()))?;
         match has_changed || start + count < self.bytes.len() {
-            true => Err(broken("the file has changed while it was sent".into())),
+            true => Err(broken(CHANGED.into())),
             false => Ok(()),
         }
     }
@@ -170,6 +174,7 @@ impl Outgoing {
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Progress>, Failed> {
         let shrunk = || Failed::Broken(Broken("the file has shrunk while it was sent".into()));
+        let broken = |fault: StoreError| Failed::Broken(Broken(fault.to_string()));
         if end - at <= HELD_BACK_BYTES {
             return self.read_tail(&mut source, at, end).map(|()| None).map_err(Failed::Broken);
         }
@@ -185,7 +190,7 @@ impl Outgoing {
                 source.seek(at);
                 let wanted = count.min(READ_BYTES);
                 let read = source.read(&mut buffer[..wanted]);
-                let read = read.map_err(|fault| Failed::Broken(Broken(fault.to_string())))?;
+                let read = read.map_err(broken)?;
                 if read == 0 {
                     return Err(shrunk());
                 }
@@ -196,7 +201,11 @@ impl Outgoing {
         match sent {
             Ok(sent) => {
                 self.moved_bytes += sent as u64;
-                self.file = Some((source, at + sent as u64, end));
+                let next = at + sent as u64;
+                if at / LOOK_EVERY_BYTES != next / LOOK_EVERY_BYTES && source.changed().map_err(broken)? {
+                    return Err(Failed::Broken(Broken(CHANGED.into())));
+                }
+                self.file = Some((source, next, end));
                 Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

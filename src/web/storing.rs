@@ -173,7 +173,8 @@ impl Upload {
         let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let mut line = Vec::new();
         push_sum_line(digest, name, &mut line);
-        let mut answer = Answer::bytes(status, super::answer::TEXT, line);
+        let mut answer =
+            Answer::bytes(status, super::answer::TEXT, line).with("X-Content-Type-Options", "nosniff");
         answer.completes = true;
         if let Ok(source) = self.folder.source(&self.path) {
             answer.fields.push(("ETag", ETag::of_file(&facts(&source)).as_str().into()));

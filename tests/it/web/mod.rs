@@ -1,11 +1,14 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
 mod archives;
+mod clients;
 mod conditions;
 mod encrypted;
 mod fetch;
+mod hygiene;
 mod proofs;
 mod qr_code;
+mod sending;
 mod switching;
 mod terms;
 mod threads;
