@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::once::Once;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
+use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
 use crate::store::{Folder, Share};
 
@@ -15,6 +16,10 @@ pub(crate) struct Site {
     pub(crate) share: Option<Share>,
     /// Where uploads go.
     pub(crate) store: Option<Folder>,
+    /// Whether the pages that list what can be read list uploads as well.
+    pub(crate) uploads: Uploads,
+    /// The heading of the outermost page.
+    pub(crate) title: Vec<u8>,
     pub(crate) access: WebAccess,
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
