@@ -124,6 +124,8 @@ impl TransferPlan {
         Ok(Site {
             share: offer.share.clone(),
             store: offer.store.clone(),
+            uploads: self.uploads(),
+            title: self.title(),
             access,
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
             once: None,

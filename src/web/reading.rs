@@ -18,9 +18,8 @@ use crate::proto::web::target::{Query, Target};
 use crate::proto::web::validators::Validators;
 use crate::store::{Share, SourceFile, StoreErrorKind};
 
-/// The fields that keep a file of anybody from running in the origin of this server.
-const FILE_FIELDS: [(&str, &str); 4] = [
-    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+/// The fields that keep a file of anybody from running in the origin of this server, beside its policy.
+const FILE_FIELDS: [(&str, &str); 3] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -81,7 +80,8 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
     let now = Timestamp { seconds: i64::try_from(request.now_seconds).unwrap_or(i64::MAX), nanoseconds: 0 };
     let validators = Validators::of_file(&facts(&source), now);
     let size_bytes = source.size_bytes();
-    let FileType { media_type, presentation } = file_type(path, media_type::Site::Share);
+    let file_type = file_type(path, media_type::Site::Share);
+    let FileType { media_type, presentation } = file_type;
     let selection = select(request.fields(), &validators, size_bytes, request.is_get());
     let mut answer = Answer::empty(selection.status());
     match &validators.etag {
@@ -95,6 +95,7 @@ fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
         answer.fields.push(("Last-Modified", http_date(seconds).into_bytes()));
     }
     answer.fields.push(("Accept-Ranges", b"bytes".to_vec()));
+    answer.fields.push(("Content-Security-Policy", file_type.share_policy().into()));
     answer.fields.extend(FILE_FIELDS.map(|(name, value)| (name, value.into())));
     // A browser has the name from the path of what it shows.
     if presentation == Presentation::Attachment {

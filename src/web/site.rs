@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::once::Once;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
+use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
 use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
@@ -18,6 +19,10 @@ pub(crate) struct Site {
     pub(crate) share: Option<Share>,
     /// Where uploads go.
     pub(crate) store: Option<Folder>,
+    /// Whether the pages that list what can be read list uploads as well.
+    pub(crate) uploads: Uploads,
+    /// The heading of the outermost page.
+    pub(crate) title: Vec<u8>,
     pub(crate) access: WebAccess,
     /// The names that it goes by.
     pub(crate) hosts: Hosts,

@@ -135,13 +135,13 @@ fn hex_pair(digits: &[u8; 2]) -> Option<u8> {
 }
 
 impl Query {
-    /// Parses a query without its `?`. Of several parts between `&` the first known one counts.
+    /// Parses a query without its `?`. Of several parts between `&` the first known one counts. The button of a form adds `=`.
     fn parse(query: &str) -> Result<Query, TargetError> {
         if query.is_empty() {
             return Ok(Query::None);
         }
         for part in query.split('&') {
-            return Ok(match part {
+            return Ok(match part.strip_suffix('=').unwrap_or(part) {
                 "json" => Query::Json,
                 "text" => Query::Text,
                 "tar" => Query::Tar,
@@ -300,6 +300,9 @@ mod tests {
             ("/a?zip&x=1", Query::Zip),
             ("/a?x=1&b3sum&zip", Query::B3Sum),
             ("/a?b3tree", Query::B3Tree),
+            ("/a/?zip=", Query::Zip),
+            ("/a/?tar=", Query::Tar),
+            ("/a?tar==", Query::Other),
             ("/a?JSON", Query::Other),
             ("/a?json=1", Query::Other),
             ("/a?<script>", Query::Other),

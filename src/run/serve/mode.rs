@@ -1,5 +1,6 @@
 //! The modes of `serve`, with their validated arguments.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
+use crate::net::host_name;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
+use crate::proto::web::page::Uploads;
 use crate::relay::exec::ExecRules;
 use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::modes::hub::Slow;
@@ -64,6 +67,27 @@ pub(crate) struct TransferPlan {
     pub(crate) wire: WireProtocol,
     /// The web face, if there is one.
     pub(crate) web: Option<WebPlan>,
+}
+
+impl TransferPlan {
+    /// Where uploads go, as the pages of the shared folder say it.
+    pub(super) fn uploads(&self) -> Uploads {
+        match (&self.store, &self.share) {
+            (None, _) => Uploads::No,
+            (Some(store), Some(share)) if store.canonicalize().ok() == share.canonicalize().ok() => {
+                Uploads::Here
+            }
+            (Some(_), _) => Uploads::Elsewhere,
+        }
+    }
+
+    /// The name of the shared folder, or of this machine.
+    pub(super) fn title(&self) -> Vec<u8> {
+        let folder =
+            self.share.as_ref().filter(|path| path.is_dir()).and_then(|path| path.canonicalize().ok());
+        let name = folder.as_ref().and_then(|path| path.file_name()).map(|name| name.as_bytes().to_vec());
+        name.unwrap_or_else(|| host_name().into_bytes())
+    }
 }
 
 /// The arguments of `--http`.
