@@ -23,6 +23,7 @@ pub(crate) mod udp_listen;
 pub(crate) mod udp_send;
 pub(crate) mod upload;
 mod values;
+pub(crate) mod web_args;
 
 use clap::{ArgAction, Parser, Subcommand};
 

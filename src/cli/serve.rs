@@ -15,6 +15,7 @@ use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use super::tls_args::ServerTlsArgs;
 use super::trust_args::ServerTrustArgs;
+use super::web_args::WebArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
@@ -50,6 +51,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
+
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
 
     #[command(flatten)]
     pub(crate) limits: ServeLimitArgs,

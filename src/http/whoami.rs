@@ -50,7 +50,7 @@ pub(crate) fn page(
     };
     let accept = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("accept"));
     match preferred(accept.map(|field| field.value)) {
-        MediaType::Text => (TEXT, text(&request)),
+        MediaType::Text | MediaType::NdJson => (TEXT, text(&request)),
         // No field can fail to be written.
         MediaType::Json => (JSON, serde_json::to_string_pretty(&request).unwrap_or_default() + "\n"),
         MediaType::Html => (HTML, html(&request)),

@@ -114,6 +114,11 @@ impl<S: Stream> Limited<S> {
         self.stream
     }
 
+    /// The stream itself: what passes there is not counted.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream

@@ -17,17 +17,19 @@ mod target;
 mod tests;
 mod url;
 
-pub use self::accept::{MediaType, preferred};
+pub use self::accept::{MediaType, preferred, preferred_of};
 pub use self::exchange::{Exchange, ParseEvent};
 pub(super) use self::head::number;
 pub use self::head::{FieldBuffer, RequestHead, no_fields};
 pub use self::lenient::RewrittenHead;
-pub use self::response::{Persistence, Response, has_no_body, is_field_name, is_field_value, reason};
+pub use self::response::{
+    Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
+};
 pub use self::response_head::{
     ContentRange, MAX_RESPONSE_HEAD_BYTES, ResponseFault, ResponseHead, ResponseLength,
 };
 pub use self::response_reader::{ResponseEvent, ResponseReader};
-pub use self::target::{path, split_http_uri};
+pub use self::target::{path, split_http_uri, split_path};
 pub use self::url::{HttpUrl, UrlFault};
 
 /// The longest request target, in bytes.

@@ -19,6 +19,14 @@ const DEFAULT_COLUMNS: usize = 80;
 /// The width of the spinner, and of the spaces between it, the name and the figures.
 const SPACING_COLUMNS: usize = 3;
 
+/// Returns the width of the terminal.
+pub(super) fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => DEFAULT_COLUMNS,
+    }
+}
+
 /// The bars of one session.
 pub(super) struct Bars {
     screen: MultiProgress,
@@ -34,10 +42,7 @@ impl Bars {
 
     /// Draws the bars. `rate` is in bytes per second.
     pub(super) fn draw(&mut self, counts: &Counts, rate: f64, elapsed: Duration) {
-        let columns = match rustix::termios::tcgetwinsize(io::stderr()) {
-            Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-            _ => DEFAULT_COLUMNS,
-        };
+        let columns = columns();
         if counts.entries() > 1 && self.total.is_none() {
             self.total = Some(Line::new(&self.screen));
         }

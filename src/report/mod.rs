@@ -10,6 +10,7 @@ mod lines;
 mod listed;
 mod output;
 mod progress;
+mod qr_code;
 mod rate;
 mod screen;
 mod summing;
@@ -22,6 +23,7 @@ pub use self::lines::Lines;
 pub use self::listed::{Listed, Probed};
 pub use self::output::{write_all, write_stdout};
 pub use self::progress::{Progress, SharedTotals, amount, sized};
+pub use self::qr_code::QrImage;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
@@ -293,6 +295,19 @@ impl Report {
     pub fn info(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {
             self.write_line(text);
+        }
+    }
+
+    /// Draws a QR code of a text, if a person reads stderr on a terminal that is wide enough.
+    pub fn qr_code(&self, text: &str) {
+        if self.level < Level::Normal || !self.is_read_by_a_person() {
+            return;
+        }
+        let columns = draw::columns();
+        if let Some(image) = QrImage::new(text).filter(|image| image.columns() <= columns) {
+            self.screen.suspend(|| {
+                let _ = write_stderr(|| image.to_string());
+            });
         }
     }
 

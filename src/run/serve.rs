@@ -8,10 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::mode::{Mode, SocksPlan, TransferPlan};
+use zeroize::Zeroizing;
+
+use self::mode::{Mode, SocksPlan, TransferPlan, WebPlan};
 use super::tls::ServerTlsPlan;
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
+use crate::http::log::Log;
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
@@ -20,7 +23,10 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::{Io, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
+use crate::net::{fill_random, host_name};
 use crate::proto::proxy::users::Users;
+use crate::proto::web::origin::Hosts;
+use crate::proto::web::secret::{SecretPath, Token};
 use crate::relay::exec::Exec;
 use crate::relay::modes::conversation::Conversation;
 use crate::relay::modes::echo::Echo;
@@ -37,16 +43,19 @@ use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
-use crate::report::{Report, escape_name};
+use crate::report::{Lines, Report, escape_name};
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
 use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::server::tls_gate::GateTerms;
-use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
+use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
-use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
+use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
+use crate::web::face::Face;
+use crate::web::once::Once;
+use crate::web::site::{Site, WebAccess, WebTerms};
 
 /// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -88,6 +97,45 @@ impl TransferPlan {
             digests: self.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
             only: self.once.then(Arc::default),
+        })
+    }
+}
+
+impl TransferPlan {
+    /// What browsers and curl see and may send.
+    fn site(&self, web: &WebPlan, offer: &Offer, session_limits: SessionLimits) -> Result<Site, Error> {
+        let Limits { handshake, idle, rate } = self.limits;
+        let access = match (&web.token, web.is_open) {
+            (Some(path), _) => {
+                let token = Token::parse(&bytes_of(path, "--token")?);
+                let usage = |fault| {
+                    let path = escape_name(path.as_os_str().as_bytes());
+                    Error::new(Exit::Usage, format!("--token {path}: {fault}"))
+                };
+                WebAccess::Token(token.map_err(usage)?)
+            }
+            (None, true) => WebAccess::Open,
+            (None, false) => {
+                let mut random = Zeroizing::new([0; 16]);
+                fill_random(&mut *random)?;
+                WebAccess::Secret(SecretPath::new(&random))
+            }
+        };
+        Ok(Site {
+            share: offer.share.clone(),
+            store: offer.store.clone(),
+            access,
+            hosts: Hosts::new(&host_name(), web.hosts.clone()),
+            once: None,
+            log: None,
+            terms: WebTerms {
+                head_timeout: handshake,
+                idle_timeout: idle,
+                session_timeout: session_limits.session,
+                rate,
+                max_size: self.max_size,
+                keep_existing: self.keep_existing,
+            },
         })
     }
 }
@@ -171,11 +219,15 @@ impl Plan {
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
+        let speaks_http = matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some());
         let behind_proxy = self.limits.proxy_header_timeout.is_some();
         let gate = match (&self.trust, &self.tls) {
-            (Some(plan), _) => plan
-                .load(&self.endpoints, behind_proxy, report)?
-                .map(|trust| GateTerms::Admission { trust: Rc::new(trust), is_for_transfers }),
+            (Some(plan), _) => plan.load(&self.endpoints, behind_proxy, report)?.map(|mut trust| {
+                if speaks_http {
+                    trust.tls = trust.tls.with_http();
+                }
+                GateTerms::Admission { trust: Rc::new(trust), is_for_transfers, speaks_http }
+            }),
             (None, Some(plan)) => {
                 check_tcp(&self.endpoints, "--tls")?;
                 Some(GateTerms::Tls { terms: plan.terms()?, is_http: false })
@@ -283,14 +335,42 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let result = server.open(|io, terms| {
+    let site =
+        plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    let only = offer.only.clone();
+    let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
-    });
+        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
+    };
+    let mut log = None;
+    let result = match site {
+        None => server.open(|io, terms| Ok(clients(io, terms))),
+        Some(mut site) => server.open(|io, terms| {
+            site.once = only.map(|only| {
+                let claiming = Arc::clone(&only);
+                let claim = move || claiming.begin_elsewhere();
+                Arc::new(Once::new(claim, move || only.release_elsewhere(), io.thread_waker()))
+            });
+            if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
+                check_stdout()?;
+                let acceptor = io.thread_waker();
+                let started = Lines::start(report.clone(), move || acceptor.wake());
+                let lines = started.map_err(|error| Error::new(Exit::Failed, error))?;
+                site.log = Some(Log { form, lines });
+                log = site.log.clone();
+            }
+            let context = (io.clone(), signals.clone());
+            let socket = terms.socket.clone();
+            Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
+        }),
+    };
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // After the only session there is nothing left to clean up.
     if is_stopped || !plan.once {
         running.wait_within(STOP_LIMIT);
     }
-    result
+    match log {
+        Some(log) => log.finish(result, signals),
+        None => result,
+    }
 }

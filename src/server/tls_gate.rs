@@ -13,10 +13,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::machine::{AdmissionHandshake, not_admitted, put_off};
+use self::machine::{AdmissionHandshake, negotiated_admission, not_admitted, put_off};
 use self::passing::Places;
 use self::refusal::GateRefusal;
-pub(crate) use self::terms::GateTerms;
+pub(crate) use self::terms::{GateTerms, is_http};
 use super::acceptor::{ClientLimits, Handler, IncomingClient};
 use super::arrivals::{Arrival, Arrivals, Stage};
 use super::permits::{Permit, Rejection};
@@ -205,6 +205,9 @@ impl Arriving {
             (Ok(Some(TLS_BYTE)), GateTerms::Admission { trust, .. }) => {
                 secured(transport, trust.tls.server_layer()?)
             }
+            (Ok(Some(first)), GateTerms::Admission { speaks_http: true, .. }) if is_http(first) => {
+                Ok(Step::Pass(transport, Authorization::NotAsked))
+            }
             (Ok(Some(_)), GateTerms::Admission { trust, .. }) if trust.is_plain => {
                 Ok(Step::Pass(transport, Authorization::NotAsked))
             }
@@ -248,6 +251,9 @@ impl Arriving {
         }
         match &self.gate.terms {
             GateTerms::Tls { .. } => Ok(Step::Pass(transport, Authorization::NotAsked)),
+            GateTerms::Admission { speaks_http: true, .. } if !negotiated_admission(&transport) => {
+                Ok(Step::Pass(transport, Authorization::NotAsked))
+            }
             GateTerms::Admission { trust, .. } => {
                 let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
                 let machine = AdmissionHandshake::new(&transport, address, trust, now)?;

@@ -55,6 +55,11 @@ impl StoreError {
         Self { kind, text, source: Some(source) }
     }
 
+    /// Creates the fault of a name that does not exist.
+    pub(super) fn not_found() -> Self {
+        Self::new(StoreErrorKind::NotFound, "does not exist")
+    }
+
     /// The fault of a name that is taken by other content.
     pub fn exists() -> Self {
         Self::new(StoreErrorKind::Exists, "exists already")

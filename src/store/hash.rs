@@ -1,4 +1,4 @@
-//! Digests of files.
+//! Digests and checksums of files.
 
 use super::error::{StoreError, StoreErrorKind};
 use super::source::read_at;
@@ -116,6 +116,53 @@ pub fn hash_blocks(
     Ok(values)
 }
 
+/// The digest of a file, and the values of its blocks from which it follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDigests {
+    /// The digest of the whole content, as `b3sum` prints it.
+    pub root: [u8; 32],
+    /// The chaining values of its blocks; none for a file of one block or less.
+    pub values: Vec<BlockValue>,
+}
+
+/// Computes the digest of a file's first `length_bytes` bytes, and the values of their blocks. Blocks; `is_needed` is as for
+/// [`hash_prefix`].
+///
+/// # Errors
+/// As of [`hash_prefix`].
+pub fn hash_with_blocks(
+    file: &File,
+    length_bytes: u64,
+    is_needed: &mut dyn FnMut(u64) -> bool,
+) -> Result<FileDigests, StoreError> {
+    if length_bytes > BLOCK_BYTES {
+        let values = hash_blocks(file, length_bytes, is_needed)?;
+        if let Some(root) = root_of(&values) {
+            return Ok(FileDigests { root, values });
+        }
+    }
+    let root = hash_prefix(file, length_bytes, is_needed)?.finalize().into();
+    Ok(FileDigests { root, values: Vec::new() })
+}
+
+/// Computes the CRC-32 of a file's first `length_bytes` bytes, as zip has it. Blocks; `is_needed` is as for [`hash_prefix`].
+///
+/// # Errors
+/// As of [`hash_prefix`].
+pub fn crc_of(
+    file: &File,
+    length_bytes: u64,
+    is_needed: &mut dyn FnMut(u64) -> bool,
+) -> Result<u32, StoreError> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut buffer = chunk_for(length_bytes)?;
+    each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
+        hasher.update(chunk);
+        is_needed(done_bytes)
+    })?;
+    Ok(hasher.finalize())
+}
+
 /// Allocates a buffer for chunks of `length_bytes` bytes at most. A lack of memory fails this file, not the whole
 /// process.
 fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, StoreError> {
@@ -188,7 +235,10 @@ mod tests {
                 true
             })
             .unwrap();
-            assert_eq!(root_of(&values), Some(*blake3::hash(&content[..size]).as_bytes()));
+            let root = *blake3::hash(&content[..size]).as_bytes();
+            assert_eq!(root_of(&values), Some(root));
+            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
+            assert_eq!(digests, FileDigests { root, values: values.clone() });
             assert_eq!(reported.last(), Some(&(size as u64)));
             assert!(reported.is_sorted());
             let mut second = BlockHasher::new(BLOCK_BYTES);
@@ -197,6 +247,13 @@ mod tests {
             second.update(&content[..full]);
             assert_eq!(second.finish(), None);
         }
+        for size in [0, 1, full] {
+            let root = *blake3::hash(&content[..size]).as_bytes();
+            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
+            assert_eq!(digests, FileDigests { root, values: Vec::new() });
+        }
+        let crc = crc_of(file.as_file(), content.len() as u64, &mut |_| true).unwrap();
+        assert_eq!(crc, crc32fast::hash(&content));
         let longer = content.len() as u64 + 1;
         assert_eq!(
             hash_blocks(file.as_file(), longer, &mut |_| true).unwrap_err().kind,

@@ -3,6 +3,7 @@
 use super::confine::{check_mode, check_regular};
 use super::error::{StoreError, StoreErrorKind};
 use super::meta::mode_of;
+use super::stamp::Stamp;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
@@ -101,6 +102,12 @@ impl SourceFile {
         u32::try_from(self.opened.mtime.1).unwrap_or(0)
     }
 
+    /// Returns the time of the last change of content or metadata at the time of opening (inode(7), ctime): seconds since
+    /// 1970 and nanoseconds.
+    pub fn ctime(&self) -> (i64, u32) {
+        (self.opened.ctime.0, u32::try_from(self.opened.ctime.1).unwrap_or(0))
+    }
+
     /// Returns the nine permission bits of its mode.
     pub fn mode(&self) -> u16 {
         self.mode
@@ -158,6 +165,12 @@ impl SourceFile {
     /// Returns device and inode, which identify the file under any name.
     pub fn identity(&self) -> (u64, u64) {
         self.identity
+    }
+
+    /// Returns what identifies it with its present content, as it was when it was opened.
+    pub fn stamp(&self) -> Stamp {
+        let FileStamp { size_bytes, mtime, ctime } = self.opened;
+        Stamp::of(self.identity, size_bytes, mtime, ctime)
     }
 
     /// Returns whether its reported size is not its real one, as for files whose content is generated when they are

@@ -4,8 +4,8 @@ use super::confine::{check_path, open_fault, open_folder, open_listed, split_las
 use super::error::StoreError;
 use super::folder::Folder;
 use super::source::SourceFile;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
-use rustix::io::retry_on_intr;
+use rustix::fs::{Access, AtFlags, Mode, OFlags, Stat, accessat, openat, statat};
+use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Opens files that a [`super::Walk`] of the same folder has found. The folder of the last file stays open, so that the
@@ -39,9 +39,23 @@ impl Tree {
 
     /// Returns a file's size in bytes without opening it; `None` if it cannot be determined.
     pub fn size_bytes(&mut self, path: &[u8]) -> Option<u64> {
+        u64::try_from(self.stat(path).ok()?.st_size).ok()
+    }
+
+    /// Returns a file's status without opening it.
+    pub(super) fn stat(&mut self, path: &[u8]) -> Result<Stat, StoreError> {
         let flags = if self.follow_links { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        let (parent, name) = self.parent_of(path).ok()?;
-        u64::try_from(statat(parent, name, flags).ok()?.st_size).ok()
+        let (parent, name) = self.parent_of(path)?;
+        statat(parent, name, flags).map_err(open_fault)
+    }
+
+    /// Fails for a file that this process may not read, without opening it. Where the system does not tell, it succeeds.
+    pub(super) fn check_readable(&mut self, path: &[u8]) -> Result<(), StoreError> {
+        let (parent, name) = self.parent_of(path)?;
+        match accessat(parent, name, Access::READ_OK, AtFlags::EACCESS) {
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => Err(open_fault(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the folder of a path, held open until the next one, and the last component.

@@ -75,7 +75,7 @@ pub enum WalkEntryKind {
 }
 
 /// All entries below a folder, depth first: names in byte order, and a folder after everything in it, so that its time
-/// can be set last. Entries that the filter leaves out are not reported.
+/// can be set last, unless [`Self::folders_first`] was called. Entries that the filter leaves out are not reported.
 ///
 /// The walk holds some names of each folder on the way, and only the descriptor of the last one: a folder with more
 /// names is read several times. It opens folders only and, without [`SymlinkPolicy::Follow`], none outside of the root.
@@ -91,6 +91,7 @@ pub struct Walk {
     /// The folder of the last level, until another one is visited.
     open_folder: Option<File>,
     has_begun: bool,
+    folders_first: bool,
 }
 
 #[derive(Debug)]
@@ -115,7 +116,14 @@ impl Walk {
             path: Vec::new(),
             open_folder: None,
             has_begun: false,
+            folders_first: false,
         }
+    }
+
+    /// Reports each folder before everything in it; if it then cannot be read to its end, it is reported once more, as
+    /// failed.
+    pub fn folders_first(self) -> Self {
+        Self { folders_first: true, ..self }
     }
 
     /// Opens the folder at `self.path` and lists it.
@@ -171,8 +179,8 @@ impl Walk {
         if let Some(fault) = level.fault {
             return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
-        let is_included = !self.levels.is_empty() && self.filter.includes(&path, true);
-        is_included.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
+        let is_reported = !self.folders_first && !self.levels.is_empty() && self.filter.includes(&path, true);
+        is_reported.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
     }
 
     /// Returns the entry of a name in the last folder.
@@ -191,9 +199,13 @@ impl Walk {
                 return None;
             }
             self.path.clone_from(&path);
-            let fault = self.enter(parent_path_len).err()?;
-            self.path.truncate(parent_path_len);
-            return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
+            if let Err(fault) = self.enter(parent_path_len) {
+                self.path.truncate(parent_path_len);
+                return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
+            }
+            let is_reported = self.folders_first && self.filter.includes(&path, true);
+            let meta = self.levels.last().filter(|_| is_reported)?.meta;
+            return Some(WalkEntry { path, kind: WalkEntryKind::Folder(meta) });
         }
         if !self.filter.includes(&path, false) {
             return None;

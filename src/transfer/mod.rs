@@ -26,7 +26,6 @@ pub(crate) use self::send::offering::{Offering, Root};
 pub(crate) use self::send::{MAX_SENT_FILES, Sending, Start};
 pub(crate) use self::server::handshake::{Offer, Serving};
 pub(crate) use self::server::sessions::{Claim, ClientId, Sessions};
-pub(crate) use self::server::share::Share;
 
 /// The protocol between a client and a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

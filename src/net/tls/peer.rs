@@ -24,6 +24,9 @@ use crate::error::{Error, Exit};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
 
+/// HTTP/1.1 among the protocols of TLS (RFC 7301, 6).
+const HTTP: &[u8] = b"http/1.1";
+
 /// Makes the TLS layers of connections that begin with admission.
 #[derive(Clone)]
 pub struct PeerTls {
@@ -63,6 +66,13 @@ impl PeerTls {
         server.send_tls13_tickets = 0;
         server.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(PeerTls { client: Arc::new(client), server: Arc::new(server), pin: key.pin() })
+    }
+
+    /// Accepts clients of HTTP as well.
+    pub(crate) fn with_http(self) -> PeerTls {
+        let mut server = (*self.server).clone();
+        server.alpn_protocols.push(HTTP.to_vec());
+        PeerTls { server: Arc::new(server), ..self }
     }
 
     /// The digest of the key that is presented.

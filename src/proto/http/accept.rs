@@ -11,20 +11,38 @@ pub enum MediaType {
     Json,
     /// `text/html`
     Html,
+    /// `application/x-ndjson`: a JSON value a line.
+    NdJson,
 }
 
-const MEDIA_TYPES: [(MediaType, &str, &str); 3] = [
-    (MediaType::Text, "text", "plain"),
-    (MediaType::Json, "application", "json"),
-    (MediaType::Html, "text", "html"),
-];
+impl MediaType {
+    /// The type and the subtype.
+    fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            MediaType::Text => ("text", "plain"),
+            MediaType::Json => ("application", "json"),
+            MediaType::Html => ("text", "html"),
+            MediaType::NdJson => ("application", "x-ndjson"),
+        }
+    }
+}
 
-/// Returns the form that the values of all `Accept` fields prefer: by weight, then a named one before one covered by a
-/// range, then the first named; text if nothing else decides, or if nothing is acceptable.
+/// Returns the form of text, JSON and HTML that the values of all `Accept` fields prefer, as [`preferred_of`] has it; text
+/// if nothing else decides.
 pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> MediaType {
+    preferred_of([MediaType::Text, MediaType::Json, MediaType::Html], values)
+}
+
+/// Returns the one of these forms that the values of all `Accept` fields prefer: by weight, then a named one before one
+/// covered by a range, then the first named; the first form if nothing else decides, or if nothing is acceptable.
+pub fn preferred_of<'a, const N: usize>(
+    forms: [MediaType; N],
+    values: impl Iterator<Item = &'a [u8]>,
+) -> MediaType {
     let ranges: Vec<Range<'_>> = values.flat_map(elements).filter_map(Range::parse).collect();
-    let mut best = (0, 0, 0, MediaType::Text);
-    for (form, main, sub) in MEDIA_TYPES {
+    let mut best = (0, 0, 0, forms.first().copied().unwrap_or(MediaType::Text));
+    for form in forms {
+        let (main, sub) = form.parts();
         // Of the ranges that cover a form the closest one has its weight, and of equal ones the first.
         let fitting = ranges.iter().rev().enumerate();
         let fitting =

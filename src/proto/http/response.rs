@@ -1,11 +1,12 @@
 //! Answers that are encoded once and sent many times.
 
+use std::io::Write;
 use std::sync::Arc;
 
 /// A body over this size is not copied for each client.
 const MAX_INLINE_BYTES: usize = 8 << 10;
 /// Holds the place of the date: RFC 9110, 5.6.7.
-const NO_DATE: &[u8; 29] = b"Thu, 01 Jan 1970 00:00:00 GMT";
+const NO_DATE: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// The state of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,17 @@ pub enum Persistence {
     SaysStays,
     /// It ends.
     Closes,
+}
+
+impl Persistence {
+    /// The field that says so, if one is needed.
+    fn field(self) -> &'static [u8] {
+        match self {
+            Persistence::Stays => b"",
+            Persistence::SaysStays => b"Connection: keep-alive\r\n",
+            Persistence::Closes => b"Connection: close\r\n",
+        }
+    }
 }
 
 /// A whole answer.
@@ -36,16 +48,8 @@ impl Response {
     /// added; [`Response::set_date`] sets the date.
     pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(status: u16, fields: &[(N, V)], body: &[u8]) -> Response {
         let body = if has_no_body(status) { b"" } else { body };
-        let mut bytes = format!("HTTP/1.1 {status} {}\r\nDate: ", reason(status)).into_bytes();
-        let date_at = bytes.len();
-        bytes.extend_from_slice(NO_DATE);
-        bytes.extend_from_slice(b"\r\n");
-        for (name, value) in fields {
-            bytes.extend_from_slice(name.as_ref().as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value.as_ref());
-            bytes.extend_from_slice(b"\r\n");
-        }
+        let mut bytes = Vec::new();
+        let date_at = begin_head(&mut bytes, status, NO_DATE, fields);
         // RFC 9110, 8.6: not with 204; with 304 it would be that of another answer.
         if !matches!(status, 204 | 304) {
             bytes.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
@@ -77,19 +81,48 @@ impl Response {
     /// Appends the answer, for HEAD without its body. Returns a large body: it comes next.
     pub fn write(&self, out: &mut Vec<u8>, persistence: Persistence, is_for_head: bool) -> Option<Arc<[u8]>> {
         let end = if is_for_head { self.fields_end + 2 } else { self.bytes.len() };
-        let said = match persistence {
-            Persistence::Stays => {
-                out.extend_from_slice(&self.bytes[..end]);
-                return self.large_body.clone().filter(|_| !is_for_head);
-            }
-            Persistence::SaysStays => &b"Connection: keep-alive\r\n"[..],
-            Persistence::Closes => b"Connection: close\r\n",
-        };
         out.extend_from_slice(&self.bytes[..self.fields_end]);
-        out.extend_from_slice(said);
+        out.extend_from_slice(persistence.field());
         out.extend_from_slice(&self.bytes[self.fields_end..end]);
         self.large_body.clone().filter(|_| !is_for_head)
     }
+}
+
+/// Appends the status line, the date and these fields. Returns the offset of the date.
+fn begin_head<N: AsRef<str>, V: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    status: u16,
+    date: &str,
+    fields: &[(N, V)],
+) -> usize {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "HTTP/1.1 {status} {}\r\nDate: ", reason(status));
+    let date_at = out.len();
+    out.extend_from_slice(date.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in fields {
+        out.extend_from_slice(name.as_ref().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_ref());
+        out.extend_from_slice(b"\r\n");
+    }
+    date_at
+}
+
+/// Appends the head of an answer whose body follows, of this length in bytes. `None`: the status has no length (RFC 9110, 8.6).
+pub fn write_head<N: AsRef<str>, V: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    (status, date): (u16, &str),
+    fields: &[(N, V)],
+    length: Option<u64>,
+    persistence: Persistence,
+) {
+    begin_head(out, status, date, fields);
+    if let Some(length) = length {
+        let _ = write!(out, "Content-Length: {length}\r\n");
+    }
+    out.extend_from_slice(persistence.field());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Returns whether the status forbids a body. RFC 9110, 15: 1xx, 204 and 304 cannot have one, 205 must not.
@@ -155,6 +188,7 @@ pub fn reason(status: u16) -> &'static str {
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        507 => "Insufficient Storage",
         511 => "Network Authentication Required",
         _ => "",
     }

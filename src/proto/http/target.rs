@@ -26,11 +26,18 @@ pub(super) fn check(target: &str, method: Method) -> Result<(), ErrorStatus> {
 
 /// Returns the path of a target without its query. In a whole URI it may be empty for `/`.
 pub fn path(target: &str) -> &str {
-    let target = authority_and_path(target).map_or(target, |(_, path)| path);
-    match target.find('?').map_or(target, |query| &target[..query]) {
+    match split_path(target).0 {
         "" => "/",
         path => path,
     }
+}
+
+/// Splits a target into its path and its query without the `?`. In a whole URI an empty path is `/`; only a target that
+/// begins with the query has an empty one.
+pub fn split_path(target: &str) -> (&str, Option<&str>) {
+    let (is_uri, target) = authority_and_path(target).map_or((false, target), |(_, path)| (true, path));
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    (if is_uri && path.is_empty() { "/" } else { path }, query)
 }
 
 /// Splits an `http://` target into its authority, a valid one by RFC 9110, 7.2, and the rest.

@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::http::log::LogForm;
 use crate::net::child::Program;
 use crate::proto::relay::conversation::Script;
+use crate::proto::web::origin::HostName;
 use crate::relay::exec::ExecRules;
 use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::modes::hub::Slow;
@@ -60,6 +62,21 @@ pub(crate) struct TransferPlan {
     pub(crate) once: bool,
     pub(crate) limits: Limits,
     pub(crate) wire: WireProtocol,
+    /// The web face, if there is one.
+    pub(crate) web: Option<WebPlan>,
+}
+
+/// The arguments of `--http`.
+#[derive(Clone, Debug)]
+pub(crate) struct WebPlan {
+    /// Other machines need no secret path.
+    pub(crate) is_open: bool,
+    /// A file with the token that clients show in place of it.
+    pub(crate) token: Option<PathBuf>,
+    /// Names of the server in URLs, beside its addresses and the machine's own name.
+    pub(crate) hosts: Vec<HostName>,
+    /// The form of the lines for answers on stdout.
+    pub(crate) log: Option<LogForm>,
 }
 
 /// The arguments of `--forward`.

@@ -35,7 +35,7 @@ impl AdmissionHandshake {
         now: Instant,
     ) -> Result<AdmissionHandshake, Error> {
         let refused = |text: &str| Error::new(Exit::Refused, text);
-        let layer = transport.tls().filter(|layer| layer.state().alpn_protocol() == Some(ALPN));
+        let layer = transport.tls().filter(|_| negotiated_admission(transport));
         let layer =
             layer.ok_or_else(|| refused("the client speaks another protocol than sendall's inside TLS"))?;
         let channel = channel(layer).ok_or_else(|| refused("TLS gives no keying material"))?;
@@ -61,6 +61,11 @@ impl Handshake for AdmissionHandshake {
     fn take(&mut self, piece: &[u8]) -> Result<(), Violation> {
         self.admission.receive(piece, &*self.policy, self.now).map(drop)
     }
+}
+
+/// Returns whether the client has chosen the protocol that begins with admission (RFC 7301).
+pub(super) fn negotiated_admission(transport: &Transport) -> bool {
+    transport.tls().is_some_and(|layer| layer.state().alpn_protocol() == Some(ALPN))
 }
 
 /// Ends a connection that waits. In admission the client is told to come later, and does not take it for an attack.

@@ -7,12 +7,18 @@ use crate::error::{Error, Exit};
 use crate::server::tls_files::TlsTerms;
 use crate::server::trust::ServerTrust;
 
+/// Returns whether a connection with this first byte is one of HTTP: the method comes first (RFC 9112, 3).
+pub(crate) fn is_http(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
+
 /// What a client has to do before it is served.
 pub(crate) enum GateTerms {
     /// TLS alone. Clients without it that speak HTTP are answered if `is_http`.
     Tls { terms: TlsTerms, is_http: bool },
     /// TLS and admission. Clients of transfers without TLS are answered in their own protocol.
-    Admission { trust: Rc<ServerTrust>, is_for_transfers: bool },
+    /// Clients of HTTP pass without admission if it `speaks_http`: the handler knows what they may do.
+    Admission { trust: Rc<ServerTrust>, is_for_transfers: bool, speaks_http: bool },
 }
 
 impl GateTerms {

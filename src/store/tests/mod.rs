@@ -1,5 +1,6 @@
 //! Tests on real files.
 
+mod archive;
 mod crowd;
 mod full;
 mod keys;

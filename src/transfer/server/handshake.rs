@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use self::granted::Granted;
 use self::rejection::{not_allowed, not_ours, reject, reject_queued, superseded, too_many};
 use super::sessions::{Claim, OnlySession, Registration, Sessions};
-use super::share::Share;
+use super::share::offering;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::rate::MIN_RATE;
@@ -27,7 +27,7 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
 use crate::server::trust::{Authorization, KeptSession, Success};
-use crate::store::Folder;
+use crate::store::{Folder, Share};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::ConnectionOrigin;
@@ -183,10 +183,10 @@ impl Serving {
                 self.destination(folder, replace).map(Granted::Put)
             }
             (Operation::Get { stream }, _, Some(share)) => {
-                Ok(Granted::Get(share.offering(hello).map_err(protocol_error)?, stream))
+                Ok(Granted::Get(offering(share, hello).map_err(protocol_error)?, stream))
             }
             (Operation::List, _, Some(share)) => {
-                Ok(Granted::List(share.offering(hello).map_err(protocol_error)?))
+                Ok(Granted::List(offering(share, hello).map_err(protocol_error)?))
             }
             (Operation::Join(session), ..) => Ok(Granted::Join(session)),
             (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),

@@ -67,6 +67,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("uapi", &["net/"]),
     ("pty_process", &["net/"]),
     ("indicatif", &["report/"]),
+    ("qrcodegen", &["report/"]),
     ("curve25519_dalek", &["proto/secure/"]),
     ("sha2", &["proto/secure/", "proto/web/", "web/"]),
     ("hmac", &["proto/secure/"]),
@@ -80,13 +81,14 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustix::pipe", &["net/"]),
     ("rustix::stdio", &["net/"]),
     ("rustix::event", &["net/", "report/output.rs"]),
-    ("rustix::fs", &["store/", "net/bind.rs", "net/stdio.rs", "net/pump/zero_copy.rs"]),
+    ("rustix::fs", &["store/", "net/bind.rs", "net/stdio.rs", "net/pump/zero_copy.rs", "net/send_file.rs"]),
     (
         "std::fs",
         &[
             "store/",
             "net/ask.rs",
             "net/bind.rs",
+            "net/interfaces.rs",
             "net/services.rs",
             "net/signals.rs",
             "net/stdio.rs",

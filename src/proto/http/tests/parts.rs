@@ -1,6 +1,8 @@
 //! Answers, paths and preferences.
 
-use crate::proto::http::{MediaType, Persistence, Response, is_field_name, is_field_value, path, preferred};
+use crate::proto::http::{
+    MediaType, Persistence, Response, is_field_name, is_field_value, path, preferred, preferred_of,
+};
 
 #[test]
 fn an_answer_is_written_in_each_of_its_forms() {
@@ -79,6 +81,19 @@ fn the_preferred_form_is_found() {
     assert_eq!(of(&["text/html;q=0"]), MediaType::Text);
     assert_eq!(of(&["text/html;q=x, , /, ;"]), MediaType::Text);
     assert_eq!(of(&["text/html;q=NaN"]), MediaType::Text);
+}
+
+#[test]
+fn the_first_form_is_the_default() {
+    let of = |accept: &str| {
+        preferred_of([MediaType::Html, MediaType::NdJson, MediaType::Text], [accept.as_bytes()].into_iter())
+    };
+    assert_eq!(of("*/*"), MediaType::Html);
+    assert_eq!(of("application/json"), MediaType::Html);
+    assert_eq!(of("application/x-ndjson"), MediaType::NdJson);
+    assert_eq!(of("application/x-ndjson, */*;q=0.1"), MediaType::NdJson);
+    assert_eq!(of("text/plain"), MediaType::Text);
+    assert_eq!(of("text/*"), MediaType::Html);
 }
 
 #[test]

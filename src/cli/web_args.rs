@@ -1,0 +1,57 @@
+//! Options of the web face of transfers.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::http::log::LogForm;
+use crate::proto::web::origin::HostName;
+use crate::run::serve::mode::WebPlan;
+
+/// Browsers and curl.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Browsers and curl")]
+pub(crate) struct WebArgs {
+    /// Serve HTTP on the same port, for browsers and curl; for other machines below a secret path, with --http=open without
+    #[arg(long, value_enum, value_name = "ACCESS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "secret", requires = "transfer", conflicts_with = "wire")]
+    http: Option<HttpAccess>,
+
+    /// With --http: ask for the token in this file in place of the secret path, as Bearer or as the password of Basic
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "http")]
+    token: Option<PathBuf>,
+
+    /// With --http: a name of this server in URLs, beside its addresses and the name of this machine; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = host_name, requires = "http")]
+    host: Vec<HostName>,
+
+    /// With --http: write a line for each answer to stdout
+    #[arg(long, value_name = "FORM", value_enum, requires = "http")]
+    log: Option<LogForm>,
+}
+
+/// Who may use the web face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum HttpAccess {
+    /// Other machines need the secret path
+    Secret,
+    /// Everybody
+    Open,
+}
+
+impl WebArgs {
+    /// The plan of the web face, if it is wanted.
+    pub(crate) fn plan(&self) -> Option<WebPlan> {
+        self.http.map(|access| WebPlan {
+            is_open: access == HttpAccess::Open,
+            token: self.token.clone(),
+            hosts: self.host.clone(),
+            log: self.log,
+        })
+    }
+}
+
+fn host_name(text: &str) -> Result<HostName, String> {
+    HostName::parse(text)
+        .ok_or_else(|| "type a name as it stands in URLs: files.example, or files.example:8080".into())
+}

@@ -1,0 +1,15 @@
+//! A client of the web face.
+
+use crate::net::endpoint::PeerName;
+use crate::report::Report;
+
+/// A client that is served.
+pub(super) struct WebClient {
+    pub(super) peer: PeerName,
+    /// The address that it has connected to.
+    pub(super) local: PeerName,
+    /// The connection is encrypted.
+    pub(super) is_secure: bool,
+    /// Names the client in each line.
+    pub(super) report: Report,
+}

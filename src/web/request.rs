@@ -1,0 +1,63 @@
+//! A request, and what can follow from it.
+
+use std::sync::Arc;
+
+use httparse::Header;
+
+use super::answer::Answer;
+use super::client::WebClient;
+use super::site::{Site, WebAccess};
+use crate::proto::http::RequestHead;
+
+/// A request and what surrounds it.
+pub(super) struct Request<'a> {
+    pub(super) head: &'a RequestHead<'a, 'a>,
+    pub(super) site: &'a Arc<Site>,
+    pub(super) client: &'a WebClient,
+    /// The seconds since 1970.
+    pub(super) now_seconds: u64,
+    /// True on a thread that may wait for a disk.
+    pub(super) may_block: bool,
+}
+
+impl Request<'_> {
+    /// The fields of its head.
+    pub(super) fn fields(&self) -> &[Header<'_>] {
+        self.head.fields
+    }
+
+    /// The `Location` of the root of all, from a target that is the secret path without a slash.
+    pub(super) fn secret_location(&self) -> Option<String> {
+        match &self.site.access {
+            WebAccess::Secret(secret) => Some(format!("./{}/", secret.as_str())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        }
+    }
+
+    /// True for GET, false for HEAD.
+    pub(super) fn is_get(&self) -> bool {
+        self.head.method_text == "GET"
+    }
+}
+
+/// What follows.
+pub(super) enum Route {
+    /// This answer.
+    Answer(Answer),
+    /// The connection moves to a thread that may wait for a disk.
+    Move,
+    /// The body goes there.
+    Take(Box<dyn Intake>),
+}
+
+/// Takes the body of a request.
+pub(super) trait Intake {
+    /// Takes a piece.
+    ///
+    /// # Errors
+    /// The answer to a request whose rest is of no use.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Answer>;
+
+    /// Answers after the whole body.
+    fn finish(self: Box<Self>) -> Answer;
+}

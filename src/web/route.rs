@@ -1,0 +1,99 @@
+//! What is to be done with a request.
+
+use super::answer::{Answer, TEXT};
+use super::client::WebClient;
+use super::reading::read;
+use super::request::{Request, Route};
+use super::site::{Site, WebAccess};
+use super::storing::put;
+use crate::proto::http::Method;
+use crate::proto::web::origin::Arrival;
+use crate::proto::web::secret::CHALLENGES;
+use crate::proto::web::{conditions, target};
+
+/// Decides about a request whose head was received.
+pub(super) fn route(request: &Request<'_>) -> Route {
+    match admitted(request) {
+        Ok(rest) => dispatch(request, rest),
+        Err(answer) => Route::Answer(answer),
+    }
+}
+
+/// Returns the target as the log may have it: without the secret, or what somebody took for it.
+pub(super) fn logged_target<'t>(request: &Request<'t>) -> &'t str {
+    match &request.site.access {
+        WebAccess::Secret(secret) => match target::below(request.head.target, secret) {
+            Some("") => "/",
+            Some(rest) => rest,
+            None if is_here(request.client) => request.head.target,
+            None => "-",
+        },
+        WebAccess::Open | WebAccess::Token(_) => request.head.target,
+    }
+}
+
+/// Returns whether the client is on this machine.
+fn is_here(client: &WebClient) -> bool {
+    client.local.address().is_none_or(|at| at.ip().to_canonical().is_loopback())
+}
+
+/// Returns the target below the secret path, if the client may use this server.
+fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
+    let Request { head, site, client, .. } = request;
+    let below = match &site.access {
+        WebAccess::Secret(secret) => target::below(head.target, secret),
+        WebAccess::Open | WebAccess::Token(_) => None,
+    };
+    let at = client.local.address();
+    let arrival = Arrival { at, has_tls: client.is_secure, has_secret: below.is_some() };
+    site.hosts.check(head, arrival).map_err(|foreign| {
+        Answer::bytes(foreign.status(), TEXT, foreign.text().into()).with("Cache-Control", "no-store")
+    })?;
+    if head.method == Method::Options && head.target == "*" {
+        return Ok(head.target);
+    }
+    match &site.access {
+        WebAccess::Open => Ok(head.target),
+        WebAccess::Secret(_) => match below {
+            Some(rest) => Ok(rest),
+            None if is_here(client) => Ok(head.target),
+            // It says neither that there is a secret, nor how much of it was right.
+            None => Err(Answer::text(404, "")),
+        },
+        WebAccess::Token(token) => {
+            let mut given = conditions::values(head.fields, "authorization");
+            match given.any(|value| token.is_in(value)) {
+                true => Ok(head.target),
+                false => Err(CHALLENGES.iter().fold(Answer::text(401, ""), |answer, challenge| {
+                    answer.with("WWW-Authenticate", *challenge)
+                })),
+            }
+        }
+    }
+}
+
+fn dispatch(request: &Request<'_>, rest: &str) -> Route {
+    if request.head.method == Method::Options {
+        return Route::Answer(options(request.site));
+    }
+    let target = match target::parse(rest) {
+        Ok(target) => target,
+        Err(fault) => return Route::Answer(Answer::text(fault.status(), fault.text())),
+    };
+    match request.head.method_text {
+        "GET" | "HEAD" => read(request, &target),
+        "PUT" => put(request, &target),
+        _ => Route::Answer(Answer::text(405, "").with("Allow", allowed(request.site))),
+    }
+}
+
+fn options(site: &Site) -> Answer {
+    Answer::empty(204).with("Allow", allowed(site))
+}
+
+fn allowed(site: &Site) -> &'static str {
+    match site.store {
+        Some(_) => "GET, HEAD, OPTIONS, PUT",
+        None => "GET, HEAD, OPTIONS",
+    }
+}
