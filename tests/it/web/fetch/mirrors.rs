@@ -60,6 +60,8 @@ fn without_a_tree_one_server_after_the_other_is_tried() {
     here.expect("f", &content);
     assert!(ended.stderr.contains("; it is not used any more") && ended.stderr.contains("unverified"));
     assert!(ended.stderr.contains("the file comes over one connection"), "{}", ended.stderr);
+    let from = format!("received f from http://127.0.0.1:{}: ", good.port);
+    assert!(ended.stderr.contains(&from), "{}", ended.stderr);
 }
 
 #[test]
