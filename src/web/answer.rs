@@ -77,3 +77,8 @@ pub(super) fn failed(fault: &StoreError) -> Answer {
         _ => Answer::text(500, "the server cannot read it"),
     }
 }
+
+/// The answer for a file that changes just now.
+pub(super) fn changing() -> Answer {
+    Answer::text(503, "the file is changing").with("Retry-After", "1")
+}

@@ -1,13 +1,17 @@
 //! One connection: requests in, answers out, one after the other.
 
+mod parts;
 mod sending;
 pub(super) mod threads;
+mod working;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Instant;
 
+use self::parts::{End, Logged, Reply};
 use self::threads::{Moved, Threads};
+use self::working::Working;
 use super::answer::Answer;
 use super::body::Outgoing;
 use super::client::WebClient;
@@ -47,6 +51,8 @@ struct Inner {
     session_end: Option<Instant>,
     /// The client has ended its side.
     has_ended: bool,
+    /// When a client that has ended its side counts as gone, if its answer is not there by then.
+    gone_at: Option<Instant>,
     /// No further request is answered.
     closes: bool,
     /// The process must end: the current request is finished.
@@ -58,6 +64,8 @@ enum State {
     Reading,
     /// In the body of an upload.
     Taking(Box<Taking>),
+    /// Before an answer.
+    Working(Working),
     /// An answer is on its way.
     Sending(Box<Outgoing>),
     /// After the last answer.
@@ -69,31 +77,6 @@ struct Taking {
     reply: Reply,
     /// `100 Continue` or another word before the body.
     interim: Vec<u8>,
-}
-
-/// What an answer must know of its request.
-#[derive(Clone, Copy)]
-struct Reply {
-    is_head: bool,
-    keeps_alive: bool,
-    minor: u8,
-}
-
-/// A request in the log.
-struct Logged {
-    method: String,
-    target: String,
-    minor: u8,
-}
-
-/// The end of a connection.
-enum End {
-    /// It is lost, or not wanted any more.
-    Lost,
-    /// What was sent must not look whole.
-    Reset(String),
-    /// It goes to a thread of its own.
-    Moves,
 }
 
 impl Connection {
@@ -146,6 +129,7 @@ impl Inner {
             session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
             worker: Rc::clone(worker),
             has_ended: false,
+            gone_at: None,
             closes: false,
             is_stopping: false,
         }
@@ -165,6 +149,9 @@ impl Inner {
             if let State::Closing(close) = &mut self.state {
                 let status = close.drain(&mut self.stream, context).map_err(|_| End::Lost)?;
                 self.deadline = close.deadline();
+                return Ok(status);
+            }
+            if let Some(status) = self.work(context.now)? {
                 return Ok(status);
             }
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
@@ -310,6 +297,7 @@ impl Inner {
             client: &self.client,
             now_seconds: worker.unix_seconds(),
             may_block: self.threads.is_none(),
+            is_private: false,
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),
@@ -326,6 +314,10 @@ impl Inner {
             }
             Route::Answer(answer) => {
                 self.answer(answer, reply, now);
+                Ok(true)
+            }
+            Route::Work(work) => {
+                self.state = State::Working(Working { work, reply, has_body: head.has_body });
                 Ok(true)
             }
             Route::Take(intake) if head.has_body => {
