@@ -1,13 +1,16 @@
 //! Options of the web face of transfers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::options::duration;
 use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
 use crate::run::tls::IdentityFiles;
+use crate::web::site::ETagSource;
 
 /// Browsers and curl.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +41,20 @@ pub(crate) struct WebArgs {
     /// With --http: write a line for each answer to stdout
     #[arg(long, value_name = "FORM", value_enum, requires = "http")]
     log: Option<LogForm>,
+
+    /// With --http and --share: let caches use a file for this long without asking again, and for a day if the server cannot be
+    /// reached [default: they ask each time]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires_all = ["http", "share"])]
+    cache: Option<Duration>,
+
+    /// With --http and --share: serve a web site: folders as their index.html, and pages that may run scripts. Share only what
+    /// you trust
+    #[arg(long, requires_all = ["http", "share"], conflicts_with = "store")]
+    site: bool,
+
+    /// With --http: choose what the ETag of a file is made of
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = ETagSource::Metadata, requires = "http")]
+    etag: ETagSource,
 }
 
 /// Who may use the web face.
@@ -58,6 +75,9 @@ impl WebArgs {
             hosts: self.host.clone(),
             identity: self.identity(),
             log: self.log,
+            cache: self.cache,
+            is_site: self.site,
+            etag: self.etag,
         })
     }
 

@@ -53,7 +53,9 @@ use crate::server::tls_gate::GateTerms;
 use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
+use crate::web::archives::ArchiveCache;
 use crate::web::face::Face;
+use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess, WebTerms};
 
@@ -137,7 +139,17 @@ impl TransferPlan {
                 rate,
                 max_size: self.max_size,
                 keep_existing: self.keep_existing,
+                cache: web.cache,
+                is_site: web.is_site,
+                etag: web.etag,
             },
+            name: self.share.as_deref().and_then(Path::file_name).map_or_else(
+                // The path ends with a dot, or is the root.
+                || b"files".to_vec(),
+                |name| name.as_bytes().to_vec(),
+            ),
+            digests: DigestCache::default(),
+            archives: ArchiveCache::default(),
         })
     }
 }

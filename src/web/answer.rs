@@ -87,3 +87,8 @@ pub(super) fn failed(fault: &StoreError) -> Answer {
 pub(super) fn taken() -> Answer {
     Answer::text(503, "this server serves one transfer, which has begun (--once)").with("Retry-After", "1")
 }
+
+/// The answer for a file that changes just now.
+pub(super) fn changing() -> Answer {
+    Answer::text(503, "the file is changing").with("Retry-After", "1")
+}

@@ -8,7 +8,7 @@ use crate::net::stream::{Stream, Transport};
 use crate::store::{SourceFile, StoreError};
 
 /// The last bytes of a file wait in memory until it is known that the file has not changed: then the client sees no end.
-const HELD_BACK_BYTES: u64 = 64 << 10;
+pub(super) const HELD_BACK_BYTES: u64 = 64 << 10;
 /// The bytes after which it is looked whether the file has changed, so that a long one is not sent in vain.
 const LOOK_EVERY_BYTES: u64 = 16 << 20;
 /// The bytes that are read at a time where the kernel cannot send a file by itself.
@@ -25,6 +25,8 @@ pub(super) enum Piece {
         at: u64,
         end: u64,
     },
+    /// Nothing yet: what comes next takes more than this step.
+    Later,
 }
 
 /// The pieces of a body that follow the first one.
@@ -63,6 +65,8 @@ pub(super) enum Progress {
     Blocked,
     /// The budget is used up.
     Paused,
+    /// What comes next is not there yet, and was worked on.
+    Later,
 }
 
 /// An answer on its way: the head and what follows.
@@ -103,6 +107,7 @@ impl Outgoing {
                 self.read_tail(&mut source, at, end)?;
             }
             Piece::File { source, at, end } => self.file = Some((source, at, end)),
+            Piece::Later => {}
         }
         Ok(())
     }
@@ -152,6 +157,10 @@ impl Outgoing {
                 }
             }
             match self.rest.as_mut().map(|rest| rest.next()) {
+                Some(Ok(Some(Piece::Later))) => {
+                    stream.get_mut().flush()?;
+                    return Ok(Progress::Later);
+                }
                 Some(Ok(Some(piece))) => self.begin(piece).map_err(Failed::Broken)?,
                 Some(Err(broken)) => return Err(Failed::Broken(broken)),
                 Some(Ok(None)) | None => {

@@ -1,14 +1,18 @@
 //! One connection: requests in, answers out, one after the other.
 
+mod parts;
 mod requests;
 mod sending;
 pub(super) mod threads;
+mod working;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Instant;
 
+use self::parts::{End, Logged, Reply};
 use self::threads::{Home, Unbound};
+use self::working::Working;
 use super::body::Outgoing;
 use super::client::WebClient;
 use super::once::Claimed;
@@ -44,6 +48,8 @@ struct Inner {
     session_end: Option<Instant>,
     /// The client has ended its side.
     has_ended: bool,
+    /// When a client that has ended its side counts as gone, if its answer is not there by then.
+    gone_at: Option<Instant>,
     /// No further request is answered.
     closes: bool,
     /// The process must end: the current request is finished.
@@ -55,6 +61,8 @@ enum State {
     Reading,
     /// In the body of an upload.
     Taking(Box<Taking>),
+    /// Before an answer.
+    Working(Working),
     /// An answer is on its way.
     Sending(Box<Outgoing>),
     /// After the last answer.
@@ -68,31 +76,6 @@ struct Taking {
     reply: Reply,
     /// `100 Continue` or another word before the body.
     interim: Vec<u8>,
-}
-
-/// What an answer must know of its request.
-#[derive(Clone, Copy)]
-struct Reply {
-    is_head: bool,
-    keeps_alive: bool,
-    minor: u8,
-}
-
-/// A request in the log.
-struct Logged {
-    method: String,
-    target: String,
-    minor: u8,
-}
-
-/// The end of a connection.
-enum End {
-    /// It is lost, or not wanted any more.
-    Lost,
-    /// What was sent must not look whole.
-    Reset(String),
-    /// It goes to its other home.
-    Moves,
 }
 
 impl Connection {
@@ -121,6 +104,7 @@ impl Connection {
             session_end,
             worker: Rc::clone(worker),
             has_ended: false,
+            gone_at: None,
             closes: false,
             is_stopping: false,
         }))
@@ -140,6 +124,9 @@ impl Inner {
         let mut budget = context.budget_bytes;
         loop {
             if let Some(status) = self.end(context)? {
+                return Ok(status);
+            }
+            if let Some(status) = self.work(context.now)? {
                 return Ok(status);
             }
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
@@ -268,7 +255,7 @@ impl Session for Connection {
         let inner = self.0.as_ref()?;
         let check = match &inner.state {
             State::Settling(wait) => wait.deadline(),
-            State::Reading | State::Taking(_) | State::Sending(_) | State::Closing(_) => None,
+            _ => None,
         };
         [Some(inner.deadline), check, inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
     }

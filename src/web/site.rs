@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::archives::ArchiveCache;
+use super::hashing::DigestCache;
 use super::once::Once;
+use super::representation::Lifetime;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
@@ -31,6 +34,25 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+    /// The name of what is shared, for archives of all of it.
+    pub(crate) name: Vec<u8>,
+    pub(crate) digests: DigestCache,
+    pub(crate) archives: ArchiveCache,
+}
+
+impl Site {
+    /// The value of `Cache-Control` for a content that can be told from others.
+    pub(super) fn cache_control(&self, lifetime: Lifetime, is_private: bool) -> String {
+        let scope = if is_private { "private" } else { "public" };
+        match (lifetime, self.terms.cache) {
+            (Lifetime::Immutable, _) => format!("{scope}, max-age=31536000, immutable"),
+            (Lifetime::Usual, Some(age)) => {
+                format!("{scope}, max-age={}, stale-if-error=86400", age.as_secs())
+            }
+            (Lifetime::Usual, None) if is_private => "private, no-cache".into(),
+            (Lifetime::Usual, None) => "no-cache".into(),
+        }
+    }
 }
 
 impl Site {
@@ -70,4 +92,18 @@ pub(crate) struct WebTerms {
     pub(crate) max_size: Option<u64>,
     /// No file is ever replaced.
     pub(crate) keep_existing: bool,
+    /// How long caches may use an answer without asking again. `None`: not at all.
+    pub(crate) cache: Option<Duration>,
+    /// It is a web site: its pages are to run.
+    pub(crate) is_site: bool,
+    pub(crate) etag: ETagSource,
+}
+
+/// What the tags of files are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ETagSource {
+    /// Its identity, size and times.
+    Metadata,
+    /// The digest of its content, for which it must be read once.
+    Content,
 }

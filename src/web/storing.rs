@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
 use super::request::{Intake, Request, Route};
-use super::site::Site;
-use super::tags::facts;
+use super::site::{ETagSource, Site};
+use super::tags::{self, facts};
 use crate::proto::web::conditions::{self, Decision, values};
 use crate::proto::web::digests;
 use crate::proto::web::etag::ETag;
@@ -134,7 +134,7 @@ impl Upload {
         if let Some(tag) = &self.replaced {
             // Another one may have replaced it meanwhile.
             let source = self.folder.source(&self.path).ok();
-            if source.is_none_or(|source| ETag::of_file(&facts(&source)) != *tag) {
+            if source.and_then(|source| tags::tag(&self.site, &source).ok()).as_ref() != Some(tag) {
                 return Err(Answer::text(412, "the file has changed meanwhile"));
             }
         }
@@ -171,13 +171,17 @@ impl Upload {
             text: None,
         });
         let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let mut line = Vec::new();
+        let mut line = String::new();
         push_sum_line(digest, name, &mut line);
-        let mut answer =
-            Answer::bytes(status, super::answer::TEXT, line).with("X-Content-Type-Options", "nosniff");
+        let mut answer = Answer::bytes(status, super::answer::TEXT, line.into_bytes())
+            .with("X-Content-Type-Options", "nosniff");
         answer.completes = true;
         if let Ok(source) = self.folder.source(&self.path) {
-            answer.fields.push(("ETag", ETag::of_file(&facts(&source)).as_str().into()));
+            let tag = match self.site.terms.etag {
+                ETagSource::Content => ETag::of_digest(digest),
+                ETagSource::Metadata => ETag::of_file(&facts(&source)),
+            };
+            answer.fields.push(("ETag", tag.as_str().into()));
         }
         answer
     }
@@ -206,7 +210,10 @@ fn may_replace(
         Ok(Some(_)) => Some(folder.source(path).map_err(|fault| refused(&fault))?),
         Err(fault) => return Err(refused(&fault)),
     };
-    let tag = source.as_ref().map(|source| ETag::of_file(&facts(source)));
+    let tag = match &source {
+        Some(source) => Some(tags::tag(request.site, source).map_err(|fault| fault.answer())?),
+        None => None,
+    };
     let current = tag.clone().map(Validators::of_tag);
     if conditions::evaluate(fields, current.as_ref(), false) != Decision::Proceed {
         return Err(Answer::text(412, ""));

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::{End, Inner, Logged, Reply, State, Taking};
+use super::parts::{End, Logged, Reply};
+use super::working::Working;
+use super::{Inner, State, Taking};
 use crate::proto::http::{Method, ParseEvent, RequestHead, no_fields};
 use crate::web::answer::{Answer, taken};
 use crate::web::request::{Request, Route};
@@ -86,6 +88,7 @@ impl Inner {
             client: &self.client,
             now_seconds: worker.unix_seconds(),
             may_block: self.home.is_thread(),
+            is_private: false,
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),
@@ -95,6 +98,10 @@ impl Inner {
         self.logged = logged.map(Box::new);
         match route(&request) {
             Route::Move => Err(End::Moves),
+            Route::Work(work) => {
+                self.state = State::Working(Working { work, reply, has_body: head.has_body });
+                Ok(true)
+            }
             Route::Take(_) if !self.claim() => {
                 self.answer(taken().closing(), reply, now);
                 Ok(true)
