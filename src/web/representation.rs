@@ -71,7 +71,8 @@ impl Representation {
         if let (ETagSource::Content, Some(digest)) = (asking.site.terms.etag, &known.blake3) {
             validators = validators.with_content(digest);
         }
-        let kind = if asking.site.terms.is_site { media_type::Site::Trusted } else { media_type::Site::Share };
+        let kind =
+            if asking.site.terms.is_site { media_type::Site::Trusted } else { media_type::Site::Share };
         let FileType { media_type, presentation } = file_type(path, kind);
         // A browser has the name from the path of what it shows.
         let is_saved = presentation == Presentation::Attachment;

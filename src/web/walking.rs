@@ -70,9 +70,7 @@ impl Scope {
     /// As [`Share::folder`].
     pub(super) fn of(site: &Site, share: &Share, path: &[u8]) -> Result<Scope, StoreError> {
         Ok(match (share.folder(path)?, share) {
-            (None, Share::File { name, .. }) => {
-                Scope { tree: Tree::File(share.clone()), name: name.clone() }
-            }
+            (None, Share::File { name, .. }) => Scope { tree: Tree::File(share.clone()), name: name.clone() },
             (None, Share::Folder(folder, links)) => {
                 Scope { tree: Tree::Folder(folder.clone(), *links), name: site.name.clone() }
             }
