@@ -32,7 +32,7 @@ complete -c sendall -n "__fish_sendall_needs_command" -s V -l version -d 'Print 
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "serve" -d 'Listen; without a mode, connect the first client to stdin and stdout, and end with it'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "connect" -d 'Connect stdin and stdout to a server'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "upload" -d 'Send files and folders to \'sendall serve --store\', verified and synced before success is reported'
-complete -c sendall -n "__fish_sendall_needs_command" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', verified and synced before they get their names'
+complete -c sendall -n "__fish_sendall_needs_command" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', or a file from web servers, synced before they get their names'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "http-hello" -d 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "udp-listen" -d 'Receive datagrams from any number of peers, and answer them if asked'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "udp-send" -d 'Send datagrams from arguments or stdin, and wait for replies if asked'
@@ -283,7 +283,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Writ
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Write into this existing folder, or write a single file under this name; - is stdout, and PATH may be a FIFO or a device' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d 'Refuse files that are larger' -r
-complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries -d 'Accept at most N files, folders and links' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries -d 'Accept at most N files, folders and links [default: 10000000]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry -d 'Retry up to N times after a failure that reconnecting may fix' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry-delay -d 'Pause before the first retry; each further pause is twice as long, up to 10s' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l digests -d 'Write the digest of each file that arrived, in the format of b3sum --check; - is stdout' -r -F
@@ -307,6 +307,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l congestion 
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l code-file -d 'The same with the code in the first line of this file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l pin -d 'Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l ca -d 'With an https:// URL: trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace existing files that have other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'List what the server offers, without fetching it'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
@@ -411,7 +412,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s h -l help -
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "serve" -d 'Listen; without a mode, connect the first client to stdin and stdout, and end with it'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "connect" -d 'Connect stdin and stdout to a server'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "upload" -d 'Send files and folders to \'sendall serve --store\', verified and synced before success is reported'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', verified and synced before they get their names'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', or a file from web servers, synced before they get their names'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "http-hello" -d 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "udp-listen" -d 'Receive datagrams from any number of peers, and answer them if asked'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "udp-send" -d 'Send datagrams from arguments or stdin, and wait for replies if asked'

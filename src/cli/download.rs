@@ -1,5 +1,7 @@
 //! The options of `download`.
 
+mod web;
+
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -21,9 +23,9 @@ use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
-use crate::run::download::{Download, DownloadTask, Plan};
+use crate::run::download::{Download, DownloadPlan, DownloadTask, Plan};
 
-/// Fetch files and folders from 'sendall serve --share', verified and synced before they get their names
+/// Fetch files and folders from 'sendall serve --share', or a file from web servers, synced before they get their names
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
@@ -31,7 +33,7 @@ pub(crate) struct DownloadArgs {
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
-    /// Files and folders to fetch [default: everything]
+    /// Files and folders to fetch [default: everything]; after a URL, further URLs of the same file
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
@@ -47,9 +49,9 @@ pub(crate) struct DownloadArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
-    /// Accept at most N files, folders and links
-    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, value_parser = clap::value_parser!(u32).range(1..))]
-    max_entries: u32,
+    /// Accept at most N files, folders and links [default: 10000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_entries: Option<u32>,
 
     /// List what the server offers, without fetching it
     #[arg(long, conflicts_with_all = ["output", "force", "limit_rate", "retry", "digests"])]
@@ -72,11 +74,26 @@ pub(crate) struct DownloadArgs {
 
     #[command(flatten)]
     trust: TransferTrustArgs,
+
+    /// With an https:// URL: trust the authorities in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Trust")]
+    ca: Option<PathBuf>,
 }
 
 impl DownloadArgs {
     /// Validates the arguments. The destination is opened when the plan is run.
-    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+    pub(crate) fn plan(&self) -> Result<DownloadPlan, Error> {
+        if self.is_web() {
+            return self.web_plan().map(Box::new).map(DownloadPlan::Web);
+        }
+        if self.ca.is_some() {
+            let text = "--ca is about the server of an https:// URL: type --pin KEY here, or leave it out";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        self.server_plan().map(Box::new).map(DownloadPlan::Server)
+    }
+
+    fn server_plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
         if let Some(hint) = self.misplaced() {
@@ -90,16 +107,20 @@ impl DownloadArgs {
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
             true => DownloadTask::List,
-            false => DownloadTask::Fetch(Download {
-                output: self.output.clone(),
-                replace: self.force,
-                max_size: self.max_size,
-                digests: self.digests.digests.clone(),
-                retry: self.retry.limits(),
-            }),
+            false => DownloadTask::Fetch(self.fetched()),
         };
-        let (limits, max_entries) = (self.limits.limits(), self.max_entries);
+        let (limits, max_entries) = (self.limits.limits(), self.max_entries.unwrap_or(MAX_ENTRIES));
         Ok(Plan { server, names, task, max_entries, limits, connections })
+    }
+
+    fn fetched(&self) -> Download {
+        Download {
+            output: self.output.clone(),
+            replace: self.force,
+            max_size: self.max_size,
+            digests: self.digests.digests.clone(),
+            retry: self.retry.limits(),
+        }
     }
 
     /// Returns what to type if the server comes last, as for an upload.

@@ -87,6 +87,31 @@ pub(crate) struct TransferTrustArgs {
 }
 
 impl TransferTrustArgs {
+    /// The keys of `--pin`.
+    pub(crate) fn pins(&self) -> &[Pin] {
+        &self.pin
+    }
+
+    /// True if `--code` or `--code-file` was typed.
+    pub(crate) fn is_code_typed(&self) -> bool {
+        self.code.is_typed()
+    }
+
+    /// True if `--key` was typed.
+    pub(crate) fn is_key_typed(&self) -> bool {
+        self.code.key.is_some()
+    }
+
+    /// True if `--trust-new` was typed.
+    pub(crate) fn trusts_new(&self) -> bool {
+        self.trust_new
+    }
+
+    /// True if `--plain` was typed.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// True if encryption was requested by an option.
     pub(crate) fn is_explicit(&self) -> bool {
         self.code.is_typed() || !self.pin.is_empty() || self.trust_new

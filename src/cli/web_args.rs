@@ -9,6 +9,7 @@ use super::options::duration;
 use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
+use crate::run::tls::IdentityFiles;
 use crate::web::site::ETagSource;
 
 /// Browsers and curl.
@@ -27,6 +28,15 @@ pub(crate) struct WebArgs {
     /// With --http: a name of this server in URLs, beside its addresses and the name of this machine; may be repeated
     #[arg(long, value_name = "NAME", value_parser = host_name, requires = "http")]
     host: Vec<HostName>,
+
+    /// With --http: show browsers the certificate in this file (PEM), followed by those of its issuers, for https://; it is
+    /// read at the start [default: that of this side's key, which no browser knows]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["http", "http_cert_key"])]
+    http_cert: Option<PathBuf>,
+
+    /// The private key of --http-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "http_cert")]
+    http_cert_key: Option<PathBuf>,
 
     /// With --http: write a line for each answer to stdout
     #[arg(long, value_name = "FORM", value_enum, requires = "http")]
@@ -63,11 +73,17 @@ impl WebArgs {
             is_open: access == HttpAccess::Open,
             token: self.token.clone(),
             hosts: self.host.clone(),
+            identity: self.identity(),
             log: self.log,
             cache: self.cache,
             is_site: self.site,
             etag: self.etag,
         })
+    }
+
+    fn identity(&self) -> Option<IdentityFiles> {
+        let (certificate, key) = (self.http_cert.clone()?, self.http_cert_key.clone()?);
+        Some(IdentityFiles { certificate, key, options: ["--http-cert", "--http-cert-key"] })
     }
 }
 

@@ -44,6 +44,13 @@ pub fn http_date(unix_seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + writable(Duration::from_secs(unix_seconds)))
 }
 
+/// Reads a time as HTTP writes it, in any of its forms (RFC 9110, 5.6.7): seconds since 1970. `None` for another text, and for
+/// a time before that.
+pub fn parse_http_date(text: &str) -> Option<i64> {
+    let time = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(time.as_secs()).ok()
+}
+
 /// The time of day as RFC 3339 writes it, in whole seconds of UTC.
 pub fn utc_now() -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970()).to_string()
@@ -61,6 +68,8 @@ mod tests {
     #[test]
     fn a_date_has_29_bytes_at_any_time() {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(parse_http_date("yesterday"), None);
         for seconds in [253_402_300_799, 253_402_300_800, u64::MAX] {
             assert_eq!(http_date(seconds), "Fri, 31 Dec 9999 23:59:59 GMT");
         }

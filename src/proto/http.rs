@@ -1,5 +1,5 @@
-//! HTTP/1.1 for a server that answers from memory: RFC 9110 and RFC 9112. Bytes of a client in, requests and refusals
-//! out.
+//! HTTP/1.1: RFC 9110 and RFC 9112. For a server: bytes of a client in, requests and refusals out. For a client: bytes of a
+//! server in, one answer out.
 //!
 //! httparse reads the lines; their meaning together, and the limits, are decided here. Nothing is repaired: a message
 //! that two programs could read in two ways is refused.
@@ -10,9 +10,12 @@ mod exchange;
 mod head;
 mod lenient;
 mod response;
+mod response_head;
+mod response_reader;
 mod target;
 #[cfg(test)]
 mod tests;
+mod url;
 
 pub use self::accept::{MediaType, preferred, preferred_of};
 pub use self::exchange::{Exchange, ParseEvent};
@@ -22,7 +25,12 @@ pub use self::lenient::RewrittenHead;
 pub use self::response::{
     Persistence, Response, has_no_body, is_field_name, is_field_value, reason, write_head,
 };
+pub use self::response_head::{
+    ContentRange, MAX_RESPONSE_HEAD_BYTES, ResponseFault, ResponseHead, ResponseLength,
+};
+pub use self::response_reader::{ResponseEvent, ResponseReader};
 pub use self::target::{path, split_http_uri, split_path};
+pub use self::url::{HttpUrl, UrlFault};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;

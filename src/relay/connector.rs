@@ -115,6 +115,15 @@ impl Connector {
         self.route.clone().map(|route| Via::new(route, &self.local, limit, io.clone())).transpose()
     }
 
+    /// The same way to another server.
+    ///
+    /// # Errors
+    /// A proxy cannot reach it.
+    pub(crate) fn to_endpoint(&self, endpoint: Endpoint) -> Result<Connector, Error> {
+        let route = self.route.as_ref().map(|route| route.to(&endpoint)).transpose()?;
+        Ok(Connector { endpoint, route, ..self.clone() })
+    }
+
     /// Another port of the same server.
     pub(crate) fn to_port(&self, port: u16) -> Connector {
         let mut other = self.clone();

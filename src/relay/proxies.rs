@@ -60,6 +60,12 @@ impl Route {
         self.proxies.iter().any(|(proxy, _)| proxy.has_password())
     }
 
+    /// The same way to another server.
+    pub(crate) fn to(&self, server: &Endpoint) -> Result<Route, Error> {
+        let target = target_of(server).map_err(|hint| Error::new(Exit::Usage, format!("--proxy: {hint}")))?;
+        Ok(Route { target, ..self.clone() })
+    }
+
     /// Sets another port of the server.
     pub(crate) fn set_port(&mut self, port: u16) {
         self.target.port = port;

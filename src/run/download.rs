@@ -1,4 +1,6 @@
-//! `download`: fetches what a `serve --share` offers.
+//! `download`: fetches what a `serve --share` offers, or a file from web servers.
+
+pub(crate) mod web;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,24 @@ use crate::transfer::{
 };
 
 /// The validated arguments of `download`.
+pub enum DownloadPlan {
+    /// From a `serve --share`.
+    Server(Box<Plan>),
+    /// From web servers.
+    Web(Box<web::WebPlan>),
+}
+
+impl DownloadPlan {
+    /// Fetches what was requested, and returns when it is on the disk.
+    pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        match self {
+            DownloadPlan::Server(plan) => plan.run(report, signals),
+            DownloadPlan::Web(plan) => plan.run(report, signals),
+        }
+    }
+}
+
+/// The validated arguments of a download from `serve --share`.
 pub struct Plan {
     pub(crate) server: ConnectorPlan,
     /// The requested names; empty for everything.

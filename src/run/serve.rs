@@ -11,7 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::mode::{Mode, SocksPlan, TransferPlan, WebPlan};
-use super::tls::ServerTlsPlan;
+use super::tls::{IdentityFiles, ServerTlsPlan};
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
 use crate::http::log::Log;
@@ -56,6 +56,7 @@ use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
 use crate::web::archives::ArchiveCache;
 use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
+use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess, WebTerms};
 
 /// The default time limit of a handshake.
@@ -125,8 +126,11 @@ impl TransferPlan {
         Ok(Site {
             share: offer.share.clone(),
             store: offer.store.clone(),
+            uploads: self.uploads(),
+            title: self.title(),
             access,
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
+            once: None,
             log: None,
             terms: WebTerms {
                 head_timeout: handshake,
@@ -229,21 +233,33 @@ impl Plan {
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
-        let speaks_http = matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some());
+        let web = match &self.mode {
+            Mode::Transfer(plan) => plan.web.as_ref(),
+            _ => None,
+        };
         let behind_proxy = self.limits.proxy_header_timeout.is_some();
         let gate = match (&self.trust, &self.tls) {
-            (Some(plan), _) => plan.load(&self.endpoints, behind_proxy, report)?.map(|mut trust| {
-                if speaks_http {
-                    trust.tls = trust.tls.with_http();
+            (Some(plan), _) => match plan.load(&self.endpoints, behind_proxy, report)? {
+                Some(mut trust) => {
+                    if let Some(web) = web {
+                        let identity = web.identity.as_ref().map(IdentityFiles::load).transpose()?;
+                        trust.tls = trust.tls.with_http(identity)?;
+                    }
+                    let (trust, speaks_http) = (Rc::new(trust), web.is_some());
+                    Some(GateTerms::Admission { trust, is_for_transfers, speaks_http })
                 }
-                GateTerms::Admission { trust: Rc::new(trust), is_for_transfers, speaks_http }
-            }),
+                None => None,
+            },
             (None, Some(plan)) => {
                 check_tcp(&self.endpoints, "--tls")?;
                 Some(GateTerms::Tls { terms: plan.terms()?, is_http: false })
             }
             (None, None) => None,
         };
+        if gate.is_none() && web.is_some_and(|web| web.identity.is_some()) {
+            let text = "--http-cert is for other machines, and only this one reaches the server: listen on :PORT, or type --open";
+            return Err(Error::new(Exit::Usage, text));
+        }
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.client_command,
@@ -252,6 +268,7 @@ impl Plan {
             access_sources: self.access,
             terms,
             gate,
+            web: None,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -337,7 +354,7 @@ impl Plan {
 }
 
 /// Serves transfers until the command is stopped or the only session is over.
-fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
+fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
@@ -347,6 +364,9 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let (report, signals) = (server.report, server.signals);
     let site =
         plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
+    server.setup.web = site.as_ref().map(|site| site.invitation(has_certificate));
+    let only = offer.only.clone();
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
         Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
@@ -355,6 +375,11 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let result = match site {
         None => server.open(|io, terms| Ok(clients(io, terms))),
         Some(mut site) => server.open(|io, terms| {
+            site.once = only.map(|only| {
+                let claiming = Arc::clone(&only);
+                let claim = move || claiming.begin_elsewhere();
+                Arc::new(Once::new(claim, move || only.release_elsewhere(), io.thread_waker()))
+            });
             if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
                 check_stdout()?;
                 let acceptor = io.thread_waker();

@@ -60,6 +60,11 @@ impl StoreError {
         Self::new(StoreErrorKind::NotFound, "does not exist")
     }
 
+    /// The fault of a name that is taken by other content.
+    pub fn exists() -> Self {
+        Self::new(StoreErrorKind::Exists, "exists already")
+    }
+
     /// Creates a fault of reading.
     pub(super) fn read(error: impl Into<io::Error>) -> Self {
         Self::system(error, StoreErrorKind::CannotRead, "cannot be read")

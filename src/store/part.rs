@@ -4,9 +4,10 @@ use super::confine::{check_path, check_regular, make_folders, open_readable, spl
 use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::meta::Meta;
+use super::origin::{self, Origin, forget};
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
 use super::temporary::{Lock, TRIES, busy, clear, is_name_of, lock, open_leftover, temporary_name};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, futimens, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fdatasync, fstat, futimens, openat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -69,6 +70,13 @@ impl Part {
     /// # Errors
     /// As [`Part::create`], but no folder is made.
     pub fn resume(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, StoreError> {
+        let resumed = Part::resume_any(folder, path)?;
+        // What is written now may be from elsewhere.
+        Ok(resumed.inspect(|(part, _)| forget(&part.file)))
+    }
+
+    /// The same, with the record of its origin left as it is.
+    pub(super) fn resume_any(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
         let parent = match parents {
@@ -95,6 +103,41 @@ impl Part {
         let size_bytes = file.seek(SeekFrom::End(0)).map_err(StoreError::write)?;
         let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
         Ok(Some((part, size_bytes)))
+    }
+
+    /// Opens the part that an earlier session left, as [`Part::resume`] does, with the origin of its bytes, if that is known.
+    /// The size is that of the bytes which are surely from there: after a restart of the system, those that were synced.
+    ///
+    /// # Errors
+    /// As [`Part::resume`].
+    pub fn resume_with_origin(
+        folder: &Folder,
+        path: &[u8],
+    ) -> Result<Option<(Self, u64, Option<Origin>)>, StoreError> {
+        let Some((part, size_bytes)) = Part::resume_any(folder, path)? else { return Ok(None) };
+        Ok(Some(match origin::read(&part.file) {
+            Some((origin, synced_bytes)) => (part, size_bytes.min(synced_bytes), Some(origin)),
+            None => (part, size_bytes, None),
+        }))
+    }
+
+    /// Records the origin of the bytes that will be written, or that there is none. A failure leaves the part without one.
+    pub fn set_origin(&self, origin: Option<&Origin>) {
+        match origin {
+            Some(origin) => origin::write(&self.file, origin, 0),
+            None => forget(&self.file),
+        }
+    }
+
+    /// Keeps the part as [`Part::keep`] does, after a sync: its bytes count after a restart of the system as well. Blocks
+    /// while the disk works.
+    pub fn keep_from(self, origin: &Origin) {
+        match (fdatasync(&self.file), fstat(&self.file)) {
+            (Ok(()), Ok(stat)) => origin::write(&self.file, origin, u64::try_from(stat.st_size).unwrap_or(0)),
+            // Bytes may be lost (fsync(2)).
+            _ => forget(&self.file),
+        }
+        self.keep();
     }
 
     /// Appends all of `bytes` to the bytes written by this function; the first call appends to the part.
@@ -185,6 +228,7 @@ impl Part {
     }
 
     pub(super) fn set_meta(&self, meta: Meta) -> Result<(), StoreError> {
+        forget(&self.file);
         let mode = Mode::from_raw_mode(arriving_mode(meta.mode, umask()) as _);
         supported(fchmod(&self.file, mode)).map_err(StoreError::write)?;
         supported(futimens(&self.file, &times(meta))).map_err(StoreError::write)

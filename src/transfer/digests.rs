@@ -63,6 +63,15 @@ impl DigestSink {
     }
 }
 
+impl DigestSink {
+    /// Writes the digest of the only file of a session.
+    pub(crate) fn write_one(&self, name: &[u8], digest: Digest, report: &Report) -> Result<(), Error> {
+        let mut digests = self.begin(Naming::AsSent);
+        digests.fault = digests.write_record(0, digest, name).err();
+        digests.finish(report)
+    }
+}
+
 /// The digests of a session. They wait in an unnamed file until it ends, so that memory is bounded.
 pub(crate) struct Digests {
     sink: DigestSink,

@@ -38,7 +38,7 @@ impl RunState {
     }
 
     /// Records that content of files was moved.
-    pub(super) fn note_moved(&self) {
+    pub(crate) fn note_moved(&self) {
         self.0.has_moved.set(true);
     }
 

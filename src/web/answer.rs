@@ -17,6 +17,8 @@ pub(super) struct Answer {
     pub(super) rest: Option<Box<dyn Pieces>>,
     /// The path of a file that is sent whole, for the report.
     pub(super) whole_file: Option<Vec<u8>>,
+    /// With it the client has a whole file, or has sent one: the transfer of `--once`.
+    pub(super) completes: bool,
     /// The connection ends after it.
     pub(super) closes: bool,
 }
@@ -32,6 +34,7 @@ impl Answer {
             first: None,
             rest: None,
             whole_file: None,
+            completes: false,
             closes: false,
         }
     }
@@ -51,7 +54,9 @@ impl Answer {
             "" => format!("{status} {}\n", reason(status)),
             why => format!("{status} {}: {why}\n", reason(status)),
         };
-        Answer::bytes(status, TEXT, line.into_bytes()).with("Cache-Control", "no-store")
+        Answer::bytes(status, TEXT, line.into_bytes())
+            .with("Cache-Control", "no-store")
+            .with("X-Content-Type-Options", "nosniff")
     }
 
     /// Adds a field.
@@ -76,6 +81,11 @@ pub(super) fn failed(fault: &StoreError) -> Answer {
         StoreErrorKind::NotAllowed => Answer::text(403, "the server may not read it"),
         _ => Answer::text(500, "the server cannot read it"),
     }
+}
+
+/// The answer to a request that may not be the only transfer.
+pub(super) fn taken() -> Answer {
+    Answer::text(503, "this server serves one transfer, which has begun (--once)").with("Retry-After", "1")
 }
 
 /// The answer for a file that changes just now.

@@ -1,6 +1,7 @@
 //! One connection: requests in, answers out, one after the other.
 
 mod parts;
+mod requests;
 mod sending;
 pub(super) mod threads;
 mod working;
@@ -10,24 +11,21 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use self::parts::{End, Logged, Reply};
-use self::threads::{Moved, Threads};
+use self::threads::{Home, Unbound};
 use self::working::Working;
-use super::answer::Answer;
 use super::body::Outgoing;
 use super::client::WebClient;
-use super::request::{Intake, Request, Route};
-use super::route::{logged_target, route};
+use super::once::Claimed;
+use super::request::Intake;
 use super::worker::{Buffers, Worker};
 use crate::error::{Error, Exit};
 use crate::http::worker::make_room;
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
-use crate::proto::http::{Exchange, Method, ParseEvent, RequestHead, no_fields};
-use crate::server::permits::Permit;
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+use crate::proto::http::Exchange;
 
 /// A client's session. `None` once the connection was handed on.
 pub(crate) struct Connection(Option<Inner>);
@@ -36,14 +34,13 @@ struct Inner {
     stream: Limited<Transport>,
     worker: Rc<Worker>,
     client: WebClient,
-    /// Counts the client. `None` on a thread of its own: the acceptor's thread keeps it.
-    permit: Option<Permit>,
-    /// Takes connections whose requests may wait for a disk. `None` on such a thread.
-    threads: Option<Rc<Threads>>,
+    home: Home,
     exchange: Exchange,
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
     state: State,
+    /// The only transfer, if this is it.
+    claimed: Option<Claimed>,
     /// The request that is answered, if there is a log.
     logged: Option<Box<Logged>>,
     deadline: Instant,
@@ -70,6 +67,8 @@ enum State {
     Sending(Box<Outgoing>),
     /// After the last answer.
     Closing(LingeringClose),
+    /// The client has ended: its system may still have to acknowledge the transfer of `--once`.
+    Settling(AcknowledgementWait),
 }
 
 struct Taking {
@@ -80,61 +79,39 @@ struct Taking {
 }
 
 impl Connection {
-    /// A connection on the acceptor's reactor.
+    /// A connection at one of its homes.
     pub(super) fn new(
         transport: Transport,
         worker: &Rc<Worker>,
-        (client, permit): (WebClient, Permit),
-        threads: &Rc<Threads>,
+        moved: Unbound,
+        home: Home,
         now: Instant,
     ) -> Connection {
-        let client = (client, Some(permit));
-        Connection(Some(Inner::new(transport, worker, client, Some(Rc::clone(threads)), now)))
-    }
-
-    /// A connection on a thread of its own. `held` begins with the head of the next request.
-    pub(super) fn on_thread(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        client: WebClient,
-        (held, session_end): (Vec<u8>, Option<Instant>),
-        now: Instant,
-    ) -> Connection {
-        let mut inner = Inner::new(transport, worker, (client, None), None, now);
-        (inner.held, inner.session_end) = (held, session_end);
-        Connection(Some(inner))
-    }
-}
-
-impl Inner {
-    fn new(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        (client, permit): (WebClient, Option<Permit>),
-        threads: Option<Rc<Threads>>,
-        now: Instant,
-    ) -> Inner {
+        let Unbound { client, held, session_end } = moved;
+        let terms = &worker.site.terms;
         let mut stream = Limited::new(transport, now);
-        stream.limit_rate(worker.site.terms.rate, 0);
-        Inner {
+        stream.limit_rate(terms.rate, 0);
+        Connection(Some(Inner {
             stream,
             client,
-            permit,
-            threads,
+            home,
             exchange: Exchange::new(u64::MAX),
-            held: Vec::new(),
+            held,
             state: State::Reading,
-            deadline: now + worker.site.terms.head_timeout,
+            claimed: None,
             logged: None,
-            session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
+            deadline: now + terms.head_timeout,
+            session_end,
             worker: Rc::clone(worker),
             has_ended: false,
             gone_at: None,
             closes: false,
             is_stopping: false,
-        }
+        }))
     }
+}
 
+impl Inner {
     /// Advances as far as possible.
     fn advance(&mut self, context: Context) -> Result<Status, End> {
         let worker = Rc::clone(&self.worker);
@@ -146,9 +123,7 @@ impl Inner {
         let mut buffers = worker.buffers.borrow_mut();
         let mut budget = context.budget_bytes;
         loop {
-            if let State::Closing(close) = &mut self.state {
-                let status = close.drain(&mut self.stream, context).map_err(|_| End::Lost)?;
-                self.deadline = close.deadline();
+            if let Some(status) = self.end(context)? {
                 return Ok(status);
             }
             if let Some(status) = self.work(context.now)? {
@@ -219,7 +194,10 @@ impl Inner {
             }
             let is_idle = self.held.is_empty() && self.exchange.is_at_head();
             if is_idle && (self.is_stopping || now >= self.deadline) {
-                return Ok(Some(Status::Done));
+                return match self.home.is_thread() && !self.is_stopping {
+                    true => Err(End::Moves),
+                    false => Ok(Some(Status::Done)),
+                };
             }
             if now >= self.deadline {
                 // RFC 9110, 15.5.9: the client took too long.
@@ -228,110 +206,6 @@ impl Inner {
             }
         }
         Ok(status)
-    }
-
-    /// Parses until more is needed or there is an answer: true. Returns the number of bytes used.
-    fn parse(&mut self, input: &[u8], now: Instant) -> Result<(usize, bool), End> {
-        let mut at = 0;
-        loop {
-            let mut fields = no_fields();
-            let was_at_head = self.exchange.is_at_head();
-            let (used, event) = self.exchange.next_event(&input[at..], &mut fields);
-            match event {
-                ParseEvent::More => return Ok((at, false)),
-                ParseEvent::Skipped => at += used,
-                ParseEvent::Head(head) => {
-                    let is_answered = match self.begin(&head, now) {
-                        Err(End::Moves) => {
-                            self.held = input[at..].to_vec();
-                            return Err(End::Moves);
-                        }
-                        result => result?,
-                    };
-                    at += used;
-                    if is_answered {
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::Rewritten(_) => {
-                    self.refuse(400, "the request is not as RFC 9112 has it", now);
-                    return Ok((at, true));
-                }
-                ParseEvent::Body(piece) => {
-                    at += used;
-                    if let State::Taking(taking) = &mut self.state
-                        && let Err(answer) = taking.intake.take(piece)
-                    {
-                        let reply = taking.reply;
-                        self.answer(answer.closing(), reply, now);
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::End => {
-                    at += used;
-                    if let State::Taking(taking) = std::mem::replace(&mut self.state, State::Reading) {
-                        let answer = taking.intake.finish();
-                        self.answer(answer, taking.reply, now);
-                        return Ok((at, true));
-                    }
-                }
-                ParseEvent::Refused(why) => {
-                    let is_head = was_at_head && input[at..].starts_with(b"HEAD ");
-                    let reply = Reply { is_head, keeps_alive: false, minor: 1 };
-                    self.state = State::Reading;
-                    self.answer(Answer::text(why.0, ""), reply, now);
-                    return Ok((at, true));
-                }
-            }
-        }
-    }
-
-    /// Begins a request. True: it is answered.
-    fn begin(&mut self, head: &RequestHead<'_, '_>, now: Instant) -> Result<bool, End> {
-        let worker = Rc::clone(&self.worker);
-        let reply =
-            Reply { is_head: head.method == Method::Head, keeps_alive: head.keeps_alive, minor: head.minor };
-        let request = Request {
-            head,
-            site: &worker.site,
-            client: &self.client,
-            now_seconds: worker.unix_seconds(),
-            may_block: self.threads.is_none(),
-            is_private: false,
-        };
-        let logged = worker.site.log.as_ref().map(|_| Logged {
-            method: head.method_text.to_owned(),
-            target: logged_target(&request).to_owned(),
-            minor: head.minor,
-        });
-        self.logged = logged.map(Box::new);
-        match route(&request) {
-            Route::Move => Err(End::Moves),
-            // A body that nobody takes.
-            Route::Answer(answer) if head.has_body => {
-                self.answer(answer.closing(), reply, now);
-                Ok(true)
-            }
-            Route::Answer(answer) => {
-                self.answer(answer, reply, now);
-                Ok(true)
-            }
-            Route::Work(work) => {
-                self.state = State::Working(Working { work, reply, has_body: head.has_body });
-                Ok(true)
-            }
-            Route::Take(intake) if head.has_body => {
-                let interim = if head.expects_continue { CONTINUE.to_vec() } else { Vec::new() };
-                self.state = State::Taking(Box::new(Taking { intake, reply, interim }));
-                self.deadline = now + worker.site.terms.idle_timeout;
-                Ok(false)
-            }
-            Route::Take(intake) => {
-                let answer = intake.finish();
-                self.answer(answer, reply, now);
-                Ok(true)
-            }
-        }
     }
 }
 
@@ -348,12 +222,9 @@ impl Session for Connection {
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner {
-                    stream, held, client, permit, session_end, threads: Some(threads), ..
-                }) = self.0.take()
-                {
+                if let Some(Inner { stream, held, client, home, session_end, .. }) = self.0.take() {
                     match stream.into_inner().into_socket() {
-                        Ok(socket) => threads.start(Moved { socket, held, client, permit, session_end }),
+                        Ok(socket) => home.leave(socket, Unbound { client, held, session_end }),
                         Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
                     }
                 }
@@ -382,6 +253,10 @@ impl Session for Connection {
 
     fn deadline(&self) -> Option<Instant> {
         let inner = self.0.as_ref()?;
-        [Some(inner.deadline), inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
+        let check = match &inner.state {
+            State::Settling(wait) => wait.deadline(),
+            _ => None,
+        };
+        [Some(inner.deadline), check, inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
     }
 }

@@ -1,4 +1,4 @@
-//! Files and folders of `serve` by HTTP: `--http`.
+//! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
 
 mod answer;
 pub(crate) mod archives;
@@ -6,9 +6,11 @@ mod body;
 mod client;
 mod connection;
 pub(crate) mod face;
+pub(crate) mod fetch;
 mod file_reading;
 mod folders;
 pub(crate) mod hashing;
+pub(crate) mod once;
 mod proofs;
 mod reading;
 mod representation;

@@ -21,9 +21,8 @@ use crate::proto::web::selection::{Selection, select};
 use crate::proto::web::validators::Validators;
 use crate::store::SourceFile;
 
-/// The fields that keep a file of anybody from running in the origin of this server.
-const FILE_FIELDS: [(&str, &str); 4] = [
-    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+/// The fields that keep a file of anybody from running in the origin of this server, beside its policy.
+const FILE_FIELDS: [(&str, &str); 3] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -124,8 +123,11 @@ impl Representation {
         }
         // Pages of a site are to run.
         let is_site = asking.site.terms.is_site && matches!(content, Content::File(_));
-        for (name, value) in &FILE_FIELDS[usize::from(is_site)..] {
-            add(name, (*value).into());
+        if !is_site {
+            add("Content-Security-Policy", media_type::policy(media_type).into());
+        }
+        for (name, value) in FILE_FIELDS {
+            add(name, value.into());
         }
         if let Some(value) = self.disposition {
             add("Content-Disposition", value.into_bytes());
@@ -139,8 +141,13 @@ impl Representation {
             Selection::Unsatisfiable => {
                 Answer::text(416, "").with("Content-Range", content_range::of_none(size_bytes))
             }
-            Selection::Whole => whole(answer.with("Content-Type", media_type), content, 0..size_bytes),
+            Selection::Whole => {
+                answer.completes = has_ranges;
+                whole(answer.with("Content-Type", media_type), content, 0..size_bytes)
+            }
             Selection::Part(range) => {
+                // The rest of a download that goes on.
+                answer.completes = range.end == size_bytes;
                 let answer = answer.with("Content-Type", media_type);
                 let answer = answer.with("Content-Range", content_range::of_part(&range, size_bytes));
                 whole(answer, content, range)
@@ -154,7 +161,7 @@ fn whole(mut answer: Answer, content: Content, range: Range<u64>) -> Answer {
     answer.length = Some(range.end - range.start);
     match content {
         Content::File(source) => {
-            answer.first = Some(Piece::File { source, at: range.start, end: range.end });
+            answer.first = Some(Piece::File { source: Box::new(source), at: range.start, end: range.end });
         }
         Content::Archive(archive, files) => answer.rest = Some(archive.pieces(files, range)),
         Content::Text(pieces) => answer.rest = Some(pieces),
@@ -209,7 +216,11 @@ impl Pieces for SeveralParts {
             match &self.content {
                 Content::File(source) => {
                     let source = source.try_clone().map_err(|fault| Broken(fault.to_string()))?;
-                    return Ok(Some(Piece::File { source, at: range.start, end: range.end }));
+                    return Ok(Some(Piece::File {
+                        source: Box::new(source),
+                        at: range.start,
+                        end: range.end,
+                    }));
                 }
                 Content::Archive(archive, files) => self.part = Some(archive.pieces(files.clone(), range)),
                 Content::Text(_) => return Err(Broken("a text has no parts".into())),

@@ -1,13 +1,19 @@
 //! What a server shows and takes, and under which terms.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use super::archives::ArchiveCache;
 use super::hashing::DigestCache;
+use super::once::Once;
 use super::representation::Lifetime;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
+use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
+use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -16,10 +22,16 @@ pub(crate) struct Site {
     pub(crate) share: Option<Share>,
     /// Where uploads go.
     pub(crate) store: Option<Folder>,
+    /// Whether the pages that list what can be read list uploads as well.
+    pub(crate) uploads: Uploads,
+    /// The heading of the outermost page.
+    pub(crate) title: Vec<u8>,
     pub(crate) access: WebAccess,
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
     pub(crate) terms: WebTerms,
+    /// Present if the server ends after one transfer.
+    pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
     /// The name of what is shared, for archives of all of it.
@@ -40,6 +52,17 @@ impl Site {
             (Lifetime::Usual, None) if is_private => "private, no-cache".into(),
             (Lifetime::Usual, None) => "no-cache".into(),
         }
+    }
+}
+
+impl Site {
+    /// What people need for their browsers.
+    pub(crate) fn invitation(&self, has_certificate: bool) -> WebInvitation {
+        let secret = match &self.access {
+            WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        };
+        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
     }
 }
 

@@ -122,7 +122,9 @@ impl Upload {
             self.discard();
             return Err(Answer::text(422, "the content is not that of Repr-Digest: nothing was stored"));
         }
-        let Some(part) = self.part.take() else { return Err(Answer::text(500, "")) };
+        let Some(mut part) = self.part.take() else { return Err(Answer::text(500, "")) };
+        // From here on it has its name, or is of no use.
+        part.keep_if_dropped(false);
         let digest: [u8; 32] = self.hasher.finalize().into();
         let written = part.meta_as_written().map_err(|fault| refused(&fault))?;
         let meta = match self.mtime_seconds {
@@ -171,7 +173,9 @@ impl Upload {
         let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let mut line = String::new();
         push_sum_line(digest, name, &mut line);
-        let mut answer = Answer::bytes(status, super::answer::TEXT, line.into_bytes());
+        let mut answer = Answer::bytes(status, super::answer::TEXT, line.into_bytes())
+            .with("X-Content-Type-Options", "nosniff");
+        answer.completes = true;
         if let Ok(source) = self.folder.source(&self.path) {
             let tag = match self.site.terms.etag {
                 ETagSource::Content => ETag::of_digest(digest),

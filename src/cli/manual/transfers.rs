@@ -87,6 +87,25 @@ TRUST
 A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
 --code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).
 
+WEB SERVERS
+
+'download http://HOST/PATH' or https:// fetches one file from any web server. Its name here is the last part of the URL as it was typed; a \
+redirect or the server chooses none. With ?tar or ?zip the name ends with .tar or .zip. The exit code is 0 only if everything came that the server \
+announced (its length, or all chunks), is synced, and has its name. An answer without either is refused (6), because a cut could not be noticed. \
+404 and most other statuses are 7, 401 is 8.
+
+A server that has ?b3tree, as sendall has, says the BLAKE3 digest of the file and of its blocks of 4 MiB. Then each block is verified. Several URLs \
+are places of the same file: its blocks come from all of them at once, also from servers without ?b3tree, and over as many connections as -j says. A \
+server that sends a wrong block is named, and not used any more. FILE?b3=HEX is verified by the digest in the URL. In all other cases nothing \
+vouches for the content but the connection: the summary says 'unverified'. The servers must be trusted to have the file that is \
+meant: ?b3tree comes from the first of them.
+
+An interrupted file over 1 MiB leaves its part. It is continued if its blocks match ?b3tree, or if the server's strong ETag shows that it has the \
+same version still (If-Range). Otherwise it begins anew.
+
+Up to 10 redirects are followed, never from https to http. The certificate of an https server must come from an authority that this system knows, or one in --ca \
+FILE; or the server must have the key of --pin. --list, --max-entries, --code, --key, --trust-new and --plain are not for URLs.
+
 EXAMPLES
 
     sendall download host:9000                      fetch everything into this folder
@@ -96,4 +115,8 @@ EXAMPLES
         fetch one file under another name
     sendall download host:9000 photos.tar -o - | tar xf -
         unpack an archive while it arrives
-    sendall download --list host:9000               list what is offered";
+    sendall download --list host:9000               list what is offered
+    sendall download --retry 20 https://a.example/disk.img
+        fetch a file from a web server, and resume when the connection breaks
+    sendall download https://a.example/disk.img https://b.example/disk.img
+        fetch it from two servers at once";

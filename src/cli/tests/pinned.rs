@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::proto::secure::pin::Pin;
 use crate::run::connect::ConnectTask;
 use crate::run::dialer::ConnectorPlan;
+use crate::run::download::DownloadPlan;
 use crate::run::tls::ServerCheckPlan;
 
 #[derive(Parser)]
@@ -38,7 +39,10 @@ fn server(line: Line) -> Result<ConnectorPlan, Error> {
             ConnectTask::Relay(plan) => plan.server,
             ConnectTask::Probe { mut targets, .. } => targets.remove(0).0,
         },
-        Line::Download(args) => args.plan()?.server,
+        Line::Download(args) => match args.plan()? {
+            DownloadPlan::Server(plan) => plan.server,
+            DownloadPlan::Web(plan) => plan.server,
+        },
         Line::Upload(args) => {
             let plan = args.plan()?;
             plan.host_and_port.unwrap_or(plan.last_word)?.server

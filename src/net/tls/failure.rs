@@ -29,6 +29,9 @@ pub const CLIENT_OPTIONS: TlsOptions = TlsOptions {
 };
 /// The same where the endpoint names the key.
 pub const PINNED_OPTIONS: TlsOptions = TlsOptions { pin: "the endpoint's", ..CLIENT_OPTIONS };
+/// Those of `download` from web servers.
+pub const WEB_OPTIONS: TlsOptions =
+    TlsOptions { ca: "--ca", pin: "--pin", name: "", identity: "which download cannot present", lax_end: "" };
 /// Those about the target of `serve --forward`.
 pub const TARGET_OPTIONS: TlsOptions = TlsOptions {
     ca: "--target-ca",

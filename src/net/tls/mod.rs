@@ -19,7 +19,7 @@ pub(crate) mod socket;
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 
-pub use self::failure::{CLIENT_OPTIONS, PINNED_OPTIONS, TARGET_OPTIONS, TlsOptions};
+pub use self::failure::{CLIENT_OPTIONS, PINNED_OPTIONS, TARGET_OPTIONS, TlsOptions, WEB_OPTIONS};
 use self::layer::Layer;
 
 /// The versions that are spoken.

@@ -66,13 +66,17 @@ fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase)).then_with(|| a.cmp(b))
 }
 
+/// The rows of a group of the page's table. A browser lays out only the groups that are seen.
+const ROWS_IN_GROUP: usize = 200;
+
 /// Returns the page of a folder. Its links are relative, without a query, and encoded: rclone, wget and lftp follow them.
 pub fn html(context: &PageContext<'_>, entries: &[Entry]) -> Vec<u8> {
     const ROW_BYTES: usize = 160;
     let names_bytes: usize = entries.iter().map(|entry| 3 * entry.name.len()).sum();
     let mut rows = String::with_capacity(entries.len() * ROW_BYTES + names_bytes);
-    for entry in entries {
-        push_row(&mut rows, entry);
+    for group in entries.chunks(ROWS_IN_GROUP) {
+        rows.push_str("<tbody>\n");
+        group.iter().for_each(|entry| push_row(&mut rows, entry));
     }
     render(context, &summary(entries), entries.is_empty(), &rows)
 }

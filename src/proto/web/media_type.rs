@@ -27,6 +27,19 @@ pub struct FileType {
     pub presentation: Presentation,
 }
 
+/// Returns the value of `Content-Security-Policy` for a file of this type in a share: nothing in it runs, and nothing is loaded.
+/// Browsers show images and media in a page that they make, which has a style. That page loads media again, which
+/// works from the same origin only; without `allow-scripts` it does not matter.
+pub fn policy(media_type: &str) -> &'static str {
+    match media_type.split('/').next() {
+        Some("image") => "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        Some("audio" | "video") => {
+            "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
+        }
+        _ => "default-src 'none'; sandbox",
+    }
+}
+
 /// The type of any bytes.
 const BYTES: &str = "application/octet-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -204,6 +217,22 @@ mod tests {
             ("a.json", "application/json"),
         ] {
             assert_eq!(of(name, Site::Share), (media_type, Presentation::Inline), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_policy_lets_a_script_run() {
+        let policy = |name: &str| policy(file_type(name.as_bytes(), Site::Share).media_type);
+        assert_eq!(policy("a.html"), "default-src 'none'; sandbox");
+        assert_eq!(policy("a.pdf"), "default-src 'none'; sandbox");
+        assert!(policy("a.mp4").contains("media-src 'self'"));
+        for (extension, _) in [SHOWN, RUN, SAVED].concat() {
+            let policy = policy(&format!("a.{extension}"));
+            assert!(
+                policy.starts_with("default-src 'none'; ") && policy.contains("; sandbox"),
+                "{extension}"
+            );
+            assert!(!policy.contains("script") && !policy.contains("form"), "{extension}");
         }
     }
 

@@ -15,13 +15,13 @@ pub type Digest = [u8; 32];
 pub const BLOCK_BYTES: u64 = 4 << 20;
 
 /// Beginning of the first line: name, version, bytes of a block.
-const INTRODUCTION: &str = "b3tree 1 4194304 ";
+pub const INTRODUCTION: &str = "b3tree 1 4194304 ";
 /// What a line with a backslash at its beginning escapes.
 const ESCAPED: [char; 2] = ['\\', '\n'];
 /// Bytes of a digest's digits.
 const HEX_LEN: usize = 64;
 /// Longest first line, without its end.
-const MAX_FIRST_LEN: usize = INTRODUCTION.len() + 20 + 1 + HEX_LEN;
+pub const MAX_FIRST_LEN: usize = INTRODUCTION.len() + 20 + 1 + HEX_LEN;
 
 /// Appends the line of a file as `b3sum` prints it: the digest, two spaces, the name.
 ///
@@ -204,13 +204,7 @@ impl TreeParser {
     }
 
     fn first_line(&self) -> Result<Digest, TreeError> {
-        let line = std::str::from_utf8(&self.line).ok().and_then(|line| line.strip_prefix(INTRODUCTION));
-        let (size, root) = line.and_then(|line| line.split_once(' ')).ok_or(TreeError::NotATree)?;
-        let root = digest_of(root.as_bytes()).ok_or(TreeError::NotATree)?;
-        let size_bytes: u64 = size.parse().map_err(|_| TreeError::NotATree)?;
-        if size_bytes.to_string() != size {
-            return Err(TreeError::NotATree);
-        }
+        let (size_bytes, root) = first_line(&self.line).ok_or(TreeError::NotATree)?;
         if size_bytes != self.size_bytes {
             return Err(TreeError::OtherSize { size_bytes });
         }
@@ -218,8 +212,16 @@ impl TreeParser {
     }
 }
 
+/// Parses the first line of a tree, without its end: the length of the content in bytes, and its digest.
+pub fn first_line(line: &[u8]) -> Option<(u64, Digest)> {
+    let line = std::str::from_utf8(line).ok()?.strip_prefix(INTRODUCTION)?;
+    let (size, root) = line.split_once(' ')?;
+    let size_bytes: u64 = size.parse().ok().filter(|number: &u64| number.to_string() == size)?;
+    Some((size_bytes, digest_of(root.as_bytes())?))
+}
+
 /// Returns the number of values that a tree of such content has.
-fn count_of(size_bytes: u64) -> u64 {
+pub fn count_of(size_bytes: u64) -> u64 {
     if size_bytes <= BLOCK_BYTES { 0 } else { size_bytes.div_ceil(BLOCK_BYTES) }
 }
 

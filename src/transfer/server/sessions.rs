@@ -19,6 +19,29 @@ pub(crate) type Registration = roster::Registration<(Socket, Further)>;
 #[derive(Default)]
 pub(crate) struct OnlySession(Mutex<Option<(ClientId, Option<RunId>)>>);
 
+impl OnlySession {
+    /// A client of another protocol begins the session. Returns false if somebody has begun it before.
+    pub(crate) fn begin_elsewhere(&self) -> bool {
+        let mut holder = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = holder.is_none();
+        if is_free {
+            *holder = Some((ELSEWHERE, None));
+        }
+        is_free
+    }
+
+    /// The client of another protocol has not succeeded: the next one may begin.
+    pub(crate) fn release_elsewhere(&self) {
+        let mut holder = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*holder, Some((ELSEWHERE, _))) {
+            *holder = None;
+        }
+    }
+}
+
+/// Stands for a client of another protocol: no client has this number.
+const ELSEWHERE: ClientId = ClientId::MAX;
+
 /// Identifies a client of a server: its number, in the order in which they came.
 pub(crate) type ClientId = u64;
 

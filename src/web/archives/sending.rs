@@ -127,7 +127,7 @@ impl Pieces for Sending {
                     let source = self.open(entry)?;
                     self.cursor.skip(length_bytes);
                     let end = offset_bytes + length_bytes;
-                    return Ok(Some(Piece::File { source, at: offset_bytes, end }));
+                    return Ok(Some(Piece::File { source: Box::new(source), at: offset_bytes, end }));
                 }
             }
         }

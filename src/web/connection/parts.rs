@@ -21,6 +21,6 @@ pub(super) enum End {
     Lost,
     /// What was sent must not look whole.
     Reset(String),
-    /// It goes to a thread of its own.
+    /// It goes to its other home.
     Moves,
 }

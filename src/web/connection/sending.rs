@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::{End, Inner, Reply, State};
 use crate::http::log::{LoggedAnswer, LoggedRequest};
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
-use crate::net::reactor::Status;
+use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 use crate::proto::http::{Persistence, write_head};
 use crate::report::FileEvent;
@@ -56,16 +57,37 @@ impl Inner {
             Err(Failed::Broken(why)) => return Err(End::Reset(why.0)),
         }
         self.note_end(true);
-        self.deadline = now + self.worker.site.terms.idle_timeout;
+        self.deadline = now + self.home.idle_timeout(&self.worker.site.terms);
         if !self.closes {
             self.state = State::Reading;
             return Ok(None);
         }
-        if self.has_ended || self.stream.finish_writing().is_err() {
+        if self.has_ended && self.claimed.is_none() || self.stream.finish_writing().is_err() {
             return Ok(Some(Status::Done));
         }
         self.state = State::Closing(LingeringClose::within(self.worker.site.terms.idle_timeout, now));
         Ok(Some(Status::Again))
+    }
+
+    /// Ends the connection after the last answer. `None`: that is not sent yet.
+    pub(super) fn end(&mut self, context: Context) -> Result<Option<Status>, End> {
+        if let State::Closing(close) = &mut self.state {
+            let status = close.drain(&mut self.stream, context).map_err(|_| End::Lost)?;
+            self.deadline = close.deadline();
+            if status != Status::Done || self.claimed.is_none() {
+                return Ok(Some(status));
+            }
+            self.deadline = context.now + self.worker.site.terms.idle_timeout;
+            self.state = State::Settling(AcknowledgementWait::default());
+        }
+        let State::Settling(wait) = &mut self.state else { return Ok(None) };
+        if wait.is_acknowledged(&mut self.stream, context.now).map_err(|_| End::Lost)? {
+            if let Some(claimed) = self.claimed.take() {
+                claimed.succeed();
+            }
+            return Ok(Some(Status::Done));
+        }
+        Ok(Some(if context.now >= self.deadline { Status::Done } else { Status::Waiting }))
     }
 
     /// Answers what is no request: the connection ends.
@@ -75,7 +97,10 @@ impl Inner {
     }
 
     pub(super) fn answer(&mut self, mut answer: Answer, reply: Reply, now: Instant) {
-        self.closes |= answer.closes || !reply.keeps_alive || self.is_stopping;
+        if !answer.completes {
+            self.claimed = None;
+        }
+        self.closes |= self.claimed.is_some() || answer.closes || !reply.keeps_alive || self.is_stopping;
         let persistence = match reply.minor {
             _ if self.closes => Persistence::Closes,
             0 => Persistence::SaysStays,

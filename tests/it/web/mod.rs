@@ -2,10 +2,17 @@
 
 mod archived;
 mod archives;
+mod clients;
 mod conditions;
+mod encrypted;
+mod fetch;
+mod hygiene;
 mod proofs;
 mod qr_code;
+mod sending;
 mod switching;
+mod terms;
+mod threads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -87,10 +94,16 @@ impl Web {
     }
 }
 
-/// Sends bytes, and returns everything that comes back before the end.
+/// Sends bytes to this machine, and returns everything that comes back before the end.
 #[track_caller]
 pub(crate) fn exchange(port: u16, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    exchange_with(&format!("127.0.0.1:{port}"), bytes)
+}
+
+/// The same with any address.
+#[track_caller]
+pub(crate) fn exchange_with(to: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).expect("a connection");
     stream.set_read_timeout(Some(LIMIT)).expect("a limit");
     // A server that has refused does not read on.
     let _ = stream.write_all(bytes);

@@ -3,3 +3,5 @@
 pub(crate) mod corpus;
 mod parts;
 mod pieces;
+mod responses;
+mod urls;

@@ -24,28 +24,37 @@ function localTime(seconds) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-// A long list is done in steps, so that the page stays usable.
-function localize(rows, from) {
-  for (const row of rows.slice(from, from + 2000)) {
-    const cell = row.cells[2];
-    if (cell.dataset.v) cell.textContent = localTime(cell.dataset.v);
+// Only what comes into view is converted: a list may be long.
+const seen = new IntersectionObserver((groups) => {
+  for (const { isIntersecting, target } of groups) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    for (const { cells } of target.rows) {
+      if (cells[2].dataset.v) cells[2].firstChild.data = localTime(cells[2].dataset.v);
+    }
   }
-  if (from + 2000 < rows.length) setTimeout(localize, 0, rows, from + 2000);
+}, { rootMargin: "1000px" });
+
+function watch() {
+  for (const group of $("table").tBodies) seen.observe(group);
 }
 
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 function sort(column, isDown) {
-  const body = $("tbody");
-  const rows = Array.from(body.rows, (row) => {
+  const table = $("table");
+  const rows = Array.from(document.querySelectorAll("tbody tr"), (row) => {
     const name = row.cells[0].textContent;
     return { row, name, isFolder: name.endsWith("/"), value: column ? number(row.cells[column].dataset.v) : 0 };
   });
   const sign = isDown ? -1 : 1;
   rows.sort((a, b) => b.isFolder - a.isFolder || sign * (a.value - b.value || collator.compare(a.name, b.name)));
-  const sorted = document.createDocumentFragment();
-  for (const { row } of rows) sorted.append(row);
-  body.append(sorted);
+  const groups = [...table.tBodies];
+  const inGroup = groups[0].rows.length;
+  for (const group of groups) group.remove();
+  rows.forEach(({ row }, index) => groups[Math.floor(index / inGroup)].append(row));
+  table.append(...groups);
+  watch();
   [...document.querySelectorAll("th")].forEach((head, index) => {
     if (index === column) head.setAttribute("aria-sort", isDown ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
@@ -83,7 +92,7 @@ function prepareList() {
     };
     head.replaceChildren(button);
   });
-  localize([...$("tbody").rows], 0);
+  watch();
   const order = recall("sendall sort");
   if (order) sort(order[0], order[1]);
 }
@@ -169,7 +178,8 @@ function prepareUploads() {
     try {
       const answer = await fetch(url, { method: "HEAD", cache: "no-store" });
       const field = (name) => number(answer.headers.get(name) ?? undefined);
-      return answer.ok
+      // A file of this name that is listed is not the one that is uploaded, if uploads go elsewhere.
+      return answer.ok && !$("#elsewhere")
         ? { bytes: field("Content-Length"), time: Date.parse(answer.headers.get("Last-Modified")), offset: 0 }
         : { bytes: -1, offset: Math.max(field("Upload-Offset"), 0), total: field("Upload-Length"), time: field("X-OC-Mtime") };
     } catch {
@@ -196,7 +206,11 @@ function prepareUploads() {
 
   // A new round: what arrived before is no longer counted.
   function begin() {
-    for (const job of of("done", "same")) jobs.delete(job.path);
+    for (const job of of("done", "same")) {
+      jobs.delete(job.path);
+      job.row.remove();
+    }
+    doneRows = [];
     speed = 0;
     resumedBytes = 0;
     lastBytes = 0;
@@ -239,7 +253,7 @@ function prepareUploads() {
       }
       if (job.sent > before) tries = 0;
       if (tries >= MAX_TRIES) return end(job, "fail", "The connection was lost");
-      job.text = (status ? "The server is busy" : "The connection was lost") + ", trying again";
+      job.text = status === 416 ? "Asking how much is there" : (status ? "The server is busy" : "The connection was lost") + ", trying again";
       await pause(job, Math.min(1000 * 2 ** tries, 15000));
       job.text = "";
     }
@@ -365,7 +379,7 @@ function prepareUploads() {
     const [name, button, bar] = row.children;
     const isActive = state === "send";
     const isBad = state === "fail" || state === "stop";
-    row.className = isBad ? "bad" : isActive ? "" : "done";
+    row.className = state === "fail" ? "bad" : isActive || isBad ? "" : "done";
     const amount = job.sent < file.size ? `${size(job.sent)} of ${size(file.size)}` : "Saving";
     name.lastChild.textContent = job.text || (state === "wait" ? "Waiting" : amount);
     bar.hidden = !isActive;

@@ -1,0 +1,91 @@
+//! Several servers of one file.
+
+use super::server::{Server, WebFile, one_after_the_other};
+use super::{assert_part_only, fetch};
+use crate::harness::payload;
+use crate::transfer::xfer::{Place, run};
+
+const BLOCK: usize = 4 << 20;
+
+#[test]
+fn blocks_come_from_all_servers_at_once() {
+    let (here, content) = (Place::new(), payload(3 * BLOCK + 9));
+    // The second one knows nothing of trees: its blocks are verified by that of the other.
+    let without_tree = WebFile { tree: None, ..WebFile::with_tree(&content) };
+    let (first, second) = one_after_the_other(WebFile::with_tree(&content), without_tree);
+    let ended = fetch(&first.url("f"), &here, &[&second.url("other/f")]).expect(0);
+    here.expect("f", &content);
+    let count =
+        |server: &Server| server.requests().iter().filter(|request| request.path().ends_with("/f")).count();
+    assert!(count(&first) > 0 && count(&second) > 0, "{} and {}", count(&first), count(&second));
+    assert!(!ended.stderr.contains("unverified") && ended.stderr.contains("and 1 more"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_server_that_lies_is_dropped_and_named() {
+    let (here, content) = (Place::new(), payload(3 * BLOCK));
+    let lie = WebFile { tree: None, ..WebFile::with_tree(&vec![7; 3 * BLOCK]) };
+    let (honest, lying) = one_after_the_other(WebFile::with_tree(&content), lie);
+    let ended = fetch(&honest.url("f"), &here, &[&lying.url("f")]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    here.expect("f", &content);
+    let line = format!("sendall: http://127.0.0.1:{}: the block of 4 MiB at byte ", lying.port);
+    let errors = ended.errors();
+    assert!(errors.len() == 1 && errors[0].starts_with(&line), "{errors:?}");
+    assert!(errors[0].ends_with("is not what ?b3tree says; it is not used any more"), "{errors:?}");
+}
+
+#[test]
+fn servers_that_fail_or_have_another_file_are_left_out() {
+    let (here, content) = (Place::new(), payload(BLOCK + 5));
+    let good = Server::of(WebFile::with_tree(&content));
+    let (other, larger) = (payload(BLOCK + 6), payload(2 * BLOCK));
+    let with_other_tree = Server::of(WebFile::with_tree(&other));
+    let with_other_size = Server::of(WebFile { tree: None, ..WebFile::with_tree(&larger) });
+    let missing = Server::saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let urls = [&with_other_tree, &with_other_size, &missing].map(|server| server.url("f"));
+    let words = ["download", &good.url("f"), &urls[0], &urls[1], &urls[2], "-o", here.arg(), "-j", "6"];
+    let ended = run(&words);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    here.expect("f", &content);
+}
+
+#[test]
+fn without_a_tree_one_server_after_the_other_is_tried() {
+    let (here, content) = (Place::new(), payload(100_000));
+    let cut = Server::of(WebFile { cut_at: Some(50_000), ..WebFile::tagged(&content, "\"a\"") });
+    let good = Server::of(WebFile::tagged(&content, "\"b\""));
+    let ended = fetch(&cut.url("f"), &here, &[&good.url("f")]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    here.expect("f", &content);
+    assert!(ended.stderr.contains("; it is not used any more") && ended.stderr.contains("unverified"));
+    assert!(ended.stderr.contains("the file comes over one connection"), "{}", ended.stderr);
+    let from = format!("received f from http://127.0.0.1:{}: ", good.port);
+    assert!(ended.stderr.contains(&from), "{}", ended.stderr);
+}
+
+#[test]
+fn the_last_failure_counts_if_none_is_left() {
+    let (here, content) = (Place::new(), payload(2 * BLOCK));
+    let lying = || Server::of(WebFile { wrong_at: Some(BLOCK + 1), ..WebFile::with_tree(&content) });
+    let (first, second) = (lying(), lying());
+    let ended = fetch(&first.url("f"), &here, &[&second.url("f")]);
+    assert_eq!((ended.code, ended.errors().len()), (6, 2), "{}", ended.stderr);
+    assert_part_only(&here);
+}
+
+#[test]
+fn connections_that_end_between_answers_are_made_anew() {
+    let (here, content) = (Place::new(), payload(5 * BLOCK));
+    let servers = [0, 1].map(|_| {
+        let file = WebFile::with_tree(&content);
+        // It says nothing of the end that follows each answer.
+        Server::new(move |request, stream| {
+            file.answer(request, stream);
+            false
+        })
+    });
+    let ended = fetch(&servers[0].url("f"), &here, &[&servers[1].url("f"), "-j", "3"]).expect(0);
+    here.expect("f", &content);
+    assert!(ended.stderr.contains("and 1 more"), "{}", ended.stderr);
+}
