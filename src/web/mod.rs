@@ -17,7 +17,7 @@ mod representation;
 mod request;
 mod route;
 pub(crate) mod site;
-mod storing;
+pub(crate) mod storing;
 mod tags;
 mod walking;
 mod work;

@@ -9,6 +9,9 @@ use super::archives::ArchiveCache;
 use super::hashing::DigestCache;
 use super::once::Once;
 use super::representation::Lifetime;
+use super::storing::running::Running;
+use super::storing::table::Table;
+use super::storing::upload::DigestNote;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
@@ -34,6 +37,12 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+    /// Where each stored file has a line.
+    pub(crate) digest_note: Option<DigestNote>,
+    /// The uploads that are under way.
+    pub(crate) running: Arc<Running>,
+    /// The uploads that have a URL of their own.
+    pub(crate) resumable: Arc<Table>,
     /// The name of what is shared, for archives of all of it.
     pub(crate) name: Vec<u8>,
     pub(crate) digests: DigestCache,
@@ -90,6 +99,8 @@ pub(crate) struct WebTerms {
     pub(crate) rate: Option<u64>,
     /// The largest file that is stored, in bytes.
     pub(crate) max_size: Option<u64>,
+    /// The most files of one form.
+    pub(crate) max_entries: u32,
     /// No file is ever replaced.
     pub(crate) keep_existing: bool,
     /// How long caches may use an answer without asking again. `None`: not at all.

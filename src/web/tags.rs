@@ -2,7 +2,7 @@
 
 use super::file_reading::ReadFault;
 use super::hashing::blake3_of;
-use super::site::{ETagSource, Site};
+use super::site::ETagSource;
 use crate::proto::web::etag::ETag;
 use crate::proto::web::file_facts::{FileFacts, Timestamp};
 use crate::proto::web::validators::Validators;
@@ -24,8 +24,8 @@ pub(super) fn time_of(now_seconds: u64) -> Timestamp {
 }
 
 /// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
-pub(super) fn tag(site: &Site, source: &SourceFile) -> Result<ETag, ReadFault> {
-    match site.terms.etag {
+pub(super) fn tag(kind: ETagSource, source: &SourceFile) -> Result<ETag, ReadFault> {
+    match kind {
         ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
         ETagSource::Content => blake3_of(source).map(|digest| ETag::of_digest(&digest)),
     }

@@ -89,6 +89,7 @@ impl Inner {
             now_seconds: worker.unix_seconds(),
             may_block: self.home.is_thread(),
             is_private: false,
+            waker: self.home.waker(),
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),
@@ -115,7 +116,10 @@ impl Inner {
                 Ok(true)
             }
             Route::Take(intake) if head.has_body => {
-                let interim = if head.expects_continue { CONTINUE.to_vec() } else { Vec::new() };
+                let mut interim = if head.minor > 0 { intake.interim() } else { Vec::new() };
+                if head.expects_continue {
+                    interim.extend_from_slice(CONTINUE);
+                }
                 self.state = State::Taking(Box::new(Taking { intake, reply, interim }));
                 self.deadline = now + worker.site.terms.idle_timeout;
                 Ok(false)
