@@ -40,6 +40,14 @@ impl Digests {
             && (self.sha256.is_some() || !wanted.sha256)
     }
 
+    /// Those that are wanted.
+    fn only(mut self, wanted: Wanted) -> Digests {
+        self.blake3.take_if(|_| !wanted.blake3);
+        self.values.take_if(|_| !wanted.values);
+        self.sha256.take_if(|_| !wanted.sha256);
+        self
+    }
+
     fn blocks(&self) -> usize {
         self.values.as_ref().map_or(0, |values| values.len())
     }
@@ -162,7 +170,7 @@ pub(super) fn with_digests(
     let is_kept = is_settled(&source, asking.now);
     let known = if is_kept { asking.site.digests.get(source.stamp()) } else { Digests::default() };
     if known.have(wanted) {
-        return Route::Answer(then(&asking, source, &known));
+        return Route::Answer(then(&asking, source, &known.only(wanted)));
     }
     if !request.may_block {
         return Route::Move;
@@ -170,7 +178,7 @@ pub(super) fn with_digests(
     let asked = Asked::of(&asking);
     Route::Work(Box::new(Hashed {
         hashing: Hashing::new(source, wanted),
-        known,
+        wanted,
         asked,
         is_kept,
         then: Some(Box::new(then)),
@@ -180,7 +188,7 @@ pub(super) fn with_digests(
 /// An answer that waits for digests.
 struct Hashed {
     hashing: Hashing,
-    known: Digests,
+    wanted: Wanted,
     asked: Asked,
     is_kept: bool,
     then: Option<Then>,
@@ -199,11 +207,7 @@ impl Work for Hashed {
         if self.is_kept {
             self.asked.site().digests.keep(source.stamp(), &found);
         }
-        let digests = Digests {
-            blake3: found.blake3.or(self.known.blake3),
-            values: found.values.or_else(|| self.known.values.clone()),
-            sha256: found.sha256.or(self.known.sha256),
-        };
+        let digests = found.only(self.wanted);
         let then = self.then.take()?;
         Some(self.asked.answer(|asking| then(asking, source, &digests)))
     }

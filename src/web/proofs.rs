@@ -23,7 +23,7 @@ use crate::store::{FoundKind, Share, SourceFile, Stamp};
 const SUMS: &str = "b3sum1";
 const TREE: &str = "b3tree1";
 /// The small files whose digests are computed in a step.
-const STEP_FILES: usize = 64;
+const STEP_FILES: usize = 16;
 
 /// Answers with the values of a file's blocks.
 pub(super) fn tree(request: &Request<'_>, source: SourceFile) -> Route {

@@ -14,7 +14,7 @@ use crate::web::walking::Files;
 /// About this much is sent at once, of what passes through memory.
 const GATHERED_BYTES: usize = 256 << 10;
 /// The small files that are read for their CRCs in a step.
-const STEP_FILES: usize = 64;
+const STEP_FILES: usize = 16;
 
 /// A range of an archive, on its way.
 pub(super) struct Sending {

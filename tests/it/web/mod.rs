@@ -1,5 +1,6 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
+mod archived;
 mod archives;
 mod cached;
 mod clients;
@@ -16,6 +17,7 @@ mod threads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 
 use crate::harness::{In, LIMIT, Out, Running, sendall};
 use crate::transfer::xfer::Place;
@@ -47,6 +49,14 @@ impl Web {
         let server = sendall(&[&args, options].concat(), In::Null, Out::Collect);
         let port = server.port();
         Web { place, server, port }
+    }
+
+    /// Shares a file or folder.
+    pub(crate) fn at(path: &Path, options: &[&str]) -> Web {
+        let args = ["serve", "127.0.0.1:0", "--http", "--share", path.to_str().expect("UTF-8")];
+        let server = sendall(&[&args, options].concat(), In::Null, Out::Collect);
+        let port = server.port();
+        Web { place: Place::new(), server, port }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
