@@ -53,7 +53,7 @@ use crate::server::tls_gate::GateTerms;
 use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
-use crate::web::archives::ArchiveCache;
+use crate::web::archive::ArchiveCache;
 use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
@@ -143,11 +143,6 @@ impl TransferPlan {
                 is_site: web.is_site,
                 etag: web.etag,
             },
-            name: self.share.as_deref().and_then(Path::file_name).map_or_else(
-                // The path ends with a dot, or is the root.
-                || b"files".to_vec(),
-                |name| name.as_bytes().to_vec(),
-            ),
             digests: DigestCache::default(),
             archives: ArchiveCache::default(),
         })

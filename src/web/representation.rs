@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::answer::{Answer, TEXT};
-use super::archives::Archive;
+use super::archive::Archive;
 use super::body::{Broken, Piece, Pieces};
 use super::hashing::Digests;
-use super::site::ETagSource;
+use super::site::{ETagSource, Lifetime};
 use super::tags::facts;
 use super::walking::Files;
 use super::work::Asking;
@@ -39,15 +39,6 @@ pub(super) struct Representation {
     pub(super) digest: Option<String>,
     pub(super) lifetime: Lifetime,
     pub(super) content: Content,
-}
-
-/// For how long caches may use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lifetime {
-    /// As the options of the server say.
-    Usual,
-    /// For ever: the request names the content itself.
-    Immutable,
 }
 
 /// The bytes.

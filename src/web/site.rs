@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::archives::ArchiveCache;
-use super::hashing::DigestCache;
+use super::archive::ArchiveCache;
+use super::file_reading::ReadFault;
+use super::hashing::{DigestCache, blake3_of};
 use super::once::Once;
-use super::representation::Lifetime;
+use super::tags::facts;
 use crate::http::log::Log;
+use crate::proto::web::etag::ETag;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
 use crate::server::invitation::WebInvitation;
-use crate::store::{Folder, Share};
+use crate::store::{Folder, Share, SourceFile};
 
 /// The resources of a server, shared by all its connections.
 pub(crate) struct Site {
@@ -24,7 +26,7 @@ pub(crate) struct Site {
     pub(crate) store: Option<Folder>,
     /// Whether the pages that list what can be read list uploads as well.
     pub(crate) uploads: Uploads,
-    /// The heading of the outermost page.
+    /// The name of what is shared: the heading of the outermost page, and the name of archives of all of it.
     pub(crate) title: Vec<u8>,
     pub(crate) access: WebAccess,
     /// The names that it goes by.
@@ -34,13 +36,19 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
-    /// The name of what is shared, for archives of all of it.
-    pub(crate) name: Vec<u8>,
     pub(crate) digests: DigestCache,
     pub(crate) archives: ArchiveCache,
 }
 
 impl Site {
+    /// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
+    pub(super) fn tag(&self, source: &SourceFile) -> Result<ETag, ReadFault> {
+        match self.terms.etag {
+            ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
+            ETagSource::Content => blake3_of(source).map(|digest| ETag::of_digest(&digest)),
+        }
+    }
+
     /// The value of `Cache-Control` for a content that can be told from others.
     pub(super) fn cache_control(&self, lifetime: Lifetime, is_private: bool) -> String {
         let scope = if is_private { "private" } else { "public" };
@@ -106,4 +114,13 @@ pub(crate) enum ETagSource {
     Metadata,
     /// The digest of its content, for which it must be read once.
     Content,
+}
+
+/// For how long caches may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifetime {
+    /// As the options of the server say.
+    Usual,
+    /// For ever: the request names the content itself.
+    Immutable,
 }

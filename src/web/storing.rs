@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::answer::Answer;
 use super::request::{Intake, Request, Route};
 use super::site::{ETagSource, Site};
-use super::tags::{self, facts};
+use super::tags::facts;
 use crate::proto::web::conditions::{self, Decision, values};
 use crate::proto::web::digests;
 use crate::proto::web::etag::ETag;
@@ -134,7 +134,7 @@ impl Upload {
         if let Some(tag) = &self.replaced {
             // Another one may have replaced it meanwhile.
             let source = self.folder.source(&self.path).ok();
-            if source.and_then(|source| tags::tag(&self.site, &source).ok()).as_ref() != Some(tag) {
+            if source.and_then(|source| self.site.tag(&source).ok()).as_ref() != Some(tag) {
                 return Err(Answer::text(412, "the file has changed meanwhile"));
             }
         }
@@ -211,7 +211,7 @@ fn may_replace(
         Err(fault) => return Err(refused(&fault)),
     };
     let tag = match &source {
-        Some(source) => Some(tags::tag(request.site, source).map_err(|fault| fault.answer())?),
+        Some(source) => Some(request.site.tag(source).map_err(|fault| fault.answer())?),
         None => None,
     };
     let current = tag.clone().map(Validators::of_tag);
