@@ -2,6 +2,7 @@
 
 mod archived;
 mod archives;
+mod cached;
 mod clients;
 mod conditions;
 mod encrypted;
