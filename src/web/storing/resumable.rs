@@ -19,7 +19,7 @@ use crate::store::Folder;
 use crate::web::answer::Answer;
 use crate::web::body::Piece;
 use crate::web::request::{Intake, Request, Route};
-use crate::web::site::WebTerms;
+use crate::web::terms::WebTerms;
 
 /// Returns whether a request creates an upload.
 pub(in crate::web) fn creates(request: &Request<'_>) -> bool {
