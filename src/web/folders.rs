@@ -5,7 +5,7 @@ use super::request::Request;
 use crate::proto::http::MediaType;
 use crate::proto::web::conditions::values;
 use crate::proto::web::listing::{self, Entry, EntryKind};
-use crate::proto::web::page::{self, PageContext};
+use crate::proto::web::page::{self, PageContext, Uploads};
 use crate::proto::web::target::{Query, Target};
 use crate::report::{escape_json, escape_name};
 use crate::store::{Folder, NamedEntry, NamedKind, Share, SourceFile, SymlinkPolicy};
@@ -34,18 +34,24 @@ pub(super) fn listed(request: &Request<'_>, folder: Option<&Folder>, target: &Ta
         Query::Text => MediaType::Text,
         _ => listing::preferred_form(values(request.fields(), "accept")),
     };
-    let is_writable = site.store.is_some();
+    let is_writable = site.uploads != Uploads::No;
     let body = match form {
         MediaType::Html => {
             let path = target.path.as_ref().map_or(&b""[..], |path| path.as_bytes());
-            let context = PageContext { root: b"", path, is_writable, has_archives: folder.is_some() };
+            let context = PageContext {
+                root: &site.title,
+                path,
+                uploads: site.uploads,
+                is_listed: site.share.is_some(),
+                has_archives: folder.is_some(),
+            };
             listing::html(&context, &entries)
         }
         MediaType::Text => listing::text(&entries, escape_name),
         MediaType::NdJson | MediaType::Json => listing::ndjson(&entries, escape_json),
     };
     let answer = Answer::bytes(200, listing::content_type(form), body)
-        .with("Cache-Control", "no-cache")
+        .with("Cache-Control", if request.is_private { "private, no-cache" } else { "no-cache" })
         .with("Vary", "Accept");
     page::fields(is_writable).into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
 }

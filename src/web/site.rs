@@ -1,15 +1,21 @@
 //! What a server shows and takes, and under which terms.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use super::archive::ArchiveCache;
+use super::hashing::DigestCache;
 use super::once::Once;
 use super::storing::running::Running;
 use super::storing::table::Table;
 use super::storing::upload::DigestNote;
+use super::terms::WebTerms;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
+use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
+use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -18,6 +24,10 @@ pub(crate) struct Site {
     pub(crate) share: Option<Share>,
     /// Where uploads go.
     pub(crate) store: Option<Folder>,
+    /// Whether the pages that list what can be read list uploads as well.
+    pub(crate) uploads: Uploads,
+    /// The name of what is shared: the heading of the outermost page, and the name of archives of all of it.
+    pub(crate) title: Vec<u8>,
     pub(crate) access: WebAccess,
     /// The names that it goes by.
     pub(crate) hosts: Hosts,
@@ -27,11 +37,24 @@ pub(crate) struct Site {
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
     /// Where each stored file has a line.
-    pub(crate) digests: Option<DigestNote>,
+    pub(crate) digest_note: Option<DigestNote>,
     /// The uploads that are under way.
     pub(crate) running: Arc<Running>,
     /// The uploads that have a URL of their own.
     pub(crate) resumable: Arc<Table>,
+    pub(crate) digests: DigestCache,
+    pub(crate) archives: ArchiveCache,
+}
+
+impl Site {
+    /// What people need for their browsers.
+    pub(crate) fn invitation(&self, has_certificate: bool) -> WebInvitation {
+        let secret = match &self.access {
+            WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        };
+        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
+    }
 }
 
 /// What a client has to know.
@@ -43,23 +66,4 @@ pub(crate) enum WebAccess {
     Secret(SecretPath),
     /// The token of each request.
     Token(Token),
-}
-
-/// The terms of all requests.
-#[derive(Clone, Debug)]
-pub(crate) struct WebTerms {
-    /// The time for a request's head.
-    pub(crate) head_timeout: Duration,
-    /// The time in which nothing moves: between requests, in a body, or while a client does not read.
-    pub(crate) idle_timeout: Duration,
-    /// The time for a whole connection.
-    pub(crate) session_timeout: Option<Duration>,
-    /// Bytes per second of a client, in each direction.
-    pub(crate) rate: Option<u64>,
-    /// The largest file that is stored, in bytes.
-    pub(crate) max_size: Option<u64>,
-    /// The most files of one form.
-    pub(crate) max_entries: u32,
-    /// No file is ever replaced.
-    pub(crate) keep_existing: bool,
 }

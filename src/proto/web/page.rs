@@ -21,10 +21,23 @@ pub struct PageContext<'a> {
     pub root: &'a [u8],
     /// The path of the folder below it, without slashes at its ends. Empty for the outermost folder itself.
     pub path: &'a [u8],
-    /// True if files can be uploaded into it.
-    pub is_writable: bool,
+    /// The place of files that are uploaded.
+    pub uploads: Uploads,
+    /// True if it is shared; false for a page from which files are sent, and that lists nothing.
+    pub is_listed: bool,
     /// True if it can be had with `?tar` and `?zip`.
     pub has_archives: bool,
+}
+
+/// Where the files go that are uploaded from a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uploads {
+    /// Nowhere: none are taken.
+    No,
+    /// Into the folder that the page lists.
+    Here,
+    /// Into a folder that is not listed.
+    Elsewhere,
 }
 
 /// The value of `Content-Security-Policy` of a page that can be written to.
@@ -88,8 +101,9 @@ pub(super) fn render(context: &PageContext<'_>, summary: &str, is_empty: bool, r
     path.extend_from_slice(context.path);
     let shown = |name: &str| match name {
         "archives" => context.has_archives && !is_empty,
-        "upload" => context.is_writable,
-        "empty" => is_empty,
+        "upload" => context.uploads != Uploads::No,
+        "elsewhere" => context.uploads == Uploads::Elsewhere,
+        "empty" => context.is_listed && is_empty,
         _ => !is_empty,
     };
     let value = |out: &mut String, name: &str| match name {

@@ -1,5 +1,6 @@
 //! The modes of `serve`, with their validated arguments.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
+use crate::net::host_name;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
+use crate::proto::web::page::Uploads;
 use crate::relay::exec::ExecRules;
 use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::modes::hub::Slow;
@@ -16,12 +19,13 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
-use crate::run::tls::ClientTlsPlan;
+use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
 use crate::web::storing::table::IDLE_DESCRIPTORS;
+use crate::web::terms::ETagSource;
 
 /// What the server does with its clients.
 pub(crate) enum Mode {
@@ -67,6 +71,27 @@ pub(crate) struct TransferPlan {
     pub(crate) web: Option<WebPlan>,
 }
 
+impl TransferPlan {
+    /// Where uploads go, as the pages of the shared folder say it.
+    pub(super) fn uploads(&self) -> Uploads {
+        match (&self.store, &self.share) {
+            (None, _) => Uploads::No,
+            (Some(store), Some(share)) if store.canonicalize().ok() == share.canonicalize().ok() => {
+                Uploads::Here
+            }
+            (Some(_), _) => Uploads::Elsewhere,
+        }
+    }
+
+    /// The name of the shared folder, or of this machine.
+    pub(super) fn title(&self) -> Vec<u8> {
+        let folder =
+            self.share.as_ref().filter(|path| path.is_dir()).and_then(|path| path.canonicalize().ok());
+        let name = folder.as_ref().and_then(|path| path.file_name()).map(|name| name.as_bytes().to_vec());
+        name.unwrap_or_else(|| host_name().into_bytes())
+    }
+}
+
 /// The arguments of `--http`.
 #[derive(Clone, Debug)]
 pub(crate) struct WebPlan {
@@ -76,6 +101,14 @@ pub(crate) struct WebPlan {
     pub(crate) token: Option<PathBuf>,
     /// Names of the server in URLs, beside its addresses and the machine's own name.
     pub(crate) hosts: Vec<HostName>,
+    /// The certificate that browsers are shown.
+    pub(crate) identity: Option<IdentityFiles>,
+    /// How long caches may use a file without asking again.
+    pub(crate) cache: Option<Duration>,
+    /// The shared folder is a web site.
+    pub(crate) is_site: bool,
+    /// What the tags of files are made of.
+    pub(crate) etag: ETagSource,
     /// The form of the lines for answers on stdout.
     pub(crate) log: Option<LogForm>,
 }

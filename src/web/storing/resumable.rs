@@ -19,7 +19,7 @@ use crate::store::Folder;
 use crate::web::answer::Answer;
 use crate::web::body::Piece;
 use crate::web::request::{Intake, Request, Route};
-use crate::web::site::WebTerms;
+use crate::web::terms::WebTerms;
 
 /// Returns whether a request creates an upload.
 pub(in crate::web) fn creates(request: &Request<'_>) -> bool {
@@ -66,7 +66,7 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
         None => return Err(refused(UploadFault::Fields)),
     };
     let announced = Announced { size_bytes: body.length(), mtime_seconds: mtime(request) };
-    let replaced = may_replace(request.fields(), terms.keep_existing, folder, (path, &announced))?;
+    let replaced = may_replace(request.fields(), terms, folder, (path, &announced))?;
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     table.end_idle(path);
     let mut id = UploadId::default();

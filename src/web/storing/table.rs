@@ -201,6 +201,7 @@ mod tests {
             folder: &folder,
             report: &report,
             digests: None,
+            etag: crate::web::terms::ETagSource::Metadata,
             max_size: None,
             waker: None,
         };

@@ -1,6 +1,7 @@
 //! Listings: hostile names, each form, and many entries.
 
 use super::*;
+use crate::proto::web::page::Uploads;
 
 fn entry(name: &[u8], kind: EntryKind) -> Entry {
     let size_bytes = (kind == EntryKind::File).then_some(1234);
@@ -12,7 +13,7 @@ fn file(name: &str) -> Entry {
 }
 
 const CONTEXT: PageContext<'_> =
-    PageContext { root: b"photos", path: b"", is_writable: false, has_archives: true };
+    PageContext { root: b"photos", path: b"", uploads: Uploads::No, is_listed: true, has_archives: true };
 
 fn rows(entries: &[Entry]) -> String {
     let mut out = String::new();

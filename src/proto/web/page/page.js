@@ -178,7 +178,8 @@ function prepareUploads() {
     try {
       const answer = await fetch(url, { method: "HEAD", cache: "no-store" });
       const field = (name) => number(answer.headers.get(name) ?? undefined);
-      return answer.ok
+      // A file of this name that is listed is not the one that is uploaded, if uploads go elsewhere.
+      return answer.ok && !$("#elsewhere")
         ? { bytes: field("Content-Length"), time: Date.parse(answer.headers.get("Last-Modified")), offset: 0 }
         : { bytes: -1, offset: Math.max(field("Upload-Offset"), 0), total: field("Upload-Length"), time: field("X-OC-Mtime") };
     } catch {

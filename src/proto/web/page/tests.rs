@@ -8,8 +8,13 @@ fn page(context: &PageContext<'_>, is_empty: bool) -> String {
     String::from_utf8(render(context, "2 files", is_empty, "<tr><td>x\n")).unwrap()
 }
 
-const INNER: PageContext<'_> =
-    PageContext { root: b"photos", path: b"a & b/<c>", is_writable: true, has_archives: true };
+const INNER: PageContext<'_> = PageContext {
+    root: b"photos",
+    path: b"a & b/<c>",
+    uploads: Uploads::Here,
+    is_listed: true,
+    has_archives: true,
+};
 
 #[test]
 fn the_page_is_small() {
@@ -44,7 +49,7 @@ fn the_page_asks_nobody_else() {
 #[test]
 fn the_policy_allows_what_is_on_the_page_alone() {
     for (is_writable, connect) in [(true, true), (false, false)] {
-        let context = PageContext { is_writable, ..INNER };
+        let context = PageContext { uploads: if is_writable { Uploads::Here } else { Uploads::No }, ..INNER };
         let page = page(&context, false);
         let between = |open: &str, close: &str| {
             let start = page.find(open).unwrap() + open.len();
@@ -87,9 +92,16 @@ fn parts_are_there_when_they_are_of_use() {
     assert!(!has(&full, "This folder is empty"));
     let empty = page(&INNER, true);
     assert!(has(&empty, "This folder is empty") && !has(&empty, "<table>") && !has(&empty, "name=\"tar\""));
-    let plain = page(&PageContext { is_writable: false, has_archives: false, ..INNER }, false);
+    let plain = page(&PageContext { uploads: Uploads::No, has_archives: false, ..INNER }, false);
     assert!(!has(&plain, "type=\"file\"") && !has(&plain, "name=\"tar\""));
-    for page in [full, empty, plain] {
+    assert!(!has(&full, "not listed here"));
+    let apart = page(&PageContext { uploads: Uploads::Elsewhere, ..INNER }, false);
+    assert!(has(&apart, "type=\"file\"") && has(&apart, "not listed here") && has(&apart, "<table>"));
+    let unlisted =
+        PageContext { uploads: Uploads::Elsewhere, is_listed: false, has_archives: false, ..INNER };
+    let unlisted = page(&unlisted, true);
+    assert!(has(&unlisted, "type=\"file\"") && !has(&unlisted, "empty.") && !has(&unlisted, "<table>"));
+    for page in [full, empty, plain, apart, unlisted] {
         assert!(!page.contains("{?") && !page.contains("{/}") && !page.contains("{title}"), "{page}");
     }
 }
