@@ -200,6 +200,11 @@ impl Upload {
         self.offset
     }
 
+    /// Returns whether another upload takes its name.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.registration.is_replaced()
+    }
+
     /// Returns whether another request takes its place.
     pub(super) fn is_stale(&self) -> bool {
         self.registration.is_stale()
