@@ -1,6 +1,7 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
 mod archives;
+mod browser;
 mod conditions;
 mod fetch;
 mod proofs;
