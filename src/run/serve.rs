@@ -56,6 +56,7 @@ use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
 use crate::web::face::Face;
 use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess, WebTerms};
+use crate::web::storing::upload::DigestNote;
 
 /// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -130,12 +131,18 @@ impl TransferPlan {
             hosts: Hosts::new(&host_name(), web.hosts.clone()),
             once: None,
             log: None,
+            digests: offer.digests.clone().map(|sink| -> DigestNote {
+                Arc::new(move |path, digest, report| sink.write_one(path, digest, report))
+            }),
+            running: Arc::default(),
+            resumable: Arc::default(),
             terms: WebTerms {
                 head_timeout: handshake,
                 idle_timeout: idle,
                 session_timeout: session_limits.session,
                 rate,
                 max_size: self.max_size,
+                max_entries: self.max_entries,
                 keep_existing: self.keep_existing,
             },
         })

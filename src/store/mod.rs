@@ -53,7 +53,7 @@ pub use self::filter::Filter;
 pub use self::folder::Folder;
 pub use self::hash::{
     BLOCK_BYTES, BlockHasher, BlockValue, FileDigests, crc_of, hash_blocks, hash_prefix, hash_with_blocks,
-    root_of,
+    read_prefix, root_of,
 };
 pub use self::key_list::{KeyList, ListStamp, append_line, read_list};
 pub use self::lines::{TextPlace, empty, nameless, record, sink};

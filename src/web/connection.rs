@@ -19,7 +19,7 @@ use crate::http::worker::make_room;
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
 use crate::net::rate::Limited;
-use crate::net::reactor::{Context, Session, Status, Stop};
+use crate::net::reactor::{Context, Session, Status, Stop, ThreadWaker};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::Exchange;
 use crate::server::permits::Permit;
@@ -35,6 +35,8 @@ struct Inner {
     permit: Option<Permit>,
     /// Takes connections whose requests may wait for a disk. `None` on such a thread.
     threads: Option<Rc<Threads>>,
+    /// Wakes this session, on such a thread.
+    waker: Option<ThreadWaker>,
     exchange: Exchange,
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
@@ -95,6 +97,8 @@ enum End {
     Lost,
     /// What was sent must not look whole.
     Reset(String),
+    /// Another request has taken the place of its upload.
+    Replaced,
     /// It goes to a thread of its own.
     Moves,
 }
@@ -118,9 +122,10 @@ impl Connection {
         worker: &Rc<Worker>,
         client: WebClient,
         (held, session_end): (Vec<u8>, Option<Instant>),
-        now: Instant,
+        (waker, now): (ThreadWaker, Instant),
     ) -> Connection {
         let mut inner = Inner::new(transport, worker, (client, None), None, now);
+        inner.waker = Some(waker);
         (inner.held, inner.session_end) = (held, session_end);
         Connection(Some(inner))
     }
@@ -141,6 +146,7 @@ impl Inner {
             client,
             permit,
             threads,
+            waker: None,
             exchange: Exchange::new(u64::MAX),
             held: Vec::new(),
             state: State::Reading,
@@ -162,6 +168,11 @@ impl Inner {
         self.stream.tick(context.now);
         if self.session_end.is_some_and(|end| context.now >= end) {
             return Err(End::Reset("did not end in time (see --session-timeout)".into()));
+        }
+        if matches!(&self.state, State::Taking(taking) if taking.intake.is_stale()) {
+            // The part is handed over at once.
+            self.state = State::Reading;
+            return Err(End::Replaced);
         }
         let mut buffers = worker.buffers.borrow_mut();
         let mut budget = context.budget_bytes;
@@ -275,6 +286,11 @@ impl Session for Connection {
                 // The call fails if the client is gone already.
                 let _ = inner.stream.reset_on_close(true);
                 inner.client.report.error(&Error::new(Exit::Partial, why));
+                Ok(Status::Done)
+            }
+            Err(End::Replaced) => {
+                let _ = inner.stream.reset_on_close(true);
+                inner.client.report.detail("another request continues its upload");
                 Ok(Status::Done)
             }
             Err(End::Lost) => {

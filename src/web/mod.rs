@@ -12,6 +12,6 @@ mod reading;
 mod request;
 mod route;
 pub(crate) mod site;
-mod storing;
+pub(crate) mod storing;
 mod tags;
 mod worker;

@@ -7,6 +7,7 @@ use httparse::Header;
 use super::answer::Answer;
 use super::client::WebClient;
 use super::site::{Site, WebAccess};
+use crate::net::reactor::ThreadWaker;
 use crate::proto::http::RequestHead;
 
 /// A request and what surrounds it.
@@ -18,6 +19,8 @@ pub(super) struct Request<'a> {
     pub(super) now_seconds: u64,
     /// True on a thread that may wait for a disk.
     pub(super) may_block: bool,
+    /// Wakes the connection, on such a thread.
+    pub(super) waker: Option<&'a ThreadWaker>,
 }
 
 impl Request<'_> {
@@ -52,6 +55,14 @@ pub(super) enum Route {
 
 /// Takes the body of a request.
 pub(super) trait Intake {
+    /// Returns what is sent before the body, besides `100 Continue`.
+    fn interim(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Returns whether another request takes its place: the connection must be reset. The connection is woken when it turns true.
+    fn is_stale(&self) -> bool;
+
     /// Takes a piece.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::once::Once;
+use super::storing::running::Running;
+use super::storing::table::Table;
+use super::storing::upload::DigestNote;
 use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
@@ -28,6 +31,12 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+    /// Where each stored file has a line.
+    pub(crate) digests: Option<DigestNote>,
+    /// The uploads that are under way.
+    pub(crate) running: Arc<Running>,
+    /// The uploads that have a URL of their own.
+    pub(crate) resumable: Arc<Table>,
 }
 
 /// What a client has to know.
@@ -54,6 +63,8 @@ pub(crate) struct WebTerms {
     pub(crate) rate: Option<u64>,
     /// The largest file that is stored, in bytes.
     pub(crate) max_size: Option<u64>,
+    /// The most files of one form.
+    pub(crate) max_entries: u32,
     /// No file is ever replaced.
     pub(crate) keep_existing: bool,
 }

@@ -86,6 +86,7 @@ impl Inner {
             client: &self.client,
             now_seconds: worker.unix_seconds(),
             may_block: self.threads.is_none(),
+            waker: self.waker.as_ref(),
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),
@@ -108,7 +109,10 @@ impl Inner {
                 Ok(true)
             }
             Route::Take(intake) if head.has_body => {
-                let interim = if head.expects_continue { CONTINUE.to_vec() } else { Vec::new() };
+                let mut interim = if head.minor > 0 { intake.interim() } else { Vec::new() };
+                if head.expects_continue {
+                    interim.extend_from_slice(CONTINUE);
+                }
                 self.state = State::Taking(Box::new(Taking { intake, reply, interim }));
                 self.deadline = now + worker.site.terms.idle_timeout;
                 Ok(false)

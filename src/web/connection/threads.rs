@@ -58,7 +58,8 @@ impl Threads {
             reactor.add_at_start(|io, now| {
                 let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
                 let worker = Rc::new(Worker::new(site));
-                Ok(Connection::on_thread(transport, &worker, client, (held, session_end), now))
+                let times = (io.thread_waker(), now);
+                Ok(Connection::on_thread(transport, &worker, client, (held, session_end), times))
             })?;
             reactor.run()
         });
