@@ -85,9 +85,11 @@ class Browser:
             self.see(answer)
 
     def see(self, event):
+        if "method" not in event:
+            return
         self.events.append(event)
         if event["method"] == "Page.javascriptDialogOpening":
-            # The page asks whether it may be left. The answer is not waited for.
+            # The page asks whether it may be left. Nobody waits for the answer.
             message = {"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
             os.write(self.output, json.dumps(message | {"sessionId": self.session}).encode() + b"\0")
 

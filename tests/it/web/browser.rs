@@ -145,6 +145,51 @@ fn chromium_uploads_folders() {
     assert!(fs::metadata(web.place.path("in/large")).is_err());
 }
 
+#[test]
+fn chromium_resumes_after_a_reload_and_a_kill() {
+    if !is_slow_wanted("uploads that are cut") {
+        return;
+    }
+    let (web, outside) = (Web::storing(&["--limit-rate", "8MB"]), Place::new());
+    let bytes = payload(24_000_000);
+    outside.write("large", &bytes);
+    let steps = [
+        "goto URL/",
+        "drop OUT/large",
+        "until document.querySelector('#jobs progress').value > 0.3",
+        // The page asks whether it may be left.
+        "goto URL/",
+        "until document.querySelector('#left').innerText.includes('% is there')",
+        "eval document.querySelector('#left p').textContent",
+        "eval document.querySelector('tbody')",
+        "drop OUT/large",
+        "until document.querySelector('#jobs progress').value > 0.6",
+        "eval document.querySelector('#left').hidden",
+        "kill",
+        "goto URL/",
+        "eval { const send = XMLHttpRequest.prototype.send; window.sent = []; XMLHttpRequest.prototype.send = \
+         function (body) { sent.push(body.size); return send.call(this, body); } }",
+        "drop OUT/large",
+        ENDED,
+        SAID,
+        "eval sent.join()",
+        "eval localStorage.getItem('sendall left /')",
+        "faults",
+    ];
+    let Some(values) = browse(&lines(&steps, &web, &outside)) else { return };
+    let [left, list, is_left_hidden, _, said, sent, remembered, faults] = &values[..] else {
+        panic!("{values:?}")
+    };
+    assert_eq!(*left, "1 upload is not finished. Choose or drop the same again, and only the rest is sent.");
+    assert_eq!((list, is_left_hidden), (&Value::Null, &Value::Bool(true)), "no name before it is whole");
+    assert_eq!(*said, "The file has arrived.");
+    let sent: usize = sent.as_str().and_then(|sent| sent.parse().ok()).expect("one request");
+    assert!(sent < bytes.len() * 4 / 5, "only the rest: {sent}");
+    assert_eq!((remembered, faults), (&Value::Null, &Value::Array(Vec::new())));
+    web.place.expect("large", &bytes);
+    web.place.expect_names(&["large"]);
+}
+
 fn web_title(web: &Web) -> Value {
     Value::from(web.place.root().file_name().and_then(|name| name.to_str()))
 }
