@@ -6,6 +6,7 @@
     drop PATH|PATH    drops files and folders on the page
     choose PATH|PATH  chooses files in the form of the page
     press KEY         Tab, Enter
+    submit SELECTOR   presses Enter on a button, and waits for the page that comes
     until EXPRESSION  waits until this is true in the page
     eval EXPRESSION   prints its value
     html              prints the page as it is now
@@ -93,9 +94,9 @@ class Browser:
             message = {"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
             os.write(self.output, json.dumps(message | {"sessionId": self.session}).encode() + b"\0")
 
-    def goto(self, url):
+    def load(self, begin):
         self.events = [event for event in self.events if event["method"] != "Page.loadEventFired"]
-        self.call("Page.navigate", url=url)
+        begin()
         deadline = time.monotonic() + LIMIT_SECONDS
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.see(self.next(deadline))
@@ -118,10 +119,13 @@ class Browser:
         for kind in ["dragEnter", "dragOver", "drop"]:
             self.call("Input.dispatchDragEvent", type=kind, x=100, y=150, data=data)
 
-    def choose(self, paths):
+    def node(self, selector):
         root = self.call("DOM.getDocument")["root"]["nodeId"]
-        node = self.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
-        self.call("DOM.setFileInputFiles", nodeId=node, files=paths)
+        return self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+
+    def submit(self, selector):
+        self.call("DOM.focus", nodeId=self.node(selector))
+        self.load(lambda: self.press("Enter"))
 
     def press(self, key):
         key = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
@@ -153,7 +157,7 @@ class Browser:
 def run(browser, verb, rest):
     """Does what a line says, and returns the value to be printed."""
     if verb == "goto":
-        browser.goto(rest)
+        browser.load(lambda: browser.call("Page.navigate", url=rest))
     elif verb == "scripts":
         browser.call("Emulation.setScriptExecutionDisabled", value=rest == "off")
     elif verb == "size":
@@ -161,9 +165,11 @@ def run(browser, verb, rest):
     elif verb == "drop":
         browser.drop(rest.split("|"))
     elif verb == "choose":
-        browser.choose(rest.split("|"))
+        browser.call("DOM.setFileInputFiles", nodeId=browser.node("input[type=file]"), files=rest.split("|"))
     elif verb == "press":
         browser.press(rest)
+    elif verb == "submit":
+        browser.submit(rest)
     elif verb == "until":
         browser.until(rest)
     elif verb == "eval":

@@ -50,9 +50,13 @@ fn chromium_lists_a_folder_and_uploads_by_drag_and_drop() {
     let large = payload(1_500_000);
     outside.write("large ü#%.bin", &large);
     outside.write("b2", b"another");
+    outside.write("form 1.txt", b"by a form");
     let steps = [
         "scripts off",
         "goto URL/",
+        "html",
+        "choose OUT/form 1.txt|OUT/b2",
+        "submit #up button",
         "html",
         "scripts on",
         "goto URL/",
@@ -70,12 +74,14 @@ fn chromium_lists_a_folder_and_uploads_by_drag_and_drop() {
         "faults",
     ];
     let Some(values) = browse(&lines(&steps, &web, &outside)) else { return };
-    let [html, _, names, said, states, new, faults, _, violations] = &values[..] else {
+    let [html, form, _, names, said, states, new, faults, _, violations] = &values[..] else {
         panic!("{values:?}")
     };
     let html = html.as_str().expect("a page");
     assert!(html.contains("<a href=\"b10\">b10</a>") && !html.contains("<img"), "without script: {html}");
-    assert_eq!(*names, format!("{hostile},b2,b10"), "as people sort");
+    let form = form.as_str().expect("a page");
+    assert!(form.contains("<b>form 1.txt</b>") && form.contains("<b>b2</b>"), "without script: {form}");
+    assert_eq!(*names, format!("{hostile},b2,b10,form 1.txt"), "as people sort");
     assert_eq!(*said, "1 of 2 files arrived. One did not: see below.");
     let states = states.as_str().expect("states");
     assert!(states.starts_with("b2: Another file with this name is there: nothing was changed"), "{states}");
@@ -89,6 +95,7 @@ fn chromium_lists_a_folder_and_uploads_by_drag_and_drop() {
     );
     web.place.expect("large ü#%.bin", &large);
     web.place.expect("b2", b"content");
+    web.place.expect("form 1.txt", b"by a form");
 }
 
 #[test]
