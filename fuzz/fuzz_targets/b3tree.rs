@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     let mut at_once = TreeParser::new(size_bytes);
     assert_eq!(at_once.push(text), parsed);
     if let (Ok(()), Ok(tree)) = (parsed, parser.finish()) {
-        assert_eq!(tree_text(tree.size_bytes, &tree.root, &tree.values), text);
+        assert_eq!(tree_text(tree.size_bytes, &tree.root, &tree.values).as_bytes(), text);
         assert_eq!(at_once.finish(), Ok(tree));
     }
 });

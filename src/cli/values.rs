@@ -17,6 +17,7 @@ use crate::relay::options::OutputFormat;
 use crate::server::limits::OverloadPolicy;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
+use crate::web::site::ETagSource;
 
 /// Implements `ValueEnum`: each variant with its name and its help.
 macro_rules! values {
@@ -98,6 +99,11 @@ values!(SymlinkPolicy {
     Skip "skip" "They are left out"
     Follow "follow" "Their targets are sent"
     Copy "copy" "They are sent as links"
+});
+
+values!(ETagSource {
+    Metadata "metadata" "Its identity, size and times"
+    Content "content" "The BLAKE3 digest of its content: each file is read once, and copies have the same ETag on every server"
 });
 
 values!(Slow {

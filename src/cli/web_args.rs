@@ -1,12 +1,16 @@
 //! Options of the web face of transfers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::options::duration;
 use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
+use crate::run::tls::IdentityFiles;
+use crate::web::site::ETagSource;
 
 /// Browsers and curl.
 #[derive(Args, Clone, Debug)]
@@ -25,9 +29,32 @@ pub(crate) struct WebArgs {
     #[arg(long, value_name = "NAME", value_parser = host_name, requires = "http")]
     host: Vec<HostName>,
 
+    /// With --http: show browsers the certificate in this file (PEM), followed by those of its issuers, for https://; it is
+    /// read at the start [default: that of this side's key, which no browser knows]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["http", "http_cert_key"])]
+    http_cert: Option<PathBuf>,
+
+    /// The private key of --http-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "http_cert")]
+    http_cert_key: Option<PathBuf>,
+
     /// With --http: write a line for each answer to stdout
     #[arg(long, value_name = "FORM", value_enum, requires = "http")]
     log: Option<LogForm>,
+
+    /// With --http and --share: let caches use a file for this long without asking again, and for a day if the server cannot be
+    /// reached [default: they ask each time]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires_all = ["http", "share"])]
+    cache: Option<Duration>,
+
+    /// With --http and --share: serve a web site: folders as their index.html, and pages that may run scripts. Share only what
+    /// you trust
+    #[arg(long, requires_all = ["http", "share"], conflicts_with = "store")]
+    site: bool,
+
+    /// With --http: choose what the ETag of a file is made of
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = ETagSource::Metadata, requires = "http")]
+    etag: ETagSource,
 }
 
 /// Who may use the web face.
@@ -46,8 +73,17 @@ impl WebArgs {
             is_open: access == HttpAccess::Open,
             token: self.token.clone(),
             hosts: self.host.clone(),
+            identity: self.identity(),
             log: self.log,
+            cache: self.cache,
+            is_site: self.site,
+            etag: self.etag,
         })
+    }
+
+    fn identity(&self) -> Option<IdentityFiles> {
+        let (certificate, key) = (self.http_cert.clone()?, self.http_cert_key.clone()?);
+        Some(IdentityFiles { certificate, key, options: ["--http-cert", "--http-cert-key"] })
     }
 }
 

@@ -34,6 +34,9 @@ pub(super) enum Event {
         code: Option<Text>,
         key: Text,
     },
+    Web {
+        url: Text,
+    },
     Peer {
         state: &'static str,
     },

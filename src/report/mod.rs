@@ -175,6 +175,15 @@ impl Report {
         self.info(format_args!("key: {key}"));
     }
 
+    /// Reports the URL for browsers, with the secret that was made for this run: also if quiet, because nobody else has it.
+    pub fn web(&self, url: &str, has_secret: bool) {
+        match has_secret {
+            _ if self.json => self.event(Event::Web { url: Text::new(url) }),
+            true => self.write_line(format_args!("in a browser: {url}")),
+            false => self.info(format_args!("in a browser: {url}")),
+        }
+    }
+
     /// Reports a new or a gone peer: `state` is `connected`, `ended`, or with datagrams `heard`. It is an event only:
     /// there are other lines for it.
     pub fn peer(&self, state: &'static str, name: impl Display) {

@@ -1,32 +1,25 @@
 //! `serve`: listens. Without a mode it connects the first client to stdin and stdout; with one it serves many.
 
 pub(crate) mod mode;
+mod transfers;
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
-use self::mode::{Mode, SocksPlan, TransferPlan, WebPlan};
-use super::tls::ServerTlsPlan;
+use self::mode::{Mode, SocksPlan};
+use super::tls::{IdentityFiles, ServerTlsPlan};
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
-use crate::http::log::Log;
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
 use crate::net::listen::check_tcp;
 use crate::net::options::SocketOptions;
-use crate::net::reactor::{Io, WaitGroup};
+use crate::net::reactor::Io;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
-use crate::net::{fill_random, host_name};
 use crate::proto::proxy::users::Users;
-use crate::proto::web::origin::Hosts;
-use crate::proto::web::secret::{SecretPath, Token};
 use crate::relay::exec::Exec;
 use crate::relay::modes::conversation::Conversation;
 use crate::relay::modes::echo::Echo;
@@ -43,20 +36,13 @@ use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
-use crate::report::{Lines, Report, escape_name};
+use crate::report::{Report, escape_name};
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
 use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::server::tls_gate::GateTerms;
-use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
-use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
-use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
-use crate::web::face::Face;
-use crate::web::once::Once;
-use crate::web::site::{Site, WebAccess, WebTerms};
-use crate::web::storing::upload::DigestNote;
 
 /// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -85,70 +71,6 @@ pub struct Plan {
     pub(crate) mode: Mode,
 }
 
-impl TransferPlan {
-    /// Opens the folders and files to store to and to share.
-    fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
-        Ok(Offer {
-            store: self.store.as_deref().map(open_store).transpose()?,
-            share: self.share.as_deref().map(|path| open_share(path, self.links)).transpose()?,
-            keep_existing: self.keep_existing,
-            max_size: self.max_size,
-            max_entries: self.max_entries,
-            spare_parts,
-            digests: self.digests.as_deref().map(appended).transpose()?,
-            sessions: Sessions::default(),
-            only: self.once.then(Arc::default),
-        })
-    }
-}
-
-impl TransferPlan {
-    /// What browsers and curl see and may send.
-    fn site(&self, web: &WebPlan, offer: &Offer, session_limits: SessionLimits) -> Result<Site, Error> {
-        let Limits { handshake, idle, rate } = self.limits;
-        let access = match (&web.token, web.is_open) {
-            (Some(path), _) => {
-                let token = Token::parse(&bytes_of(path, "--token")?);
-                let usage = |fault| {
-                    let path = escape_name(path.as_os_str().as_bytes());
-                    Error::new(Exit::Usage, format!("--token {path}: {fault}"))
-                };
-                WebAccess::Token(token.map_err(usage)?)
-            }
-            (None, true) => WebAccess::Open,
-            (None, false) => {
-                let mut random = Zeroizing::new([0; 16]);
-                fill_random(&mut *random)?;
-                WebAccess::Secret(SecretPath::new(&random))
-            }
-        };
-        Ok(Site {
-            share: offer.share.clone(),
-            store: offer.store.clone(),
-            uploads: self.uploads(),
-            title: self.title(),
-            access,
-            hosts: Hosts::new(&host_name(), web.hosts.clone()),
-            once: None,
-            log: None,
-            digests: offer.digests.clone().map(|sink| -> DigestNote {
-                Arc::new(move |path, digest, report| sink.write_one(path, digest, report))
-            }),
-            running: Arc::default(),
-            resumable: Arc::default(),
-            terms: WebTerms {
-                head_timeout: handshake,
-                idle_timeout: idle,
-                session_timeout: session_limits.session,
-                rate,
-                max_size: self.max_size,
-                max_entries: self.max_entries,
-                keep_existing: self.keep_existing,
-            },
-        })
-    }
-}
-
 impl SocksPlan {
     /// Reads the files of users and targets.
     fn load(&self) -> Result<ProxyRules, Error> {
@@ -158,24 +80,6 @@ impl SocksPlan {
         });
         Ok(ProxyRules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
     }
-}
-
-fn unusable(option: &str, path: &Path, fault: &StoreError) -> Error {
-    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_name(path.as_os_str().as_bytes())))
-}
-
-fn open_store(path: &Path) -> Result<Folder, Error> {
-    Folder::open(path).map_err(|fault| unusable("--store", path, &fault))
-}
-
-fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
-    let failed = |fault: StoreError| unusable("--share", path, &fault);
-    if path.is_dir() {
-        return Ok(Share::Folder(Folder::open(path).map_err(failed)?, links));
-    }
-    SourceFile::open(path).map_err(failed)?;
-    let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
-    Ok(Share::File { path: path.to_owned(), name })
 }
 
 /// A server that is about to listen.
@@ -228,21 +132,33 @@ impl Plan {
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
-        let speaks_http = matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some());
+        let web = match &self.mode {
+            Mode::Transfer(plan) => plan.web.as_ref(),
+            _ => None,
+        };
         let behind_proxy = self.limits.proxy_header_timeout.is_some();
         let gate = match (&self.trust, &self.tls) {
-            (Some(plan), _) => plan.load(&self.endpoints, behind_proxy, report)?.map(|mut trust| {
-                if speaks_http {
-                    trust.tls = trust.tls.with_http();
+            (Some(plan), _) => match plan.load(&self.endpoints, behind_proxy, report)? {
+                Some(mut trust) => {
+                    if let Some(web) = web {
+                        let identity = web.identity.as_ref().map(IdentityFiles::load).transpose()?;
+                        trust.tls = trust.tls.with_http(identity)?;
+                    }
+                    let (trust, speaks_http) = (Rc::new(trust), web.is_some());
+                    Some(GateTerms::Admission { trust, is_for_transfers, speaks_http })
                 }
-                GateTerms::Admission { trust: Rc::new(trust), is_for_transfers, speaks_http }
-            }),
+                None => None,
+            },
             (None, Some(plan)) => {
                 check_tcp(&self.endpoints, "--tls")?;
                 Some(GateTerms::Tls { terms: plan.terms()?, is_http: false })
             }
             (None, None) => None,
         };
+        if gate.is_none() && web.is_some_and(|web| web.identity.is_some()) {
+            let text = "--http-cert is for other machines, and only this one reaches the server: listen on :PORT, or type --open";
+            return Err(Error::new(Exit::Usage, text));
+        }
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.client_command,
@@ -251,6 +167,7 @@ impl Plan {
             access_sources: self.access,
             terms,
             gate,
+            web: None,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -258,7 +175,7 @@ impl Plan {
                 let local = LocalSide::new(&options, report)?;
                 server.open(|io, terms| Ok(SingleClient::new(io, terms, local)))
             }
-            Mode::Transfer(plan) => transfer(server, &plan),
+            Mode::Transfer(plan) => transfers::transfer(server, &plan),
             Mode::Echo => server.each(|client| Ok(Box::new(Echo::new(client)))),
             Mode::Discard => server.each(|client| Ok(Box::new(ReplySession::discard(client)))),
             Mode::Reply(text) => {
@@ -332,54 +249,5 @@ impl Plan {
             true => limits.within_descriptors(self.mode.descriptors(), self.explicit),
             false => limits,
         }
-    }
-}
-
-/// Serves transfers until the command is stopped or the only session is over.
-fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let max_clients = server.setup.limits.max_clients;
-    let budget = descriptors_for(plan.store.is_some(), plan.wire);
-    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
-    if let Some(folder) = &offer.store {
-        folder.remove_leftovers();
-    }
-    let (report, signals) = (server.report, server.signals);
-    let site =
-        plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
-    let only = offer.only.clone();
-    let clients = |io: &Io, terms| {
-        let context = (io.clone(), report.clone(), signals.clone());
-        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
-    };
-    let mut log = None;
-    let result = match site {
-        None => server.open(|io, terms| Ok(clients(io, terms))),
-        Some(mut site) => server.open(|io, terms| {
-            site.once = only.map(|only| {
-                let claiming = Arc::clone(&only);
-                let claim = move || claiming.begin_elsewhere();
-                Arc::new(Once::new(claim, move || only.release_elsewhere(), io.thread_waker()))
-            });
-            if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
-                check_stdout()?;
-                let acceptor = io.thread_waker();
-                let started = Lines::start(report.clone(), move || acceptor.wake());
-                let lines = started.map_err(|error| Error::new(Exit::Failed, error))?;
-                site.log = Some(Log { form, lines });
-                log = site.log.clone();
-            }
-            let context = (io.clone(), signals.clone());
-            let socket = terms.socket.clone();
-            Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
-        }),
-    };
-    let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
-    // After the only session there is nothing left to clean up.
-    if is_stopped || !plan.once {
-        running.wait_within(STOP_LIMIT);
-    }
-    match log {
-        Some(log) => log.finish(result, signals),
-        None => result,
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct IdentityFiles {
 }
 
 impl IdentityFiles {
-    fn load(&self) -> Result<Identity, Error> {
+    /// Reads the files.
+    pub(crate) fn load(&self) -> Result<Identity, Error> {
         crate::net::leave_no_core();
         let [of_certificate, of_key] = self.options;
         let (certificate, key) = (bytes_of(&self.certificate, of_certificate)?, bytes_of(&self.key, of_key)?);

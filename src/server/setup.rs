@@ -3,7 +3,7 @@
 use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
 use super::access_sources::AccessSources;
 use super::client_session::SessionLimits;
-use super::invitation::invite;
+use super::invitation::{WebInvitation, invite};
 use super::tls_gate::{GateTerms, TlsGate};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
@@ -38,6 +38,8 @@ pub(crate) struct ServerSetup {
     pub(crate) terms: ClientOptions,
     /// What clients do before they are served.
     pub(crate) gate: Option<GateTerms>,
+    /// What people need for their browsers.
+    pub(crate) web: Option<WebInvitation>,
 }
 
 impl ServerSetup {
@@ -83,6 +85,12 @@ impl ServerSetup {
                 if trust.is_plain {
                     report.warning("--plain: whoever is in between can read and change what passes");
                 }
+            }
+            if let Some(web) = &self.web {
+                web.print(
+                    listeners.iter().filter_map(|listener| listener.name().address()).collect(),
+                    report,
+                );
             }
             let handler = handler(&io, self.terms)?;
             _ready = notify_ready(report);

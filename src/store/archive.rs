@@ -162,13 +162,6 @@ impl Tree {
     /// `CannotRead` for another file or other content, and for one whose content is generated when it is read; else as
     /// [`Folder::source`].
     pub fn unchanged_source(&mut self, path: &[u8], stamp: Stamp) -> Result<SourceFile, StoreError> {
-        let source = self.source(path)?;
-        if source.stamp() != stamp {
-            return Err(StoreError::new(StoreErrorKind::CannotRead, "has changed since it was found"));
-        }
-        if source.has_no_size() {
-            return Err(StoreError::new(StoreErrorKind::CannotRead, "does not say how long it is"));
-        }
-        Ok(source)
+        self.source(path)?.unchanged(stamp)
     }
 }

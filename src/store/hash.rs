@@ -139,42 +139,60 @@ pub struct FileDigests {
     pub values: Vec<BlockValue>,
 }
 
-/// Computes the digest of a file's first `length_bytes` bytes, and the values of their blocks. Blocks; `is_needed` is as for
-/// [`hash_prefix`].
-///
-/// # Errors
-/// As of [`hash_prefix`].
-pub fn hash_with_blocks(
-    file: &File,
-    length_bytes: u64,
-    is_needed: &mut dyn FnMut(u64) -> bool,
-) -> Result<FileDigests, StoreError> {
-    if length_bytes > BLOCK_BYTES {
-        let values = hash_blocks(file, length_bytes, is_needed)?;
-        if let Some(root) = root_of(&values) {
-            return Ok(FileDigests { root, values });
-        }
-    }
-    let root = hash_prefix(file, length_bytes, is_needed)?.finalize().into();
-    Ok(FileDigests { root, values: Vec::new() })
+/// Computes the [`FileDigests`] of content that comes in pieces.
+#[derive(Debug)]
+pub struct ContentHasher(Hashing);
+
+#[derive(Debug)]
+enum Hashing {
+    /// Content of at most one block.
+    Whole(Box<blake3::Hasher>),
+    Blocks {
+        block: Box<BlockHasher>,
+        values: Vec<BlockValue>,
+    },
 }
 
-/// Computes the CRC-32 of a file's first `length_bytes` bytes, as zip has it. Blocks; `is_needed` is as for [`hash_prefix`].
-///
-/// # Errors
-/// As of [`hash_prefix`].
-pub fn crc_of(
-    file: &File,
-    length_bytes: u64,
-    is_needed: &mut dyn FnMut(u64) -> bool,
-) -> Result<u32, StoreError> {
-    let mut hasher = crc32fast::Hasher::new();
-    let mut buffer = chunk_for(length_bytes)?;
-    each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
-        hasher.update(chunk);
-        is_needed(done_bytes)
-    })?;
-    Ok(hasher.finalize())
+impl ContentHasher {
+    /// Creates a hasher for content of this length.
+    pub fn new(length_bytes: u64) -> Self {
+        Self(match length_bytes {
+            0..=BLOCK_BYTES => Hashing::Whole(Box::default()),
+            _ => Hashing::Blocks { block: Box::new(BlockHasher::new(0)), values: Vec::new() },
+        })
+    }
+
+    /// Hashes the next bytes.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        match &mut self.0 {
+            Hashing::Whole(hasher) => drop(hasher.update(bytes)),
+            Hashing::Blocks { block, values } => {
+                while !bytes.is_empty() {
+                    let room = usize::try_from(BLOCK_BYTES - block.taken_bytes).unwrap_or(bytes.len());
+                    let (now, later) = bytes.split_at(room.min(bytes.len()));
+                    block.update(now);
+                    bytes = later;
+                    if block.taken_bytes == BLOCK_BYTES {
+                        let next = BlockHasher::new((values.len() as u64 + 1) * BLOCK_BYTES);
+                        values.extend(std::mem::replace(&mut **block, next).finish());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the digests. `None`: the content was not as long as was said.
+    pub fn finish(self) -> Option<FileDigests> {
+        match self.0 {
+            Hashing::Whole(hasher) => {
+                Some(FileDigests { root: hasher.finalize().into(), values: Vec::new() })
+            }
+            Hashing::Blocks { block, mut values } => {
+                values.extend(block.finish());
+                Some(FileDigests { root: root_of(&values)?, values })
+            }
+        }
+    }
 }
 
 /// Allocates a buffer for chunks of `length_bytes` bytes at most. A lack of memory fails this file, not the whole
@@ -228,6 +246,12 @@ mod tests {
         content.chunks(SMALL_BYTES).enumerate().map(block).collect()
     }
 
+    fn digests(content: &[u8]) -> Option<FileDigests> {
+        let mut hasher = ContentHasher::new(content.len() as u64);
+        content.chunks(300_000).for_each(|piece| hasher.update(piece));
+        hasher.finish()
+    }
+
     proptest! {
         #[test]
         fn the_root_follows_from_the_blocks(size in SMALL_BYTES + 1..9 * SMALL_BYTES + 100, seed: u8) {
@@ -251,8 +275,7 @@ mod tests {
             .unwrap();
             let root = *blake3::hash(&content[..size]).as_bytes();
             assert_eq!(root_of(&values), Some(root));
-            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
-            assert_eq!(digests, FileDigests { root, values: values.clone() });
+            assert_eq!(digests(&content[..size]), Some(FileDigests { root, values: values.clone() }));
             assert_eq!(reported.last(), Some(&(size as u64)));
             assert!(reported.is_sorted());
             let mut second = BlockHasher::new(BLOCK_BYTES);
@@ -263,11 +286,11 @@ mod tests {
         }
         for size in [0, 1, full] {
             let root = *blake3::hash(&content[..size]).as_bytes();
-            let digests = hash_with_blocks(file.as_file(), size as u64, &mut |_| true).unwrap();
-            assert_eq!(digests, FileDigests { root, values: Vec::new() });
+            assert_eq!(digests(&content[..size]), Some(FileDigests { root, values: Vec::new() }));
         }
-        let crc = crc_of(file.as_file(), content.len() as u64, &mut |_| true).unwrap();
-        assert_eq!(crc, crc32fast::hash(&content));
+        let mut shorter = ContentHasher::new(BLOCK_BYTES + 1);
+        shorter.update(&content[..full]);
+        assert_eq!(shorter.finish(), None);
         let longer = content.len() as u64 + 1;
         assert_eq!(
             hash_blocks(file.as_file(), longer, &mut |_| true).unwrap_err().kind,

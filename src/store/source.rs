@@ -173,6 +173,19 @@ impl SourceFile {
         Stamp::of(self.identity, size_bytes, mtime, ctime)
     }
 
+    /// Returns it if it has this stamp, and says how long it is: other files have content that is generated when it is read.
+    ///
+    /// # Errors
+    /// `CannotRead`.
+    pub fn unchanged(self, stamp: Stamp) -> Result<Self, StoreError> {
+        let why = match self.stamp() == stamp {
+            false => "has changed since it was found",
+            true if self.has_no_size() => "does not say how long it is",
+            true => return Ok(self),
+        };
+        Err(StoreError::new(StoreErrorKind::CannotRead, why))
+    }
+
     /// Returns whether its reported size is not its real one, as for files whose content is generated when they are
     /// read: those of /proc report 0, those of /sys a page.
     pub fn has_no_size(&self) -> bool {

@@ -57,3 +57,27 @@ impl fmt::Debug for Stamp {
         write!(f, "Stamp({:032x})", u128::from_be_bytes(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fact_makes_another_stamp() {
+        let all = [
+            Stamp::of((1, 2), 3, (4, 5), (6, 7)),
+            Stamp::of((9, 2), 3, (4, 5), (6, 7)),
+            Stamp::of((1, 9), 3, (4, 5), (6, 7)),
+            Stamp::of((1, 2), 9, (4, 5), (6, 7)),
+            Stamp::of((1, 2), 3, (9, 5), (6, 7)),
+            Stamp::of((1, 2), 3, (4, 9), (6, 7)),
+            Stamp::of((1, 2), 3, (4, 5), (9, 7)),
+            Stamp::of((1, 2), 3, (4, 5), (6, 9)),
+        ];
+        for (index, stamp) in all.iter().enumerate() {
+            assert!(!all[..index].contains(stamp));
+        }
+        // Caches keep ETags of it for years: it stays as it is.
+        assert_eq!(format!("{:?}", all[0]), "Stamp(26f6b58749e7d8e18ccc37b16b711d60)");
+    }
+}

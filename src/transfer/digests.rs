@@ -11,6 +11,7 @@ use crate::error::{Error, Exit};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::entry::EntryKind;
 use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
+use crate::proto::web::proof::push_sum_line;
 use crate::report::{Report, escape_name};
 use crate::store::{StoreError, TextPlace, nameless};
 
@@ -158,7 +159,7 @@ impl Digests {
         while let Some((file, digest, path)) = next_note(&mut notes).map_err(of_io)? {
             let revoked = self.revoked.get(file as usize / 64).copied().unwrap_or(0);
             if revoked & (1 << (file % 64)) == 0 {
-                push_line(&mut block, digest, &path);
+                push_sum_line(&digest, &path, &mut block);
             }
             if block.len() >= BLOCK_BYTES {
                 write(&block)?;
@@ -181,30 +182,4 @@ fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8
     let mut path = vec![0; u32::from_be_bytes(length) as usize];
     notes.read_exact(&mut path)?;
     Ok(Some((u32::from_be_bytes(file), digest, path)))
-}
-
-/// Appends a line as b3sum prints it: a name with a backslash or a line feed is escaped, and its line begins with a
-/// backslash; invalid UTF-8 is replaced.
-fn push_line(text: &mut String, digest: Digest, path: &[u8]) {
-    let path = String::from_utf8_lossy(path);
-    let digest = blake3::Hash::from(digest);
-    text.push_str(&if path.contains(['\\', '\n']) {
-        format!("\\{digest}  {}\n", path.replace('\\', "\\\\").replace('\n', "\\n"))
-    } else {
-        format!("{digest}  {path}\n")
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_line;
-
-    #[test]
-    fn lines_are_those_of_b3sum() {
-        let mut text = String::new();
-        push_line(&mut text, [0xab; 32], b"a b");
-        push_line(&mut text, [1; 32], b"a\\\nb");
-        let expected = format!("{}  a b\n\\{}  a\\\\\\nb\n", "ab".repeat(32), "01".repeat(32));
-        assert_eq!(text, expected);
-    }
 }

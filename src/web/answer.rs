@@ -54,7 +54,9 @@ impl Answer {
             "" => format!("{status} {}\n", reason(status)),
             why => format!("{status} {}: {why}\n", reason(status)),
         };
-        Answer::bytes(status, TEXT, line.into_bytes()).with("Cache-Control", "no-store")
+        Answer::bytes(status, TEXT, line.into_bytes())
+            .with("Cache-Control", "no-store")
+            .with("X-Content-Type-Options", "nosniff")
     }
 
     /// Adds a field.
@@ -84,4 +86,9 @@ pub(super) fn failed(fault: &StoreError) -> Answer {
 /// The answer to a request that may not be the only transfer.
 pub(super) fn taken() -> Answer {
     Answer::text(503, "this server serves one transfer, which has begun (--once)").with("Retry-After", "1")
+}
+
+/// The answer for a file that changes just now.
+pub(super) fn changing() -> Answer {
+    Answer::text(503, "the file is changing").with("Retry-After", "1")
 }

@@ -5,22 +5,28 @@ use std::io;
 use crate::net::rate::Limited;
 use crate::net::send_file::send_file;
 use crate::net::stream::{Stream, Transport};
-use crate::store::SourceFile;
+use crate::store::{SourceFile, StoreError};
 
 /// The last bytes of a file wait in memory until it is known that the file has not changed: then the client sees no end.
-const HELD_BACK_BYTES: u64 = 64 << 10;
+pub(super) const HELD_BACK_BYTES: u64 = 64 << 10;
+/// The bytes after which it is looked whether the file has changed, so that a long one is not sent in vain.
+const LOOK_EVERY_BYTES: u64 = 16 << 20;
 /// The bytes that are read at a time where the kernel cannot send a file by itself.
 const READ_BYTES: usize = 256 << 10;
+
+const CHANGED: &str = "the file has changed while it was sent";
 
 /// A piece of a body.
 pub(super) enum Piece {
     Bytes(Vec<u8>),
     /// Bytes of a file, up to an offset.
     File {
-        source: SourceFile,
+        source: Box<SourceFile>,
         at: u64,
         end: u64,
     },
+    /// Nothing yet: what comes next takes more than this step.
+    Later,
 }
 
 /// The pieces of a body that follow the first one.
@@ -59,6 +65,8 @@ pub(super) enum Progress {
     Blocked,
     /// The budget is used up.
     Paused,
+    /// What comes next is not there yet, and was worked on.
+    Later,
 }
 
 /// An answer on its way: the head and what follows.
@@ -66,7 +74,7 @@ pub(super) enum Progress {
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
-    file: Option<(SourceFile, u64, u64)>,
+    file: Option<(Box<SourceFile>, u64, u64)>,
     rest: Option<Box<dyn Pieces>>,
     /// The bytes that the kernel has taken.
     pub(super) moved_bytes: u64,
@@ -95,16 +103,17 @@ impl Outgoing {
     fn begin(&mut self, piece: Piece) -> Result<(), Broken> {
         match piece {
             Piece::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
-            Piece::File { source, at, end } if end - at <= HELD_BACK_BYTES => {
-                self.read_tail(source, at, end)?
+            Piece::File { mut source, at, end } if end - at <= HELD_BACK_BYTES => {
+                self.read_tail(&mut source, at, end)?;
             }
             Piece::File { source, at, end } => self.file = Some((source, at, end)),
+            Piece::Later => {}
         }
         Ok(())
     }
 
     /// Reads the end of a file's part, and checks that the file is still what it was.
-    fn read_tail(&mut self, mut source: SourceFile, at: u64, end: u64) -> Result<(), Broken> {
+    fn read_tail(&mut self, source: &mut SourceFile, at: u64, end: u64) -> Result<(), Broken> {
         let start = self.bytes.len();
         self.bytes.resize(start + (end - at) as usize, 0);
         source.seek(at);
@@ -112,7 +121,7 @@ impl Outgoing {
         let count = source.read(&mut self.bytes[start..]).map_err(|fault| broken(fault.to_string()))?;
         let has_changed = source.changed().map_err(|fault| broken(fault.to_string()))?;
         match has_changed || start + count < self.bytes.len() {
-            true => Err(broken("the file has changed while it was sent".into())),
+            true => Err(broken(CHANGED.into())),
             false => Ok(()),
         }
     }
@@ -148,6 +157,10 @@ impl Outgoing {
                 }
             }
             match self.rest.as_mut().map(|rest| rest.next()) {
+                Some(Ok(Some(Piece::Later))) => {
+                    stream.get_mut().flush()?;
+                    return Ok(Progress::Later);
+                }
                 Some(Ok(Some(piece))) => self.begin(piece).map_err(Failed::Broken)?,
                 Some(Err(broken)) => return Err(Failed::Broken(broken)),
                 Some(Ok(None)) | None => {
@@ -165,13 +178,14 @@ impl Outgoing {
     /// Sends a step of a file. `None`: go on.
     fn send_file(
         &mut self,
-        (mut source, at, end): (SourceFile, u64, u64),
+        (mut source, at, end): (Box<SourceFile>, u64, u64),
         stream: &mut Limited<Transport>,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Progress>, Failed> {
         let shrunk = || Failed::Broken(Broken("the file has shrunk while it was sent".into()));
+        let broken = |fault: StoreError| Failed::Broken(Broken(fault.to_string()));
         if end - at <= HELD_BACK_BYTES {
-            return self.read_tail(source, at, end).map(|()| None).map_err(Failed::Broken);
+            return self.read_tail(&mut source, at, end).map(|()| None).map_err(Failed::Broken);
         }
         let most = end - at - HELD_BACK_BYTES;
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(1 << 20);
@@ -185,7 +199,7 @@ impl Outgoing {
                 source.seek(at);
                 let wanted = count.min(READ_BYTES);
                 let read = source.read(&mut buffer[..wanted]);
-                let read = read.map_err(|fault| Failed::Broken(Broken(fault.to_string())))?;
+                let read = read.map_err(broken)?;
                 if read == 0 {
                     return Err(shrunk());
                 }
@@ -196,7 +210,11 @@ impl Outgoing {
         match sent {
             Ok(sent) => {
                 self.moved_bytes += sent as u64;
-                self.file = Some((source, at + sent as u64, end));
+                let next = at + sent as u64;
+                if at / LOOK_EVERY_BYTES != next / LOOK_EVERY_BYTES && source.changed().map_err(broken)? {
+                    return Err(Failed::Broken(Broken(CHANGED.into())));
+                }
+                self.file = Some((source, next, end));
                 Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

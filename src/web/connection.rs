@@ -1,14 +1,18 @@
 //! One connection: requests in, answers out, one after the other.
 
+mod parts;
 mod requests;
 mod sending;
 pub(super) mod threads;
+mod working;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::threads::{Moved, Threads};
+use self::parts::{End, Logged, Reply};
+use self::threads::{Home, Unbound};
+use self::working::Working;
 use super::body::Outgoing;
 use super::client::WebClient;
 use super::once::Claimed;
@@ -19,10 +23,9 @@ use crate::http::worker::make_room;
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
 use crate::net::rate::Limited;
-use crate::net::reactor::{Context, Session, Status, Stop, ThreadWaker};
+use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::Exchange;
-use crate::server::permits::Permit;
 
 /// A client's session. `None` once the connection was handed on.
 pub(crate) struct Connection(Option<Inner>);
@@ -31,12 +34,7 @@ struct Inner {
     stream: Limited<Transport>,
     worker: Rc<Worker>,
     client: WebClient,
-    /// Counts the client. `None` on a thread of its own: the acceptor's thread keeps it.
-    permit: Option<Permit>,
-    /// Takes connections whose requests may wait for a disk. `None` on such a thread.
-    threads: Option<Rc<Threads>>,
-    /// Wakes this session, on such a thread.
-    waker: Option<ThreadWaker>,
+    home: Home,
     exchange: Exchange,
     /// The received bytes that are not parsed yet.
     held: Vec<u8>,
@@ -50,6 +48,8 @@ struct Inner {
     session_end: Option<Instant>,
     /// The client has ended its side.
     has_ended: bool,
+    /// When a client that has ended its side counts as gone, if its answer is not there by then.
+    gone_at: Option<Instant>,
     /// No further request is answered.
     closes: bool,
     /// The process must end: the current request is finished.
@@ -61,6 +61,8 @@ enum State {
     Reading,
     /// In the body of an upload.
     Taking(Box<Taking>),
+    /// Before an answer.
+    Working(Working),
     /// An answer is on its way.
     Sending(Box<Outgoing>),
     /// After the last answer.
@@ -76,91 +78,40 @@ struct Taking {
     interim: Vec<u8>,
 }
 
-/// What an answer must know of its request.
-#[derive(Clone, Copy)]
-struct Reply {
-    is_head: bool,
-    keeps_alive: bool,
-    minor: u8,
-}
-
-/// A request in the log.
-struct Logged {
-    method: String,
-    target: String,
-    minor: u8,
-}
-
-/// The end of a connection.
-enum End {
-    /// It is lost, or not wanted any more.
-    Lost,
-    /// What was sent must not look whole.
-    Reset(String),
-    /// Another request has taken the place of its upload.
-    Replaced,
-    /// It goes to a thread of its own.
-    Moves,
-}
-
 impl Connection {
-    /// A connection on the acceptor's reactor.
+    /// A connection at one of its homes.
     pub(super) fn new(
         transport: Transport,
         worker: &Rc<Worker>,
-        (client, permit): (WebClient, Permit),
-        threads: &Rc<Threads>,
+        moved: Unbound,
+        home: Home,
         now: Instant,
     ) -> Connection {
-        let client = (client, Some(permit));
-        Connection(Some(Inner::new(transport, worker, client, Some(Rc::clone(threads)), now)))
-    }
-
-    /// A connection on a thread of its own. `held` begins with the head of the next request.
-    pub(super) fn on_thread(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        client: WebClient,
-        (held, session_end): (Vec<u8>, Option<Instant>),
-        (waker, now): (ThreadWaker, Instant),
-    ) -> Connection {
-        let mut inner = Inner::new(transport, worker, (client, None), None, now);
-        inner.waker = Some(waker);
-        (inner.held, inner.session_end) = (held, session_end);
-        Connection(Some(inner))
+        let Unbound { client, held, session_end } = moved;
+        let terms = &worker.site.terms;
+        let mut stream = Limited::new(transport, now);
+        stream.limit_rate(terms.rate, 0);
+        Connection(Some(Inner {
+            stream,
+            client,
+            home,
+            exchange: Exchange::new(u64::MAX),
+            held,
+            state: State::Reading,
+            claimed: None,
+            logged: None,
+            deadline: now + terms.head_timeout,
+            session_end,
+            worker: Rc::clone(worker),
+            has_ended: false,
+            gone_at: None,
+            closes: false,
+            is_stopping: false,
+        }))
     }
 }
 
 impl Inner {
-    fn new(
-        transport: Transport,
-        worker: &Rc<Worker>,
-        (client, permit): (WebClient, Option<Permit>),
-        threads: Option<Rc<Threads>>,
-        now: Instant,
-    ) -> Inner {
-        let mut stream = Limited::new(transport, now);
-        stream.limit_rate(worker.site.terms.rate, 0);
-        Inner {
-            stream,
-            client,
-            permit,
-            threads,
-            waker: None,
-            exchange: Exchange::new(u64::MAX),
-            held: Vec::new(),
-            state: State::Reading,
-            deadline: now + worker.site.terms.head_timeout,
-            claimed: None,
-            logged: None,
-            session_end: worker.site.terms.session_timeout.map(|limit| now + limit),
-            worker: Rc::clone(worker),
-            has_ended: false,
-            closes: false,
-            is_stopping: false,
-        }
-    }
-
     /// Advances as far as possible.
     fn advance(&mut self, context: Context) -> Result<Status, End> {
         let worker = Rc::clone(&self.worker);
@@ -178,6 +129,9 @@ impl Inner {
         let mut budget = context.budget_bytes;
         loop {
             if let Some(status) = self.end(context)? {
+                return Ok(status);
+            }
+            if let Some(status) = self.work(context.now)? {
                 return Ok(status);
             }
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
@@ -245,7 +199,10 @@ impl Inner {
             }
             let is_idle = self.held.is_empty() && self.exchange.is_at_head();
             if is_idle && (self.is_stopping || now >= self.deadline) {
-                return Ok(Some(Status::Done));
+                return match self.home.is_thread() && !self.is_stopping {
+                    true => Err(End::Moves),
+                    false => Ok(Some(Status::Done)),
+                };
             }
             if now >= self.deadline {
                 // RFC 9110, 15.5.9: the client took too long.
@@ -270,12 +227,9 @@ impl Session for Connection {
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner {
-                    stream, held, client, permit, session_end, threads: Some(threads), ..
-                }) = self.0.take()
-                {
+                if let Some(Inner { stream, held, client, home, session_end, .. }) = self.0.take() {
                     match stream.into_inner().into_socket() {
-                        Ok(socket) => threads.start(Moved { socket, held, client, permit, session_end }),
+                        Ok(socket) => home.leave(socket, Unbound { client, held, session_end }),
                         Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
                     }
                 }
@@ -311,7 +265,7 @@ impl Session for Connection {
         let inner = self.0.as_ref()?;
         let check = match &inner.state {
             State::Settling(wait) => wait.deadline(),
-            State::Reading | State::Taking(_) | State::Sending(_) | State::Closing(_) => None,
+            _ => None,
         };
         [Some(inner.deadline), check, inner.session_end, inner.stream.wake_up()].into_iter().flatten().min()
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::client::WebClient;
 use super::connection::Connection;
-use super::connection::threads::Threads;
+use super::connection::threads::{Home, Threads, Unbound};
 use super::site::Site;
 use super::worker::Worker;
 use crate::error::{Error, Exit, cannot_write, lost};
@@ -111,7 +111,7 @@ impl<H: Handler> Handler for Face<H> {
     }
 
     fn advance(&mut self, now: Instant) -> Result<Status, Error> {
-        self.state.threads.reap();
+        self.state.threads.reap(&self.state.worker, now);
         let log = self.state.worker.site.log.as_ref();
         if let Some(error) = log.and_then(|log| log.lines.take_failure()) {
             return Err(cannot_write(&error));
@@ -194,7 +194,10 @@ impl Arriving {
         let (peer, report) = (permit.peer.clone(), permit.report.clone());
         let client = WebClient { peer, local, is_secure, report };
         let FaceState { worker, threads, .. } = &*self.state;
-        Stage::Web(Box::new(Connection::new(transport, worker, (client, permit), threads, now)))
+        let session_end = worker.site.terms.session_timeout.map(|limit| now + limit);
+        let connection = Unbound { client, held: Vec::new(), session_end };
+        let home = Home::Acceptor { threads: Rc::clone(threads), permit };
+        Stage::Web(Box::new(Connection::new(transport, worker, connection, home, now)))
     }
 
     /// Hands a client of the native protocol to its handler.

@@ -51,7 +51,7 @@ pub(super) fn listed(request: &Request<'_>, folder: Option<&Folder>, target: &Ta
         MediaType::NdJson | MediaType::Json => listing::ndjson(&entries, escape_json),
     };
     let answer = Answer::bytes(200, listing::content_type(form), body)
-        .with("Cache-Control", "no-cache")
+        .with("Cache-Control", if request.is_private { "private, no-cache" } else { "no-cache" })
         .with("Vary", "Accept");
     page::fields(is_writable).into_iter().fold(answer, |answer, (name, value)| answer.with(name, value))
 }

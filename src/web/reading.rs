@@ -1,29 +1,21 @@
 //! GET and HEAD.
 
-use std::ops::Range;
-
 use super::answer::{Answer, failed};
-use super::body::{Broken, Piece, Pieces};
+use super::archives::Archiving;
 use super::folders::listed;
+use super::hashing::{Digests, Wanted, with_digests};
+use super::proofs::{self, Summing};
+use super::representation::Representation;
 use super::request::{Request, Route};
-use super::tags::facts;
-use crate::net::wall::http_date;
-use crate::proto::web::byteranges::{self, ByteRanges};
-use crate::proto::web::content_range;
-use crate::proto::web::file_facts::Timestamp;
-use crate::proto::web::media_type::{self, FileType, Presentation, file_type};
-use crate::proto::web::names::content_disposition;
-use crate::proto::web::selection::{Selection, select};
+use super::site::ETagSource;
+use super::tags::{is_settled, time_of};
+use super::walking::Scope;
+use super::work::Asking;
+use crate::proto::web::archive::Format;
+use crate::proto::web::conditions::values;
+use crate::proto::web::digests;
 use crate::proto::web::target::{Query, Target};
-use crate::proto::web::validators::Validators;
 use crate::store::{Share, SourceFile, StoreErrorKind};
-
-/// The fields that keep a file of anybody from running in the origin of this server, beside its policy.
-const FILE_FIELDS: [(&str, &str); 3] = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-];
 
 /// Answers a GET or a HEAD.
 pub(super) fn read(request: &Request<'_>, target: &Target) -> Route {
@@ -31,13 +23,23 @@ pub(super) fn read(request: &Request<'_>, target: &Target) -> Route {
     let is_plain = matches!(target.query, Query::None | Query::Other);
     match &request.site.share {
         Some(share) if is_plain && !target.is_folder && !path.is_empty() => match share.source(path) {
-            Ok(source) => Route::Answer(file(request, path, source)),
+            Ok(source) => file(request, path, source),
             Err(fault) if fault.kind == StoreErrorKind::NotRegular => slow(request, target),
             Err(fault) => Route::Answer(failed(&fault)),
         },
+        Some(share) if is_plain && target.is_folder && request.site.terms.is_site => {
+            let index = if path.is_empty() { INDEX.to_vec() } else { [path, b"/", INDEX].concat() };
+            match share.source(&index) {
+                Ok(source) => file(request, &index, source),
+                Err(_) => slow(request, target),
+            }
+        }
         _ => slow(request, target),
     }
 }
+
+/// The page of a folder in a web site.
+const INDEX: &[u8] = b"index.html";
 
 /// Answers what may take a while, on a thread that may wait.
 fn slow(request: &Request<'_>, target: &Target) -> Route {
@@ -45,16 +47,29 @@ fn slow(request: &Request<'_>, target: &Target) -> Route {
         return Route::Move;
     }
     let path = target.path.as_ref().map_or(&b""[..], |path| path.as_bytes());
-    Route::Answer(match (target.query, &request.site.share) {
+    let share = match (target.query, &request.site.share) {
         (Query::None | Query::Other | Query::Json | Query::Text, share) => {
-            folder(request, share.as_ref(), target)
+            return Route::Answer(folder(request, share.as_ref(), target));
         }
-        (_, None) => Answer::text(404, "nothing is shared here"),
-        (Query::Tar | Query::Zip | Query::B3Sum | Query::B3Tree | Query::B3(_), Some(_)) => {
-            let _ = path;
-            Answer::text(501, "")
-        }
-    })
+        (_, None) => return Route::Answer(Answer::text(404, "nothing is shared here")),
+        (_, Some(share)) => share,
+    };
+    let source = if target.is_folder { None } else { share.source(path).ok() };
+    let asking = request.asking();
+    match (target.query, source) {
+        (Query::B3Sum, Some(source)) => Route::Answer(proofs::sum(request, share, path, &source)),
+        (Query::B3Tree, Some(source)) => proofs::tree(request, source),
+        (Query::B3(digest), Some(source)) => proofs::by_digest(request, path, source, digest),
+        (Query::B3Tree | Query::B3(_), None) => Route::Answer(Answer::text(404, "")),
+        (query, _) => match Scope::of(request.site, share, path) {
+            Ok(scope) => Route::Work(match query {
+                Query::Tar => Box::new(Archiving::new(&asking, scope, Format::Tar)),
+                Query::Zip => Box::new(Archiving::new(&asking, scope, Format::Zip)),
+                _ => Box::new(Summing::new(&asking, scope)),
+            }),
+            Err(fault) => Route::Answer(failed(&fault)),
+        },
+    }
 }
 
 fn folder(request: &Request<'_>, share: Option<&Share>, target: &Target) -> Answer {
@@ -76,106 +91,24 @@ fn folder(request: &Request<'_>, share: Option<&Share>, target: &Target) -> Answ
 }
 
 /// Answers with a file, or parts of it.
-fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Answer {
-    let now = Timestamp { seconds: i64::try_from(request.now_seconds).unwrap_or(i64::MAX), nanoseconds: 0 };
-    let validators = Validators::of_file(&facts(&source), now);
-    let size_bytes = source.size_bytes();
-    let file_type = file_type(path, media_type::Site::Share);
-    let FileType { media_type, presentation } = file_type;
-    let selection = select(request.fields(), &validators, size_bytes, request.is_get());
-    let mut answer = Answer::empty(selection.status());
-    match &validators.etag {
-        Some(etag) => {
-            answer.fields.push(("ETag", etag.as_str().into()));
-            answer.fields.push(("Cache-Control", b"no-cache".to_vec()));
-        }
-        None => answer.fields.push(("Cache-Control", b"no-store".to_vec())),
+fn file(request: &Request<'_>, path: &[u8], source: SourceFile) -> Route {
+    let wants_content = request.site.terms.etag == ETagSource::Content;
+    let wanted = Wanted {
+        blake3: wants_content && is_settled(&source, time_of(request.now_seconds)),
+        sha256: digests::is_wanted(values(request.fields(), "want-repr-digest")),
+        values: false,
+    };
+    if wanted == Wanted::default() {
+        return Route::Answer(answered(&request.asking(), path, source, &Digests::default()));
     }
-    if let Some(seconds) = validators.last_modified() {
-        answer.fields.push(("Last-Modified", http_date(seconds).into_bytes()));
-    }
-    answer.fields.push(("Accept-Ranges", b"bytes".to_vec()));
-    answer.fields.push(("Content-Security-Policy", file_type.share_policy().into()));
-    answer.fields.extend(FILE_FIELDS.map(|(name, value)| (name, value.into())));
-    // A browser has the name from the path of what it shows.
-    if presentation == Presentation::Attachment {
-        answer.fields.push(("Content-Disposition", content_disposition(false, last(path)).into_bytes()));
-    }
-    match selection {
-        Selection::NotModified => return answer,
-        Selection::Failed => {
-            answer.length = Some(0);
-            return answer;
-        }
-        Selection::Unsatisfiable => {
-            return Answer::text(416, "").with("Content-Range", content_range::of_none(size_bytes));
-        }
-        Selection::Whole => {
-            answer.fields.push(("Content-Type", media_type.into()));
-            answer.whole_file = Some(path.to_vec());
-            answer.completes = true;
-            whole(answer, source, 0..size_bytes)
-        }
-        Selection::Part(range) => {
-            answer.fields.push(("Content-Type", media_type.into()));
-            answer.fields.push(("Content-Range", content_range::of_part(&range, size_bytes).into_bytes()));
-            // The rest of a download that goes on.
-            answer.completes = range.end == size_bytes;
-            whole(answer, source, range)
-        }
-        Selection::Parts(parts) => several(request, answer, source, parts, media_type),
-    }
+    let path = path.to_vec();
+    with_digests(request, source, wanted, move |asking, source, known| answered(asking, &path, source, known))
 }
 
-fn whole(mut answer: Answer, source: SourceFile, range: Range<u64>) -> Answer {
-    answer.length = Some(range.end - range.start);
-    answer.first = Some(Piece::File { source, at: range.start, end: range.end });
+fn answered(asking: &Asking<'_>, path: &[u8], source: SourceFile, known: &Digests) -> Answer {
+    let mut answer = Representation::file(asking, path, source, known).answer(asking);
+    if answer.status == 200 {
+        answer.whole_file = Some(path.to_vec());
+    }
     answer
-}
-
-/// Answers with several parts.
-fn several(
-    request: &Request<'_>,
-    mut answer: Answer,
-    source: SourceFile,
-    parts: Vec<Range<u64>>,
-    media_type: &str,
-) -> Answer {
-    let mut random = [0; 16];
-    if crate::net::fill_random(&mut random).is_err() {
-        return Answer::text(500, "");
-    }
-    let ranges = ByteRanges::new(parts, source.size_bytes(), media_type, random);
-    answer.fields.push(("Content-Type", ranges.content_type().into_bytes()));
-    answer.length = Some(ranges.len_bytes());
-    answer.rest = Some(Box::new(SeveralParts { source, ranges, next: 0 }));
-    let _ = request;
-    answer
-}
-
-/// The parts of a file, with their heads.
-struct SeveralParts {
-    source: SourceFile,
-    ranges: ByteRanges,
-    next: usize,
-}
-
-impl Pieces for SeveralParts {
-    fn next(&mut self) -> Result<Option<Piece>, Broken> {
-        let piece = self.ranges.piece(self.next);
-        self.next += 1;
-        Ok(match piece {
-            None => None,
-            Some(byteranges::Piece::Literal(bytes)) => Some(Piece::Bytes(bytes)),
-            Some(byteranges::Piece::Content(range)) => {
-                let source = self.source.try_clone().map_err(|fault| Broken(fault.to_string()))?;
-                Some(Piece::File { source, at: range.start, end: range.end })
-            }
-        })
-    }
-}
-
-/// The last component of a path.
-fn last(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

@@ -7,10 +7,13 @@ use httparse::Header;
 use super::answer::Answer;
 use super::client::WebClient;
 use super::site::{Site, WebAccess};
+use super::tags::time_of;
+use super::work::{Asking, Work};
 use crate::net::reactor::ThreadWaker;
 use crate::proto::http::RequestHead;
 
 /// A request and what surrounds it.
+#[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) head: &'a RequestHead<'a, 'a>,
     pub(super) site: &'a Arc<Site>,
@@ -19,6 +22,8 @@ pub(super) struct Request<'a> {
     pub(super) now_seconds: u64,
     /// True on a thread that may wait for a disk.
     pub(super) may_block: bool,
+    /// The client has shown a secret or a token.
+    pub(super) is_private: bool,
     /// Wakes the connection, on such a thread.
     pub(super) waker: Option<&'a ThreadWaker>,
 }
@@ -27,6 +32,17 @@ impl Request<'_> {
     /// The fields of its head.
     pub(super) fn fields(&self) -> &[Header<'_>] {
         self.head.fields
+    }
+
+    /// What the answer depends on.
+    pub(super) fn asking(&self) -> Asking<'_> {
+        Asking {
+            fields: self.head.fields,
+            site: self.site,
+            now: time_of(self.now_seconds),
+            is_get: self.is_get(),
+            is_private: self.is_private,
+        }
     }
 
     /// The `Location` of the root of all, from a target that is the secret path without a slash.
@@ -49,6 +65,8 @@ pub(super) enum Route {
     Answer(Answer),
     /// The connection moves to a thread that may wait for a disk.
     Move,
+    /// The answer needs some work first.
+    Work(Box<dyn Work>),
     /// The body goes there.
     Take(Box<dyn Intake>),
 }

@@ -15,7 +15,7 @@ use crate::proto::web::{conditions, target};
 /// Decides about a request whose head was received.
 pub(super) fn route(request: &Request<'_>) -> Route {
     match admitted(request) {
-        Ok(rest) => dispatch(request, rest),
+        Ok((rest, is_private)) => dispatch(&Request { is_private, ..*request }, rest),
         Err(answer) => Route::Answer(answer),
     }
 }
@@ -38,8 +38,8 @@ fn is_here(client: &WebClient) -> bool {
     client.local.address().is_none_or(|at| at.ip().to_canonical().is_loopback())
 }
 
-/// Returns the target below the secret path, if the client may use this server.
-fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
+/// Returns the target below the secret path, if the client may use this server, and whether it had to show that.
+fn admitted<'t>(request: &Request<'t>) -> Result<(&'t str, bool), Answer> {
     let Request { head, site, client, .. } = request;
     let below = match &site.access {
         WebAccess::Secret(secret) => target::below(head.target, secret),
@@ -51,20 +51,20 @@ fn admitted<'t>(request: &Request<'t>) -> Result<&'t str, Answer> {
         Answer::bytes(foreign.status(), TEXT, foreign.text().into()).with("Cache-Control", "no-store")
     })?;
     if head.method == Method::Options && head.target == "*" {
-        return Ok(head.target);
+        return Ok((head.target, false));
     }
     match &site.access {
-        WebAccess::Open => Ok(head.target),
+        WebAccess::Open => Ok((head.target, false)),
         WebAccess::Secret(_) => match below {
-            Some(rest) => Ok(rest),
-            None if is_here(client) => Ok(head.target),
+            Some(rest) => Ok((rest, true)),
+            None if is_here(client) => Ok((head.target, false)),
             // It says neither that there is a secret, nor how much of it was right.
             None => Err(Answer::text(404, "")),
         },
         WebAccess::Token(token) => {
             let mut given = conditions::values(head.fields, "authorization");
             match given.any(|value| token.is_in(value)) {
-                true => Ok(head.target),
+                true => Ok((head.target, true)),
                 false => Err(CHALLENGES.iter().fold(Answer::text(401, ""), |answer, challenge| {
                     answer.with("WWW-Authenticate", *challenge)
                 })),

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use super::archives::ArchiveCache;
+use super::hashing::DigestCache;
 use super::once::Once;
+use super::representation::Lifetime;
 use super::storing::running::Running;
 use super::storing::table::Table;
 use super::storing::upload::DigestNote;
@@ -11,6 +16,7 @@ use crate::http::log::Log;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
+use crate::server::invitation::WebInvitation;
 use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
@@ -32,11 +38,41 @@ pub(crate) struct Site {
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
     /// Where each stored file has a line.
-    pub(crate) digests: Option<DigestNote>,
+    pub(crate) digest_note: Option<DigestNote>,
     /// The uploads that are under way.
     pub(crate) running: Arc<Running>,
     /// The uploads that have a URL of their own.
     pub(crate) resumable: Arc<Table>,
+    /// The name of what is shared, for archives of all of it.
+    pub(crate) name: Vec<u8>,
+    pub(crate) digests: DigestCache,
+    pub(crate) archives: ArchiveCache,
+}
+
+impl Site {
+    /// The value of `Cache-Control` for a content that can be told from others.
+    pub(super) fn cache_control(&self, lifetime: Lifetime, is_private: bool) -> String {
+        let scope = if is_private { "private" } else { "public" };
+        match (lifetime, self.terms.cache) {
+            (Lifetime::Immutable, _) => format!("{scope}, max-age=31536000, immutable"),
+            (Lifetime::Usual, Some(age)) => {
+                format!("{scope}, max-age={}, stale-if-error=86400", age.as_secs())
+            }
+            (Lifetime::Usual, None) if is_private => "private, no-cache".into(),
+            (Lifetime::Usual, None) => "no-cache".into(),
+        }
+    }
+}
+
+impl Site {
+    /// What people need for their browsers.
+    pub(crate) fn invitation(&self, has_certificate: bool) -> WebInvitation {
+        let secret = match &self.access {
+            WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
+            WebAccess::Open | WebAccess::Token(_) => None,
+        };
+        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
+    }
 }
 
 /// What a client has to know.
@@ -67,4 +103,18 @@ pub(crate) struct WebTerms {
     pub(crate) max_entries: u32,
     /// No file is ever replaced.
     pub(crate) keep_existing: bool,
+    /// How long caches may use an answer without asking again. `None`: not at all.
+    pub(crate) cache: Option<Duration>,
+    /// It is a web site: its pages are to run.
+    pub(crate) is_site: bool,
+    pub(crate) etag: ETagSource,
+}
+
+/// What the tags of files are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ETagSource {
+    /// Its identity, size and times.
+    Metadata,
+    /// The digest of its content, for which it must be read once.
+    Content,
 }

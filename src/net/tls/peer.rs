@@ -6,7 +6,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DistinguishedName, ServerConfig};
 use zeroize::Zeroizing;
@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use super::certificate::certified_key;
 use super::client::PinnedServer;
 use super::exporter::Exporter;
-use super::failure::PEER_OPTIONS;
+use super::failure::{PEER_OPTIONS, settings_error};
+use super::identity::Identity;
 use super::key::Key;
 use super::layer::Layer;
 use super::provider;
@@ -68,11 +69,20 @@ impl PeerTls {
         Ok(PeerTls { client: Arc::new(client), server: Arc::new(server), pin: key.pin() })
     }
 
-    /// Accepts clients of HTTP as well.
-    pub(crate) fn with_http(self) -> PeerTls {
+    /// Accepts clients of HTTP as well. They are shown `identity`, if there is one.
+    ///
+    /// # Errors
+    /// Its key does not belong to the certificate.
+    pub(crate) fn with_http(self, identity: Option<Identity>) -> Result<PeerTls, Error> {
         let mut server = (*self.server).clone();
+        if let Some(Identity { chain, key }) = identity {
+            let shown = CertifiedKey::from_der(chain, key, server.crypto_provider());
+            let shown = Arc::new(shown.map_err(|error| settings_error(&error))?);
+            let (own, protocols) = (Arc::clone(&server.cert_resolver), server.alpn_protocols.clone());
+            server.cert_resolver = Arc::new(ByProtocol { own, protocols, shown });
+        }
         server.alpn_protocols.push(HTTP.to_vec());
-        PeerTls { server: Arc::new(server), ..self }
+        Ok(PeerTls { server: Arc::new(server), ..self })
     }
 
     /// The digest of the key that is presented.
@@ -110,6 +120,26 @@ pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
     layer.export(SESSION_EXPORTER, &mut *session)?;
     layer.erase_exporter();
     Some(Channel { auth, session, peer: layer.peer_pin() })
+}
+
+/// Chooses a certificate by the protocols that a client speaks (RFC 7301).
+#[derive(Debug)]
+struct ByProtocol {
+    /// For clients of one of these protocols.
+    own: Arc<dyn ResolvesServerCert>,
+    protocols: Vec<Vec<u8>>,
+    /// For all others.
+    shown: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for ByProtocol {
+    fn resolve(&self, client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut offered = client.alpn().into_iter().flatten();
+        match offered.any(|name| self.protocols.iter().any(|protocol| protocol == name)) {
+            true => self.own.resolve(client),
+            false => Some(Arc::clone(&self.shown)),
+        }
+    }
 }
 
 fn failed(error: rustls::Error) -> Error {

@@ -19,12 +19,8 @@ impl Timestamp {
 /// The metadata of a file, as stat(2) has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileFacts {
-    /// `st_dev`
-    pub device: u64,
-    /// `st_ino`
-    pub inode: u64,
-    /// `st_size`
-    pub size_bytes: u64,
+    /// What changes with any change of the file, and tells nothing of it: a digest of all that stat(2) says.
+    pub stamp: [u8; 16],
     /// `st_mtim`, which anybody may set who may write.
     pub modified: Timestamp,
     /// `st_ctim`, which only the system sets.

@@ -27,18 +27,16 @@ pub struct FileType {
     pub presentation: Presentation,
 }
 
-impl FileType {
-    /// Returns the value of `Content-Security-Policy` for a file of a share: nothing in it runs, and nothing is loaded.
-    /// Browsers show images and media in a page that they make, which has a style. That page loads media again, which
-    /// works from the same origin only; without `allow-scripts` it does not matter.
-    pub fn share_policy(&self) -> &'static str {
-        match self.media_type.split('/').next() {
-            Some("image") => "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-            Some("audio" | "video") => {
-                "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
-            }
-            _ => "default-src 'none'; sandbox",
+/// Returns the value of `Content-Security-Policy` for a file of this type in a share: nothing in it runs, and nothing is loaded.
+/// Browsers show images and media in a page that they make, which has a style. That page loads media again, which
+/// works from the same origin only; without `allow-scripts` it does not matter.
+pub fn policy(media_type: &str) -> &'static str {
+    match media_type.split('/').next() {
+        Some("image") => "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        Some("audio" | "video") => {
+            "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
         }
+        _ => "default-src 'none'; sandbox",
     }
 }
 
@@ -224,7 +222,7 @@ mod tests {
 
     #[test]
     fn no_policy_lets_a_script_run() {
-        let policy = |name: &str| file_type(name.as_bytes(), Site::Share).share_policy();
+        let policy = |name: &str| policy(file_type(name.as_bytes(), Site::Share).media_type);
         assert_eq!(policy("a.html"), "default-src 'none'; sandbox");
         assert_eq!(policy("a.pdf"), "default-src 'none'; sandbox");
         assert!(policy("a.mp4").contains("media-src 'self'"));

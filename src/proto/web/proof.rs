@@ -15,50 +15,69 @@ pub type Digest = [u8; 32];
 pub const BLOCK_BYTES: u64 = 4 << 20;
 
 /// Beginning of the first line: name, version, bytes of a block.
-const INTRODUCTION: &str = "b3tree 1 4194304 ";
+pub const INTRODUCTION: &str = "b3tree 1 4194304 ";
+/// What a line with a backslash at its beginning escapes.
+const ESCAPED: [char; 2] = ['\\', '\n'];
 /// Bytes of a digest's digits.
 const HEX_LEN: usize = 64;
 /// Longest first line, without its end.
-const MAX_FIRST_LEN: usize = INTRODUCTION.len() + 20 + 1 + HEX_LEN;
+pub const MAX_FIRST_LEN: usize = INTRODUCTION.len() + 20 + 1 + HEX_LEN;
 
 /// Appends the line of a file as `b3sum` prints it: the digest, two spaces, the name.
 ///
 /// Backslashes and line ends in names are escaped, which a backslash at the beginning says. b3sum can express no name that is
 /// not UTF-8: what is wrong becomes U+FFFD, and `--check` fails for such a line
 /// (b3sum/what_does_check_do.md in BLAKE3's repository, "Formal Rules").
-pub fn push_sum_line(digest: &Digest, name: &[u8], out: &mut Vec<u8>) {
+pub fn push_sum_line(digest: &Digest, name: &[u8], out: &mut String) {
     let name = String::from_utf8_lossy(name);
-    if name.contains(['\\', '\n']) {
-        out.push(b'\\');
+    if name.contains(ESCAPED) {
+        out.push('\\');
         push_hex(digest, out);
-        out.extend_from_slice(b"  ");
-        out.extend_from_slice(name.replace('\\', "\\\\").replace('\n', "\\n").as_bytes());
+        out.push_str("  ");
+        out.push_str(&name.replace('\\', "\\\\").replace('\n', "\\n"));
     } else {
         push_hex(digest, out);
-        out.extend_from_slice(b"  ");
-        out.extend_from_slice(name.as_bytes());
+        out.push_str("  ");
+        out.push_str(&name);
     }
-    out.push(b'\n');
+    out.push('\n');
+}
+
+/// Returns the length of the line that [`push_sum_line`] appends, in bytes.
+pub fn sum_line_len(name: &[u8]) -> u64 {
+    let name = String::from_utf8_lossy(name);
+    let escapes = match name.matches(ESCAPED).count() {
+        0 => 0,
+        count => count + 1,
+    };
+    (HEX_LEN + "  \n".len() + name.len() + escapes) as u64
 }
 
 /// Writes the tree of a file. `values` are those of its blocks, and none for a file of at most one.
-pub fn tree_text(size_bytes: u64, root: &Digest, values: &[Digest]) -> Vec<u8> {
-    let mut out = format!("{INTRODUCTION}{size_bytes} ").into_bytes();
+pub fn tree_text(size_bytes: u64, root: &Digest, values: &[Digest]) -> String {
+    let mut out = format!("{INTRODUCTION}{size_bytes} ");
     out.reserve((values.len() + 1) * (HEX_LEN + 1));
     push_hex(root, &mut out);
-    out.push(b'\n');
+    out.push('\n');
     for value in values {
         push_hex(value, &mut out);
-        out.push(b'\n');
+        out.push('\n');
     }
     out
 }
 
-fn push_hex(digest: &Digest, out: &mut Vec<u8>) {
+/// Returns the length of the tree of a file of this size, in bytes.
+pub fn tree_text_len(size_bytes: u64) -> u64 {
+    let line_len = HEX_LEN as u64 + 1;
+    let first_len = (INTRODUCTION.len() + size_bytes.to_string().len() + 1) as u64 + line_len;
+    first_len + count_of(size_bytes).saturating_mul(line_len)
+}
+
+fn push_hex(digest: &Digest, out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in digest {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
 }
 
@@ -185,13 +204,7 @@ impl TreeParser {
     }
 
     fn first_line(&self) -> Result<Digest, TreeError> {
-        let line = std::str::from_utf8(&self.line).ok().and_then(|line| line.strip_prefix(INTRODUCTION));
-        let (size, root) = line.and_then(|line| line.split_once(' ')).ok_or(TreeError::NotATree)?;
-        let root = digest_of(root.as_bytes()).ok_or(TreeError::NotATree)?;
-        let size_bytes: u64 = size.parse().map_err(|_| TreeError::NotATree)?;
-        if size_bytes.to_string() != size {
-            return Err(TreeError::NotATree);
-        }
+        let (size_bytes, root) = first_line(&self.line).ok_or(TreeError::NotATree)?;
         if size_bytes != self.size_bytes {
             return Err(TreeError::OtherSize { size_bytes });
         }
@@ -199,8 +212,16 @@ impl TreeParser {
     }
 }
 
+/// Parses the first line of a tree, without its end: the length of the content in bytes, and its digest.
+pub fn first_line(line: &[u8]) -> Option<(u64, Digest)> {
+    let line = std::str::from_utf8(line).ok()?.strip_prefix(INTRODUCTION)?;
+    let (size, root) = line.split_once(' ')?;
+    let size_bytes: u64 = size.parse().ok().filter(|number: &u64| number.to_string() == size)?;
+    Some((size_bytes, digest_of(root.as_bytes())?))
+}
+
 /// Returns the number of values that a tree of such content has.
-fn count_of(size_bytes: u64) -> u64 {
+pub fn count_of(size_bytes: u64) -> u64 {
     if size_bytes <= BLOCK_BYTES { 0 } else { size_bytes.div_ceil(BLOCK_BYTES) }
 }
 
@@ -221,11 +242,13 @@ mod tests {
             let size_bytes = blocks * BLOCK_BYTES + more;
             let values: Vec<Digest> = (0..count_of(size_bytes)).map(|index| [index as u8 ^ root[0]; 32]).collect();
             let text = tree_text(size_bytes, &root, &values);
-            prop_assert_eq!(parsed(&text, size_bytes, step), Ok(DigestTree { size_bytes, root, values }));
+            let text = text.as_bytes();
+            prop_assert_eq!(text.len() as u64, tree_text_len(size_bytes));
+            prop_assert_eq!(parsed(text, size_bytes, step), Ok(DigestTree { size_bytes, root, values }));
             prop_assert_eq!(parsed(&text[..text.len() - 1], size_bytes, step), Err(TreeError::TooShort));
-            prop_assert_eq!(parsed(&text, size_bytes + 1, step), Err(TreeError::OtherSize { size_bytes }));
+            prop_assert_eq!(parsed(text, size_bytes + 1, step), Err(TreeError::OtherSize { size_bytes }));
             for extra in [&b"\n"[..], b"0", &[b'0'; 65]] {
-                prop_assert_eq!(parsed(&[&text, extra].concat(), size_bytes, step), Err(TreeError::WrongLine));
+                prop_assert_eq!(parsed(&[text, extra].concat(), size_bytes, step), Err(TreeError::WrongLine));
             }
         }
 
@@ -247,10 +270,10 @@ mod tests {
             "01".repeat(32),
             "f0".repeat(32)
         );
-        assert_eq!(String::from_utf8(text).unwrap(), expected);
+        assert_eq!(text, expected);
         let of_nothing = tree_text(0, &[0; 32], &[]);
         assert_eq!(of_nothing.len(), INTRODUCTION.len() + 1 + 1 + 64 + 1);
-        assert_eq!(parsed(&of_nothing, 0, 7).unwrap().values, [[0; 32]; 0]);
+        assert_eq!(parsed(of_nothing.as_bytes(), 0, 7).unwrap().values, [[0; 32]; 0]);
     }
 
     #[test]
@@ -282,9 +305,9 @@ mod tests {
             (b"\xff", "00", "  \u{fffd}\n"),
             (b"\r", "00", "  \r\n"),
         ] {
-            let mut out = Vec::new();
-            push_sum_line(&[0; 32], name, &mut out);
-            let line = String::from_utf8(out).unwrap();
+            let mut line = String::new();
+            push_sum_line(&[0; 32], name, &mut line);
+            assert_eq!(line.len() as u64, sum_line_len(name));
             assert!(line.starts_with(begin) && line.ends_with(end), "{line:?}");
         }
     }

@@ -37,13 +37,32 @@ impl Validators {
 
     /// Makes the validators of what has a tag and no date.
     pub fn of_tag(etag: ETag) -> Validators {
-        Validators { etag: Some(etag), modified: None, is_date_strong: false }
+        Validators { etag: Some(etag), ..Validators::none() }
+    }
+
+    /// Makes those of what cannot be told from what will be there next.
+    pub fn none() -> Validators {
+        Validators { etag: None, modified: None, is_date_strong: false }
+    }
+
+    /// Makes the validators of what is made of several files: no date, and no tag if the newest of them changed less than
+    /// two seconds ago, or in the future.
+    pub fn of_several(etag: ETag, newest_change: Option<Timestamp>, now: Timestamp) -> Validators {
+        match newest_change.is_some_and(|changed| changed.is_within(UNSETTLED_SECONDS, now)) {
+            true => Validators::none(),
+            false => Validators::of_tag(etag),
+        }
     }
 
     /// Replaces the tag by one of the content, unless the file has none because it has just changed.
     pub fn with_content(mut self, digest: &[u8; 32]) -> Validators {
         self.etag = self.etag.map(|_| ETag::of_digest(digest));
         self
+    }
+
+    /// Makes the tag one of the content alone, and takes the date away.
+    pub fn of_content(self, digest: &[u8; 32]) -> Validators {
+        Validators { modified: None, is_date_strong: false, ..self.with_content(digest) }
     }
 
     /// Returns the date for `Last-Modified`, in seconds since 1970. `None`: it would not tell this content from the next.
@@ -71,7 +90,7 @@ mod tests {
     }
 
     fn facts(modified: Timestamp, changed: Timestamp) -> FileFacts {
-        FileFacts { device: 1, inode: 2, size_bytes: 3, modified, changed }
+        FileFacts { stamp: [1; 16], modified, changed }
     }
 
     #[test]
@@ -121,5 +140,9 @@ mod tests {
         }
         let archive = Validators::of_tag(ETag::of_digest(&[1; 32]));
         assert_eq!((archive.last_modified(), archive.is_date_strong()), (None, false));
+        let of = |changed| Validators::of_several(ETag::of_digest(&[1; 32]), changed, at(100, 0));
+        assert_eq!(of(None), archive);
+        assert_eq!(of(Some(at(98, 0))), archive);
+        assert_eq!(of(Some(at(98, 1))), Validators::none());
     }
 }

@@ -19,11 +19,12 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
-use crate::run::tls::ClientTlsPlan;
+use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
+use crate::web::site::ETagSource;
 
 /// What the server does with its clients.
 pub(crate) enum Mode {
@@ -102,6 +103,14 @@ pub(crate) struct WebPlan {
     pub(crate) token: Option<PathBuf>,
     /// Names of the server in URLs, beside its addresses and the machine's own name.
     pub(crate) hosts: Vec<HostName>,
+    /// The certificate that browsers are shown.
+    pub(crate) identity: Option<IdentityFiles>,
+    /// How long caches may use a file without asking again.
+    pub(crate) cache: Option<Duration>,
+    /// The shared folder is a web site.
+    pub(crate) is_site: bool,
+    /// What the tags of files are made of.
+    pub(crate) etag: ETagSource,
     /// The form of the lines for answers on stdout.
     pub(crate) log: Option<LogForm>,
 }

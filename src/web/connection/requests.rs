@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::{End, Inner, Logged, Reply, State, Taking};
+use super::parts::{End, Logged, Reply};
+use super::working::Working;
+use super::{Inner, State, Taking};
 use crate::proto::http::{Method, ParseEvent, RequestHead, no_fields};
 use crate::web::answer::{Answer, taken};
 use crate::web::request::{Request, Route};
@@ -85,8 +87,9 @@ impl Inner {
             site: &worker.site,
             client: &self.client,
             now_seconds: worker.unix_seconds(),
-            may_block: self.threads.is_none(),
-            waker: self.waker.as_ref(),
+            may_block: self.home.is_thread(),
+            is_private: false,
+            waker: self.home.waker(),
         };
         let logged = worker.site.log.as_ref().map(|_| Logged {
             method: head.method_text.to_owned(),
@@ -96,6 +99,10 @@ impl Inner {
         self.logged = logged.map(Box::new);
         match route(&request) {
             Route::Move => Err(End::Moves),
+            Route::Work(work) => {
+                self.state = State::Working(Working { work, reply, has_body: head.has_body });
+                Ok(true)
+            }
             Route::Take(_) if !self.claim() => {
                 self.answer(taken().closing(), reply, now);
                 Ok(true)

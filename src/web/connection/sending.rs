@@ -11,7 +11,7 @@ use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 use crate::proto::http::{Persistence, write_head};
 use crate::report::FileEvent;
-use crate::web::answer::Answer;
+use crate::web::answer::{Answer, changing};
 use crate::web::body::{Failed, Outgoing, Progress};
 use crate::web::worker::Buffers;
 
@@ -48,12 +48,16 @@ impl Inner {
                 return Err(End::Reset("the client does not read".into()));
             }
             Ok(Progress::Blocked) => return Ok(Some(Status::Waiting)),
+            Ok(Progress::Later) => {
+                self.watch(now)?;
+                return Ok(Some(Status::Again));
+            }
             Ok(Progress::Paused) => return Ok(Some(Status::Again)),
             Err(Failed::Lost) => return Err(End::Lost),
             Err(Failed::Broken(why)) => return Err(End::Reset(why.0)),
         }
         self.note_end(true);
-        self.deadline = now + self.worker.site.terms.idle_timeout;
+        self.deadline = now + self.home.idle_timeout(&self.worker.site.terms);
         if !self.closes {
             self.state = State::Reading;
             return Ok(None);
@@ -112,7 +116,7 @@ impl Inner {
         if outgoing.add(body.0, body.1).is_err() {
             // It has changed before anything was sent: the client may ask again.
             let mut bytes = Vec::new();
-            let changed = Answer::text(503, "the file is changing").with("Retry-After", "1");
+            let changed = changing();
             self.worker.with_date(|date| {
                 write_head(&mut bytes, (503, date), &changed.fields, changed.length, persistence);
             });

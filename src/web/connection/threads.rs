@@ -3,17 +3,20 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Connection;
 use crate::error::{Error, Exit, lost};
-use crate::net::reactor::{BlockingTask, Io, Reactor, WaitGroup};
+use crate::net::reactor::{BlockingTask, Io, Reactor, ThreadWaker, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::permits::Permit;
 use crate::web::client::WebClient;
-use crate::web::site::Site;
+use crate::web::site::{Site, WebTerms};
 use crate::web::worker::Worker;
+
+/// How long a connection keeps its thread between two requests. Then it goes back to the acceptor's reactor.
+const THREAD_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The threads of a server.
 pub(in crate::web) struct Threads {
@@ -26,19 +29,64 @@ pub(in crate::web) struct Threads {
 }
 
 struct Running {
-    permit: Option<Permit>,
-    task: BlockingTask<Result<(), Error>>,
+    permit: Permit,
+    task: BlockingTask<Result<Option<(Socket, Unbound)>, Error>>,
 }
 
-/// A connection on its way to a thread.
-pub(in crate::web) struct Moved {
-    pub(in crate::web) socket: Socket,
+/// A connection without its socket, on its way to another reactor.
+pub(in crate::web) struct Unbound {
+    pub(in crate::web) client: WebClient,
     /// Received bytes, from the head of the next request on.
     pub(in crate::web) held: Vec<u8>,
-    pub(in crate::web) client: WebClient,
-    pub(in crate::web) permit: Option<Permit>,
     /// When the session must be over.
     pub(in crate::web) session_end: Option<Instant>,
+}
+
+/// The reactor that a connection is on.
+pub(in crate::web) enum Home {
+    /// The acceptor's, on which nothing may wait for a disk.
+    Acceptor {
+        threads: Rc<Threads>,
+        /// Counts the client. It stays on this thread.
+        permit: Permit,
+    },
+    /// That of a thread of its own. What goes back is left there.
+    Thread {
+        place: Rc<RefCell<Option<(Socket, Unbound)>>>,
+        /// Wakes the connection from another thread.
+        waker: ThreadWaker,
+    },
+}
+
+impl Home {
+    /// True on a thread that may wait for a disk.
+    pub(super) fn is_thread(&self) -> bool {
+        matches!(self, Home::Thread { .. })
+    }
+
+    /// What wakes a connection on a thread of its own.
+    pub(super) fn waker(&self) -> Option<&ThreadWaker> {
+        match self {
+            Home::Acceptor { .. } => None,
+            Home::Thread { waker, .. } => Some(waker),
+        }
+    }
+
+    /// The time that a connection may stay here between two requests.
+    pub(super) fn idle_timeout(&self, terms: &WebTerms) -> Duration {
+        match self {
+            Home::Acceptor { .. } => terms.idle_timeout,
+            Home::Thread { .. } => THREAD_IDLE_TIMEOUT.min(terms.idle_timeout),
+        }
+    }
+
+    /// Sends a connection to its other home.
+    pub(super) fn leave(self, socket: Socket, connection: Unbound) {
+        match self {
+            Home::Acceptor { threads, permit } => threads.start(socket, connection, permit),
+            Home::Thread { place, .. } => *place.borrow_mut() = Some((socket, connection)),
+        }
+    }
 }
 
 impl Threads {
@@ -48,39 +96,65 @@ impl Threads {
     }
 
     /// Starts a thread for a connection.
-    pub(in crate::web) fn start(&self, moved: Moved) {
-        let Moved { socket, held, client, permit, session_end } = moved;
+    fn start(&self, socket: Socket, connection: Unbound, permit: Permit) {
         let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
-        let report = client.report.clone();
         let task = self.io.spawn_blocking(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
+            let place = Rc::default();
             reactor.add_at_start(|io, now| {
                 let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
-                let worker = Rc::new(Worker::new(site));
-                let times = (io.thread_waker(), now);
-                Ok(Connection::on_thread(transport, &worker, client, (held, session_end), times))
+                let home = Home::Thread { place: Rc::clone(&place), waker: io.thread_waker() };
+                Ok(Connection::new(transport, &Rc::new(Worker::new(site)), connection, home, now))
             })?;
-            reactor.run()
+            reactor.run()?;
+            Ok(place.take())
         });
         match task {
-            Ok(task) => self.running.borrow_mut().push(Running { permit: permit, task }),
+            Ok(task) => self.running.borrow_mut().push(Running { permit, task }),
             // Without a thread this client is lost, and the next one may be served.
-            Err(error) => report.error(&error),
+            Err(error) => permit.report.error(&error),
         }
     }
 
-    /// Gives back the permits of clients whose threads have ended.
-    pub(in crate::web) fn reap(&self) {
-        self.running.borrow_mut().retain_mut(|running| match running.task.take() {
-            Some(Ok(Err(error))) if !matches!(error.exit(), Exit::Signal(_)) => {
-                if let Some(permit) = &running.permit {
-                    permit.report.detail(error);
+    /// Takes back the connections whose threads have ended, and the permits of those that are over.
+    pub(in crate::web) fn reap(self: &Rc<Self>, worker: &Rc<Worker>, now: Instant) {
+        let mut ended = Vec::new();
+        let mut running = self.running.borrow_mut();
+        let mut index = 0;
+        while index < running.len() {
+            match running[index].task.take() {
+                Some(result) => {
+                    ended.push((running.swap_remove(index).permit, result.and_then(|result| result)))
                 }
-                false
+                None => index += 1,
             }
-            Some(_) => false,
-            None => true,
+        }
+        drop(running);
+        for (permit, result) in ended {
+            match result {
+                Ok(Some((socket, connection))) => self.take_back(socket, connection, permit, (worker, now)),
+                Err(error) if !matches!(error.exit(), Exit::Signal(_)) => permit.report.detail(error),
+                Ok(None) | Err(_) => {}
+            }
+        }
+    }
+
+    fn take_back(
+        self: &Rc<Self>,
+        socket: Socket,
+        connection: Unbound,
+        permit: Permit,
+        (worker, now): (&Rc<Worker>, Instant),
+    ) {
+        let report = permit.report.clone();
+        let spawned = self.io.spawn(|io| {
+            let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+            let home = Home::Acceptor { threads: Rc::clone(self), permit };
+            Ok(Connection::new(transport, worker, connection, home, now))
         });
+        if let Err(error) = spawned {
+            report.detail(error);
+        }
     }
 }

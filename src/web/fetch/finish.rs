@@ -148,7 +148,8 @@ impl Fetching {
 
     /// The servers that the file is from, as they are named in the summary.
     fn peer(&self) -> String {
-        let used = (0..self.mirrors.len()).filter(|index| self.is_used(*index));
+        let is_source = |index: &usize| self.only.map_or(self.is_used(*index), |only| only == *index);
+        let used = (0..self.mirrors.len()).filter(is_source);
         let origins: Vec<String> = used.map(|index| self.options.mirrors[index].origin()).collect();
         match &origins[..] {
             [] => String::new(),

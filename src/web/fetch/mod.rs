@@ -116,6 +116,8 @@ pub(crate) struct Fetching {
     /// Bytes of the body that came in this session, and those of earlier ones.
     moved_bytes: u64,
     resumed_bytes: u64,
+    /// The server that the file comes from in one piece.
+    only: Option<usize>,
     /// The file counts in the display of progress.
     is_expected: bool,
     /// Why the file failed, if that is about the file.
@@ -157,6 +159,7 @@ impl Fetching {
             progress,
             moved_bytes: 0,
             resumed_bytes: 0,
+            only: None,
             is_expected: false,
             reason: Cell::default(),
             start: now,

@@ -101,6 +101,7 @@ impl Fetching {
             (Some(mirror), _) => mirror,
             (None, Some(first)) => {
                 stream.mirror = Some(first);
+                self.only = Some(first);
                 self.stop_asking();
                 self.say_one_connection(&stream);
                 let asked =

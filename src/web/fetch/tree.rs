@@ -1,16 +1,11 @@
 //! `?b3tree`: the digest of a file and the chaining values of its blocks, as a server has them.
 
 use crate::proto::http::{ContentRange, ResponseHead, ResponseLength};
-use crate::store::{BLOCK_BYTES, BlockValue, root_of};
+use crate::proto::web::proof::{INTRODUCTION, MAX_FIRST_LEN, TreeError, TreeParser, count_of, first_line};
+use crate::store::{BlockValue, root_of};
 
-/// What an answer to `?b3tree` begins with.
-const BEGIN: &[u8] = b"b3tree 1 ";
-/// The longest first line, in bytes.
-const MAX_FIRST_LINE_BYTES: usize = 128;
 /// The most blocks: of a file of 4 TiB. The values of a larger one are not used.
 const MAX_BLOCKS: u64 = 1 << 20;
-/// The bytes of a line with a value.
-const LINE_BYTES: u64 = 65;
 /// How much of an answer is asked for at first. A server that does not know `?b3tree` may answer with the file.
 pub(super) const FIRST_BYTES: u64 = 64 << 10;
 
@@ -24,9 +19,6 @@ pub(super) struct Tree {
     /// The values of its blocks of 4 MiB; empty for a file of one block or none.
     pub(super) values: Vec<BlockValue>,
 }
-
-/// The size of a file in bytes, and its digest.
-type SizeAndHash = (u64, [u8; 32]);
 
 /// The end of an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,15 +35,26 @@ pub(super) enum TreeAnswer {
 /// An answer that is being received.
 #[derive(Default)]
 pub(super) struct TreeReader {
-    bytes: Vec<u8>,
-    /// The bytes of the whole, once its first line is there.
-    whole_bytes: Option<usize>,
+    state: State,
     /// The answer is a part of the whole.
     is_partial: bool,
-    /// It is no tree: what comes is dropped.
-    is_nothing: bool,
-    /// What comes at most.
+    /// The length of the answer in bytes, if it says one.
     length: Option<u64>,
+}
+
+enum State {
+    /// In the first line.
+    First(Vec<u8>),
+    Values(TreeParser),
+    /// It is no tree: what comes is dropped.
+    Nothing,
+    Broken,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State::First(Vec::new())
+    }
 }
 
 impl TreeReader {
@@ -61,113 +64,75 @@ impl TreeReader {
             ResponseLength::Counted(length) => Some(length),
             ResponseLength::Chunked | ResponseLength::ToEnd => None,
         };
-        self.is_partial = match (head.status, head.content_range) {
-            (200, _) => false,
-            (206, Some(ContentRange { range: Some((0, end)), size: Some(size) })) => end < size,
-            _ => {
-                self.is_nothing = true;
-                false
-            }
+        let is_partial = match (head.status, head.content_range) {
+            _ if head.coding.is_some() => None,
+            (200, _) => Some(false),
+            (206, Some(ContentRange { range: Some((0, end)), size: Some(size) })) => Some(end < size),
+            _ => None,
         };
-        self.is_nothing |= head.coding.is_some();
+        self.is_partial = is_partial.unwrap_or(false);
+        if is_partial.is_none() {
+            self.state = State::Nothing;
+        }
     }
 
     /// Takes bytes of the body. False: the rest is worth no waiting, and the connection can be closed.
     pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
-        let mut rest = bytes;
-        // The room grows once the first line is there.
-        while !self.is_nothing && !rest.is_empty() && self.room() > 0 {
-            let (some, more) = rest.split_at(rest.len().min(self.room()));
-            self.bytes.extend_from_slice(some);
-            self.look();
-            rest = more;
-        }
-        if self.is_nothing {
-            self.bytes = Vec::new();
-        }
-        !self.is_nothing || self.length.is_some_and(|length| length <= FIRST_BYTES)
-    }
-
-    /// How many more bytes are of use: one more than there should be shows that it is not valid.
-    fn room(&self) -> usize {
-        (self.whole_bytes.unwrap_or(MAX_FIRST_LINE_BYTES) + 1).saturating_sub(self.bytes.len())
-    }
-
-    /// Looks for the first line.
-    fn look(&mut self) {
-        let known = self.bytes.len().min(BEGIN.len());
-        self.is_nothing |= self.bytes[..known] != BEGIN[..known];
-        if self.is_nothing || self.whole_bytes.is_some() {
-            return;
-        }
-        match self.first_line() {
-            Some((line_bytes, Some((size, _)))) if block_lines(size) <= MAX_BLOCKS => {
-                self.whole_bytes =
-                    usize::try_from(block_lines(size) * LINE_BYTES).ok().map(|rest| line_bytes + rest);
-            }
-            Some(_) => self.is_nothing = true,
-            None => self.is_nothing |= self.bytes.len() > MAX_FIRST_LINE_BYTES,
-        }
-    }
-
-    /// The length of the first line with its end, and the size and the digest in it.
-    fn first_line(&self) -> Option<(usize, Option<SizeAndHash>)> {
-        let end = memchr::memchr(b'\n', &self.bytes)?;
-        let words = || {
-            let line = std::str::from_utf8(self.bytes.get(..end)?).ok()?;
-            let mut words = line.split(' ').skip(2);
-            let (block, size, hash, None) = (words.next()?, words.next()?, words.next()?, words.next())
-            else {
-                return None;
-            };
-            let is_number =
-                block == BLOCK_BYTES.to_string() && size.bytes().all(|byte| byte.is_ascii_digit());
-            is_number.then_some((size.parse().ok()?, value(hash.as_bytes())?))
+        self.state = match std::mem::take(&mut self.state) {
+            State::First(line) => begun(line, bytes),
+            State::Values(parser) => pushed(parser, bytes),
+            state => state,
         };
-        Some((end + 1, words()))
+        !matches!(self.state, State::Nothing) || self.length.is_some_and(|length| length <= FIRST_BYTES)
     }
 
     /// Takes the end of the body.
     pub(super) fn end(self) -> TreeAnswer {
-        let (Some(whole_bytes), false) = (self.whole_bytes, self.is_nothing) else {
-            return TreeAnswer::Nothing;
+        let parsed = match self.state {
+            State::First(_) | State::Nothing => return TreeAnswer::Nothing,
+            State::Broken => return TreeAnswer::Broken,
+            State::Values(parser) => parser.finish(),
         };
-        if self.bytes.len() < whole_bytes && self.is_partial {
-            return TreeAnswer::Longer;
+        match parsed {
+            // Nothing of it is trusted before the values and the digest agree.
+            Ok(tree) if tree.values.is_empty() || root_of(&tree.values) == Some(tree.root) => {
+                TreeAnswer::Tree(Tree { size: tree.size_bytes, hash: tree.root, values: tree.values })
+            }
+            Err(TreeError::TooShort) if self.is_partial => TreeAnswer::Longer,
+            _ => TreeAnswer::Broken,
         }
-        self.tree().map_or(TreeAnswer::Broken, TreeAnswer::Tree)
-    }
-
-    fn tree(&self) -> Option<Tree> {
-        let (at, words) = self.first_line()?;
-        let (size, hash) = words?;
-        if Some(self.bytes.len()) != self.whole_bytes {
-            return None;
-        }
-        let lines = self.bytes.get(at..)?.chunks(LINE_BYTES as usize);
-        let values: Option<Vec<BlockValue>> =
-            lines.map(|line| line.strip_suffix(b"\n").and_then(value)).collect();
-        let values = values?;
-        // Nothing of it is trusted before the values and the digest agree.
-        let fits = values.is_empty() || root_of(&values) == Some(hash);
-        fits.then_some(Tree { size, hash, values })
     }
 }
 
-/// The number of lines after the first one.
-fn block_lines(size: u64) -> u64 {
-    if size > BLOCK_BYTES { size.div_ceil(BLOCK_BYTES) } else { 0 }
+/// Takes bytes of the first line, and what follows it.
+fn begun(mut line: Vec<u8>, bytes: &[u8]) -> State {
+    let (some, rest) = match memchr::memchr(b'\n', bytes) {
+        Some(end) => (&bytes[..end], Some(&bytes[end..])),
+        None => (bytes, None),
+    };
+    line.extend_from_slice(&some[..some.len().min(MAX_FIRST_LEN + 1)]);
+    let known = line.len().min(INTRODUCTION.len());
+    if line[..known] != INTRODUCTION.as_bytes()[..known] || line.len() > MAX_FIRST_LEN {
+        return State::Nothing;
+    }
+    let Some(rest) = rest else { return State::First(line) };
+    match first_line(&line) {
+        Some((size, _)) if count_of(size) <= MAX_BLOCKS => {
+            line.extend_from_slice(rest);
+            pushed(TreeParser::new(size), &line)
+        }
+        _ => State::Nothing,
+    }
 }
 
-fn value(hex: &[u8]) -> Option<BlockValue> {
-    let is_lower = hex.iter().all(|byte| !byte.is_ascii_uppercase());
-    blake3::Hash::from_hex(hex).ok().filter(|_| is_lower).map(BlockValue::from)
+fn pushed(mut parser: TreeParser, bytes: &[u8]) -> State {
+    if parser.push(bytes).is_ok() { State::Values(parser) } else { State::Broken }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::BlockHasher;
+    use crate::store::{BLOCK_BYTES, BlockHasher};
 
     fn head(status: u16, range: Option<(u64, u64, u64)>) -> ResponseHead {
         ResponseHead {

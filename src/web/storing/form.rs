@@ -52,7 +52,7 @@ pub(in crate::web) fn post(request: &Request<'_>, target: &Target) -> Route {
             site: Arc::clone(request.site),
             store: folder.clone(),
             report: request.client.report.clone(),
-            digests: request.site.digests.clone(),
+            digests: request.site.digest_note.clone(),
             waker: request.waker.cloned(),
             folder: path.to_vec(),
             wants_page: preferred_of(forms, values(request.fields(), "accept")) == MediaType::Html,
@@ -151,13 +151,14 @@ impl FormFiles {
         };
         let path = CleanPath::parse(&path).map_err(|_| NO_NAME)?;
         let (path, announced) = (path.as_bytes(), Announced::default());
-        may_replace(&[], true, &self.store, (path, &announced))?;
+        may_replace(&[], &self.site.terms, &self.store, (path, &announced))?;
         self.site.resumable.end_idle(path);
         let context = UploadContext {
             running: &self.site.running,
             folder: &self.store,
             report: &self.report,
             digests: self.digests.as_ref(),
+            etag: self.site.terms.etag,
             max_size: self.site.terms.max_size,
             waker: self.waker.as_ref(),
         };

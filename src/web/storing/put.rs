@@ -38,8 +38,7 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Put, Ref
         size_bytes: range.as_ref().map_or(length, |range| range.size_bytes),
         mtime_seconds: mtime(request),
     };
-    let keep_existing = request.site.terms.keep_existing;
-    let replaced = may_replace(request.fields(), keep_existing, folder, (path, &announced))?;
+    let replaced = may_replace(request.fields(), &request.site.terms, folder, (path, &announced))?;
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     request.site.resumable.end_idle(path);
     let from = range.as_ref().map_or(0, |range| range.bytes.start);
@@ -108,9 +107,10 @@ impl Intake for Put {
 /// The answer for a file that has its name: its digest, as `b3sum` writes it.
 pub(super) fn stored_answer(stored: &Stored, path: &[u8]) -> Answer {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let mut line = Vec::new();
+    let mut line = String::new();
     push_sum_line(&stored.digest, name, &mut line);
-    let mut answer = Answer::bytes(stored.status, TEXT, line);
+    let mut answer =
+        Answer::bytes(stored.status, TEXT, line.into_bytes()).with("X-Content-Type-Options", "nosniff");
     answer.completes = true;
     if stored.status == 201 {
         answer.fields.push(("Location", format!("./{}", link(name)).into_bytes()));

@@ -66,7 +66,7 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
         None => return Err(refused(UploadFault::Fields)),
     };
     let announced = Announced { size_bytes: body.length(), mtime_seconds: mtime(request) };
-    let replaced = may_replace(request.fields(), terms.keep_existing, folder, (path, &announced))?;
+    let replaced = may_replace(request.fields(), terms, folder, (path, &announced))?;
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     table.end_idle(path);
     let mut id = UploadId::default();

@@ -11,7 +11,8 @@ use crate::proto::web::etag::ETag;
 use crate::proto::web::validators::Validators;
 use crate::store::Folder;
 use crate::web::request::Request;
-use crate::web::tags::facts;
+use crate::web::site::WebTerms;
+use crate::web::tags::tag;
 
 /// Returns the surroundings of an upload.
 pub(super) fn context<'a>(request: &Request<'a>, folder: &'a Folder) -> UploadContext<'a> {
@@ -19,7 +20,8 @@ pub(super) fn context<'a>(request: &Request<'a>, folder: &'a Folder) -> UploadCo
         running: &request.site.running,
         folder,
         report: &request.client.report,
-        digests: request.site.digests.as_ref(),
+        digests: request.site.digest_note.as_ref(),
+        etag: request.site.terms.etag,
         max_size: request.site.terms.max_size,
         waker: request.waker,
     }
@@ -60,7 +62,7 @@ pub(super) fn sent_digests(request: &Request<'_>) -> Result<[Option<[u8; 32]>; 2
 /// Decides whether an existing file is replaced: only one that the client has named by its tag.
 pub(super) fn may_replace(
     fields: &[Header<'_>],
-    keep_existing: bool,
+    terms: &WebTerms,
     folder: &Folder,
     (path, announced): (&[u8], &Announced),
 ) -> Result<Option<ETag>, Refusal> {
@@ -69,14 +71,20 @@ pub(super) fn may_replace(
         Ok(Some(_)) => Some(folder.source(path).map_err(|fault| Refusal::of(&fault))?),
         Err(fault) => return Err(Refusal::of(&fault)),
     };
-    let tag = source.as_ref().map(|source| ETag::of_file(&facts(source)));
+    let tag = match &source {
+        Some(source) => {
+            let unreadable = |_| Refusal::new(500, "the server cannot read the file that is there");
+            Some(tag(terms.etag, source).map_err(unreadable)?)
+        }
+        None => None,
+    };
     let current = tag.clone().map(Validators::of_tag);
     if conditions::evaluate(fields, current.as_ref(), false) != Decision::Proceed {
         return Err(Refusal::new(412, "the file is not the one that the request names"));
     }
     let Some(source) = source else { return Ok(None) };
     match values(fields, "if-match").next() {
-        Some(_) if keep_existing => {
+        Some(_) if terms.keep_existing => {
             Err(Refusal::new(409, "the file exists, and this server replaces none (--keep-existing)"))
         }
         Some(_) => Ok(tag),

@@ -14,7 +14,8 @@ use crate::report::{FileEvent, Report, escape_name};
 use crate::store::{
     Folder, Meta, Part, StagedEntry, StagingFolder, StoreErrorKind, hash_prefix, read_prefix,
 };
-use crate::web::tags::facts;
+use crate::web::site::ETagSource;
+use crate::web::tags::{self, facts};
 
 /// Writes down the path and the digest of a stored file.
 pub(crate) type DigestNote = Arc<dyn Fn(&[u8], [u8; 32], &Report) -> Result<(), Error> + Send + Sync>;
@@ -25,6 +26,7 @@ pub(super) struct UploadContext<'a> {
     pub(super) folder: &'a Folder,
     pub(super) report: &'a Report,
     pub(super) digests: Option<&'a DigestNote>,
+    pub(super) etag: ETagSource,
     /// The largest file, in bytes.
     pub(super) max_size: Option<u64>,
     pub(super) waker: Option<&'a ThreadWaker>,
@@ -49,6 +51,7 @@ pub(super) struct Upload {
     registration: Registration,
     report: Report,
     digests: Option<DigestNote>,
+    etag: ETagSource,
     max_size: Option<u64>,
     folder: Folder,
     path: Vec<u8>,
@@ -115,6 +118,7 @@ impl Upload {
             registration,
             report: context.report.clone(),
             digests: context.digests.cloned(),
+            etag: context.etag,
             max_size: context.max_size,
             folder: folder.clone(),
             path: path.to_vec(),
@@ -282,7 +286,7 @@ impl Upload {
         if let Some(tag) = &self.replaced {
             // Another one may have replaced it meanwhile.
             let source = self.folder.source(&self.path).ok();
-            if source.is_none_or(|source| ETag::of_file(&facts(&source)) != *tag) {
+            if source.and_then(|source| tags::tag(self.etag, &source).ok()).as_ref() != Some(tag) {
                 return Err(Refusal::new(412, "the file has changed meanwhile"));
             }
         }
@@ -328,8 +332,13 @@ impl Upload {
         {
             self.report.error(&error);
         }
-        let source = self.folder.source(&self.path).ok();
-        Stored { status, digest, tag: source.map(|source| ETag::of_file(&facts(&source))) }
+        let tag = match self.etag {
+            ETagSource::Content => Some(ETag::of_digest(&digest)),
+            ETagSource::Metadata => {
+                self.folder.source(&self.path).ok().map(|source| ETag::of_file(&facts(&source)))
+            }
+        };
+        Stored { status, digest, tag }
     }
 }
 

@@ -175,6 +175,63 @@ fn a_file_that_has_just_changed_has_no_validator() {
 }
 
 #[test]
+fn ranges_at_the_edges_of_sizes_and_numbers() {
+    let web = Web::sharing(&[]);
+    web.place.write("file", b"0123456789");
+    web.place.write("empty", b"");
+    let none = |reply: &Reply| (reply.status, reply.field("Content-Range").map(String::from), reply.text());
+    for (spec, expected) in [
+        ("0-", "0-9"),
+        ("0-0", "0-0"),
+        ("9-", "9-9"),
+        ("9-9", "9-9"),
+        ("9-10", "9-9"),
+        ("0-18446744073709551615", "0-9"),
+        ("0-18446744073709551616", "0-9"),
+        ("5-9223372036854775808", "5-9"),
+        ("-1", "9-9"),
+        ("-10", "0-9"),
+        ("-11", "0-9"),
+        ("-18446744073709551615", "0-9"),
+        ("-99999999999999999999999", "0-9"),
+        ("10-", "416"),
+        ("10-10", "416"),
+        ("9223372036854775807-", "416"),
+        ("9223372036854775808-", "416"),
+        ("18446744073709551615-", "416"),
+        ("18446744073709551616-", "416"),
+        ("18446744073709551615-18446744073709551615", "416"),
+        ("-0", "416"),
+        ("5-4", "200"),
+        ("-", "200"),
+        ("+1-2", "200"),
+        ("0x0-1", "200"),
+        ("--1", "200"),
+        ("1.0-2", "200"),
+        ("1-2x", "200"),
+    ] {
+        let reply = web.ask("GET", "/file", &[&format!("Range: bytes={spec}")]);
+        let seen = none(&reply);
+        let due = match expected {
+            "200" => (200, None, "0123456789".to_owned()),
+            "416" => (416, Some("bytes */10".to_owned()), seen.2.clone()),
+            part => {
+                let (first, last) = part.split_once('-').expect("a range");
+                let (first, last): (usize, usize) =
+                    (first.parse().expect("a number"), last.parse().expect("a number"));
+                (206, Some(format!("bytes {part}/10")), "0123456789"[first..=last].to_owned())
+            }
+        };
+        assert_eq!(seen, due, "{spec}");
+        let empty = web.ask("GET", "/empty", &[&format!("Range: bytes={spec}")]);
+        assert!(
+            matches!(empty.status, 200 | 416) && !(empty.status == 200 && !empty.body.is_empty()),
+            "{spec}"
+        );
+    }
+}
+
+#[test]
 fn many_ranges_of_a_large_file_cost_little_memory() {
     const SIZE_BYTES: u64 = 4 << 30;
     let web = Web::start(Place::new(), &["--share"], &[]);

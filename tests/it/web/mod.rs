@@ -1,16 +1,24 @@
 //! `serve --http`: what browsers, curl and hostile clients get.
 
+mod archived;
 mod archives;
 mod browser;
+mod cached;
+mod clients;
 mod conditions;
+mod encrypted;
 mod fetch;
+mod hygiene;
 mod proofs;
 mod qr_code;
+mod sending;
 mod switching;
 mod terms;
+mod threads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 
 use crate::harness::{In, LIMIT, Out, Running, sendall};
 use crate::transfer::xfer::Place;
@@ -42,6 +50,14 @@ impl Web {
         let server = sendall(&[&args, options].concat(), In::Null, Out::Collect);
         let port = server.port();
         Web { place, server, port }
+    }
+
+    /// Shares a file or folder.
+    pub(crate) fn at(path: &Path, options: &[&str]) -> Web {
+        let args = ["serve", "127.0.0.1:0", "--http", "--share", path.to_str().expect("UTF-8")];
+        let server = sendall(&[&args, options].concat(), In::Null, Out::Collect);
+        let port = server.port();
+        Web { place: Place::new(), server, port }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -80,10 +96,16 @@ impl Web {
     }
 }
 
-/// Sends bytes, and returns everything that comes back before the end.
+/// Sends bytes to this machine, and returns everything that comes back before the end.
 #[track_caller]
 pub(crate) fn exchange(port: u16, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    exchange_with(&format!("127.0.0.1:{port}"), bytes)
+}
+
+/// The same with any address.
+#[track_caller]
+pub(crate) fn exchange_with(to: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).expect("a connection");
     stream.set_read_timeout(Some(LIMIT)).expect("a limit");
     // A server that has refused does not read on.
     let _ = stream.write_all(bytes);

@@ -1,7 +1,8 @@
 //! Who gets to the web face: both protocols at one port, the secret path, tokens, names of the server.
 
-use super::{Reply, Web, exchange};
-use crate::harness::{In, Out, sendall};
+use super::{Reply, Web, exchange, exchange_with};
+use crate::harness::skips::skip;
+use crate::harness::{In, LIMIT, Out, sendall};
 use crate::transfer::xfer::{Place, address, begin, serve};
 
 #[test]
@@ -70,4 +71,53 @@ fn a_token_is_asked_for_in_place_of_the_secret_path() {
         sendall(&["serve", "0", "--share", place.arg(), "--http", "--token", &short], In::Null, Out::Collect);
     let finished = server.finish().expect(2);
     assert!(finished.stderr.contains("a token has 8 to 1024 characters"), "{}", finished.stderr);
+}
+
+#[test]
+fn other_machines_need_the_secret_path_that_is_printed_once() {
+    let place = Place::new();
+    place.write("a", b"x");
+    place.folder("b");
+    let args = ["serve", "0.0.0.0:0", "-q", "--plain", "--share", place.arg(), "--http"];
+    let server = sendall(&args, In::Null, Out::Collect);
+    let is_there = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("/\n");
+    assert!(server.stderr.wait(LIMIT, is_there), "{}", server.stderr.text());
+    let text = server.stderr.text();
+    let url = text.split_once("in a browser: http://").expect("a URL").1.trim_end();
+    let (at, path) = url.split_once('/').expect("a path");
+    let secret = path.trim_end_matches('/');
+    assert_eq!(secret.len(), 26, "{text}");
+    let port: u16 = at.rsplit_once(':').expect("a port").1.parse().expect("a number");
+    let ask = |to: &str, target: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+        Reply::parse(&exchange_with(to, request.as_bytes()), false)
+    };
+    // On this machine nobody needs it.
+    ask(&format!("127.0.0.1:{port}"), "/a").expect(200);
+    ask(&format!("127.0.0.1:{port}"), &format!("/{secret}/a")).expect(200);
+    if at.starts_with("HOST:") {
+        return skip(format_args!("no address but loopback"));
+    }
+    assert_eq!(ask(at, &format!("/{secret}/a")).expect(200).body, b"x");
+    let location = |target: &str| ask(at, target).expect(301).field("Location").expect("a place").to_owned();
+    assert_eq!(location(&format!("/{secret}")), format!("./{secret}/"));
+    assert_eq!(location(&format!("/{secret}/b")), "./b/");
+    for wrong in ["/a", "/", &format!("/{}/a", "0".repeat(26)), &format!("/{}/a", &secret[..25])] {
+        let reply = ask(at, wrong).expect(404);
+        assert_eq!(reply.text(), "404 Not Found\n");
+    }
+    ask(at, &format!("/{secret}/none")).expect(404);
+}
+
+#[test]
+fn the_url_is_an_event_and_has_no_secret_where_none_is_needed() {
+    let place = Place::new();
+    let server = sendall(&["serve", "0", "--json", "--share", place.arg(), "--http"], In::Null, Out::Collect);
+    let line = "{\"event\":\"web\",\"url\":\"http://localhost:";
+    let is_there = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains(line);
+    assert!(server.stderr.wait(LIMIT, is_there), "{}", server.stderr.text());
+    let text = server.stderr.text();
+    let port =
+        text.split_once("\"address\":\"127.0.0.1:").expect("an address").1.split('"').next().expect("a port");
+    assert!(text.contains(&format!("{line}{port}/\",")), "{text}");
 }

@@ -152,6 +152,11 @@ impl Entries {
         Some(start..end_of(index)?)
     }
 
+    /// Returns the memory that they take, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.names.capacity() + self.records.capacity() * size_of::<Record>()
+    }
+
     /// Frees the memory that further entries would have got.
     pub(super) fn shrink(&mut self) {
         self.names.shrink_to_fit();

@@ -171,6 +171,12 @@ impl Layout {
         self.len_bytes
     }
 
+    /// Returns the memory that it takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let of_slots = self.starts.len() * size_of::<u64>() + self.crcs.len() * size_of::<OnceLock<u32>>();
+        self.entries.memory_bytes() + of_slots
+    }
+
     /// Returns the bytes from this offset on: as many as are easily had, but at least one. `None` from the end on.
     pub fn piece_at(&self, offset_bytes: u64) -> Option<Piece> {
         if offset_bytes >= self.len_bytes {

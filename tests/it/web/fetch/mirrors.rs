@@ -60,6 +60,8 @@ fn without_a_tree_one_server_after_the_other_is_tried() {
     here.expect("f", &content);
     assert!(ended.stderr.contains("; it is not used any more") && ended.stderr.contains("unverified"));
     assert!(ended.stderr.contains("the file comes over one connection"), "{}", ended.stderr);
+    let from = format!("received f from http://127.0.0.1:{}: ", good.port);
+    assert!(ended.stderr.contains(&from), "{}", ended.stderr);
 }
 
 #[test]
@@ -70,4 +72,20 @@ fn the_last_failure_counts_if_none_is_left() {
     let ended = fetch(&first.url("f"), &here, &[&second.url("f")]);
     assert_eq!((ended.code, ended.errors().len()), (6, 2), "{}", ended.stderr);
     assert_part_only(&here);
+}
+
+#[test]
+fn connections_that_end_between_answers_are_made_anew() {
+    let (here, content) = (Place::new(), payload(5 * BLOCK));
+    let servers = [0, 1].map(|_| {
+        let file = WebFile::with_tree(&content);
+        // It says nothing of the end that follows each answer.
+        Server::new(move |request, stream| {
+            file.answer(request, stream);
+            false
+        })
+    });
+    let ended = fetch(&servers[0].url("f"), &here, &[&servers[1].url("f"), "-j", "3"]).expect(0);
+    here.expect("f", &content);
+    assert!(ended.stderr.contains("and 1 more"), "{}", ended.stderr);
 }

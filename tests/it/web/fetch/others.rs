@@ -51,6 +51,12 @@ fn https_is_trusted_by_authority_or_key_and_never_left_for_http() {
     let here = Place::new();
     fetch(&url, &here, &["--pin", &identity.pin]).expect(0);
     here.expect("f", &content);
+    let by_authority = Place::new();
+    fetch(&url, &by_authority, &["--ca", &identity.certificate]).expect(0);
+    by_authority.expect("f", &content);
+    let led_upwards = Place::new();
+    fetch(&format!("http://127.0.0.1:{plain}/f"), &led_upwards, &[])
+        .expect_saying(8, "no authority vouches for it");
     let upwards = format!("http://127.0.0.1:{plain}/f");
     let tried = [
         (&url[..], &["--pin", "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"][..]),

@@ -1,9 +1,11 @@
 //! Cuts, and what becomes of the part.
 
+use rustix::process::Signal;
+
 use super::server::{Server, WebFile};
 use super::{assert_empty, assert_part_only, fetch};
 use crate::harness::payload;
-use crate::transfer::xfer::Place;
+use crate::transfer::xfer::{Place, begin, wait_for_part};
 
 const SIZE: usize = 3_000_000;
 
@@ -145,4 +147,26 @@ fn a_part_that_cannot_be_had_begins_anew() {
     fetch(&server.url("f"), &here, &[]).expect_saying(5, "ended before");
     fetch(&server.url("f"), &here, &[]).expect(0);
     here.expect("f", &short);
+}
+
+#[test]
+fn a_signal_leaves_the_part_for_the_next_run() {
+    let (here, content) = (Place::new(), payload(SIZE));
+    let old = content.clone();
+    let server = Server::new(move |request, stream| {
+        let file = WebFile::tagged(&old, "\"v1\"");
+        let stalls = !request.is_for_tree() && request.field("range").is_none();
+        let cut_at = stalls.then_some(2_000_000);
+        // The connection stays open.
+        WebFile { cut_at, ..file }.answer(request, stream) || stalls
+    });
+    let url = server.url("f");
+    let running = begin(&["download", &url, "-o", here.arg()]);
+    wait_for_part(here.root(), 1_900_000);
+    running.signal(Signal::INT);
+    assert_eq!(running.finish().code, 130);
+    assert_part_only(&here);
+    let ended = fetch(&url, &here, &[]).expect(0);
+    assert!(ended.stderr.contains(", resumed after "), "{}", ended.stderr);
+    here.expect("f", &content);
 }

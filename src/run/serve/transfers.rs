@@ -1,0 +1,170 @@
+//! `serve --store` and `--share`: files, by the native protocol and by HTTP.
+
+use super::Server;
+use super::mode::{TransferPlan, WebPlan};
+use crate::error::{Error, Exit};
+use crate::http::log::Log;
+use crate::net::reactor::{Io, WaitGroup};
+use crate::net::stdio::check_stdout;
+use crate::net::{fill_random, host_name};
+use crate::proto::web::origin::Hosts;
+use crate::proto::web::secret::{SecretPath, Token};
+use crate::report::{Lines, escape_name};
+use crate::server::client_session::SessionLimits;
+use crate::server::option_files::bytes_of;
+use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
+use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
+use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
+use crate::web::archives::ArchiveCache;
+use crate::web::face::Face;
+use crate::web::hashing::DigestCache;
+use crate::web::once::Once;
+use crate::web::site::{Site, WebAccess, WebTerms};
+use crate::web::storing::upload::DigestNote;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+impl TransferPlan {
+    /// Opens the folders and files to store to and to share.
+    fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
+        Ok(Offer {
+            store: self.store.as_deref().map(open_store).transpose()?,
+            share: self.share.as_deref().map(|path| open_share(path, self.links)).transpose()?,
+            keep_existing: self.keep_existing,
+            max_size: self.max_size,
+            max_entries: self.max_entries,
+            spare_parts,
+            digests: self.digests.as_deref().map(appended).transpose()?,
+            sessions: Sessions::default(),
+            only: self.once.then(Arc::default),
+        })
+    }
+}
+
+impl TransferPlan {
+    /// What browsers and curl see and may send.
+    fn site(&self, web: &WebPlan, offer: &Offer, session_limits: SessionLimits) -> Result<Site, Error> {
+        let Limits { handshake, idle, rate } = self.limits;
+        let access = match (&web.token, web.is_open) {
+            (Some(path), _) => {
+                let token = Token::parse(&bytes_of(path, "--token")?);
+                let usage = |fault| {
+                    let path = escape_name(path.as_os_str().as_bytes());
+                    Error::new(Exit::Usage, format!("--token {path}: {fault}"))
+                };
+                WebAccess::Token(token.map_err(usage)?)
+            }
+            (None, true) => WebAccess::Open,
+            (None, false) => {
+                let mut random = Zeroizing::new([0; 16]);
+                fill_random(&mut *random)?;
+                WebAccess::Secret(SecretPath::new(&random))
+            }
+        };
+        Ok(Site {
+            share: offer.share.clone(),
+            store: offer.store.clone(),
+            uploads: self.uploads(),
+            title: self.title(),
+            access,
+            hosts: Hosts::new(&host_name(), web.hosts.clone()),
+            once: None,
+            log: None,
+            terms: WebTerms {
+                head_timeout: handshake,
+                idle_timeout: idle,
+                session_timeout: session_limits.session,
+                rate,
+                max_size: self.max_size,
+                max_entries: self.max_entries,
+                keep_existing: self.keep_existing,
+                cache: web.cache,
+                is_site: web.is_site,
+                etag: web.etag,
+            },
+            name: self.share.as_deref().and_then(Path::file_name).map_or_else(
+                // The path ends with a dot, or is the root.
+                || b"files".to_vec(),
+                |name| name.as_bytes().to_vec(),
+            ),
+            digest_note: offer.digests.clone().map(|sink| -> DigestNote {
+                Arc::new(move |path, digest, report| sink.write_one(path, digest, report))
+            }),
+            running: Arc::default(),
+            resumable: Arc::default(),
+            digests: DigestCache::default(),
+            archives: ArchiveCache::default(),
+        })
+    }
+}
+
+fn unusable(option: &str, path: &Path, fault: &StoreError) -> Error {
+    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_name(path.as_os_str().as_bytes())))
+}
+
+fn open_store(path: &Path) -> Result<Folder, Error> {
+    Folder::open(path).map_err(|fault| unusable("--store", path, &fault))
+}
+
+fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
+    let failed = |fault: StoreError| unusable("--share", path, &fault);
+    if path.is_dir() {
+        return Ok(Share::Folder(Folder::open(path).map_err(failed)?, links));
+    }
+    SourceFile::open(path).map_err(failed)?;
+    let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
+    Ok(Share::File { path: path.to_owned(), name })
+}
+
+/// Serves transfers until the command is stopped or the only session is over.
+pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
+    let max_clients = server.setup.limits.max_clients;
+    let budget = descriptors_for(plan.store.is_some(), plan.wire);
+    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
+    if let Some(folder) = &offer.store {
+        folder.remove_leftovers();
+    }
+    let (report, signals) = (server.report, server.signals);
+    let site =
+        plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
+    server.setup.web = site.as_ref().map(|site| site.invitation(has_certificate));
+    let only = offer.only.clone();
+    let clients = |io: &Io, terms| {
+        let context = (io.clone(), report.clone(), signals.clone());
+        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
+    };
+    let mut log = None;
+    let result = match site {
+        None => server.open(|io, terms| Ok(clients(io, terms))),
+        Some(mut site) => server.open(|io, terms| {
+            site.once = only.map(|only| {
+                let claiming = Arc::clone(&only);
+                let claim = move || claiming.begin_elsewhere();
+                Arc::new(Once::new(claim, move || only.release_elsewhere(), io.thread_waker()))
+            });
+            if let Some(form) = plan.web.as_ref().and_then(|web| web.log) {
+                check_stdout()?;
+                let acceptor = io.thread_waker();
+                let started = Lines::start(report.clone(), move || acceptor.wake());
+                let lines = started.map_err(|error| Error::new(Exit::Failed, error))?;
+                site.log = Some(Log { form, lines });
+                log = site.log.clone();
+            }
+            let context = (io.clone(), signals.clone());
+            let socket = terms.socket.clone();
+            Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
+        }),
+    };
+    let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
+    // After the only session there is nothing left to clean up.
+    if is_stopped || !plan.once {
+        running.wait_within(STOP_LIMIT);
+    }
+    match log {
+        Some(log) => log.finish(result, signals),
+        None => result,
+    }
+}
