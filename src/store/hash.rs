@@ -29,6 +29,20 @@ pub fn hash_prefix(
     Ok(hasher)
 }
 
+/// Passes the first `length_bytes` bytes of a file to `take`, in order, which returns whether more are needed. The file's own
+/// offset is neither used nor moved. Blocks.
+///
+/// # Errors
+/// As [`hash_prefix`].
+pub fn read_prefix(
+    file: &File,
+    length_bytes: u64,
+    take: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<(), StoreError> {
+    let mut buffer = chunk_for(length_bytes)?;
+    each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, _| take(chunk))
+}
+
 /// Size of the aligned blocks in which a file is verified. A power of two, so that each is a subtree of BLAKE3's tree.
 pub const BLOCK_BYTES: u64 = 4 << 20;
 

@@ -52,7 +52,8 @@ pub use self::error::{StoreError, StoreErrorKind};
 pub use self::filter::Filter;
 pub use self::folder::Folder;
 pub use self::hash::{
-    BLOCK_BYTES, BlockHasher, BlockValue, ContentHasher, FileDigests, hash_blocks, hash_prefix, root_of,
+    BLOCK_BYTES, BlockHasher, BlockValue, ContentHasher, FileDigests, hash_blocks, hash_prefix, read_prefix,
+    root_of,
 };
 pub use self::key_list::{KeyList, ListStamp, append_line, read_list};
 pub use self::lines::{TextPlace, empty, nameless, record, sink};

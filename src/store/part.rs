@@ -77,17 +77,8 @@ impl Part {
 
     /// The same, with the record of its origin left as it is.
     pub(super) fn resume_any(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, StoreError> {
-        check_path(path)?;
-        let (parents, name) = split_last(path);
-        let parent = match parents {
-            None => folder.file.try_clone().map_err(StoreError::write)?,
-            Some(parents) => match open_readable(folder.file.as_fd(), parents) {
-                Ok(parent) => parent.into(),
-                // Creating the part reports any other fault.
-                Err(_) => return Ok(None),
-            },
-        };
-        let temporary = temporary_name(name);
+        let Some(parent) = part_folder(folder, path)? else { return Ok(None) };
+        let temporary = temporary_name(split_last(path).1);
         let mut file = match open_part(&parent, &temporary)? {
             Some(file) => file,
             None => return clear(&parent, &temporary).map(|()| None),
@@ -119,6 +110,18 @@ impl Part {
             Some((origin, synced_bytes)) => (part, size_bytes.min(synced_bytes), Some(origin)),
             None => (part, size_bytes, None),
         }))
+    }
+
+    /// Returns the size in bytes of the part that was left for `path`, and its origin if that is known, as
+    /// [`Part::resume_with_origin`] would, without taking it: it may be in use. `None`: there is none.
+    pub fn look(folder: &Folder, path: &[u8]) -> Option<(u64, Option<Origin>)> {
+        let parent = part_folder(folder, path).ok()??;
+        let file = open_part(&parent, &temporary_name(split_last(path).1)).ok()??;
+        let size_bytes = u64::try_from(fstat(&file).ok()?.st_size).ok()?;
+        Some(match origin::read(&file) {
+            Some((origin, synced_bytes)) => (size_bytes.min(synced_bytes), Some(origin)),
+            None => (size_bytes, None),
+        })
     }
 
     /// Records the origin of the bytes that will be written, or that there is none. A failure leaves the part without one.
@@ -246,6 +249,16 @@ impl Part {
     /// Returns whether the temporary name is that of this file.
     fn holds_name(&self) -> Result<bool, Errno> {
         is_name_of(&self.folder, &self.temporary, &self.file)
+    }
+}
+
+/// Opens the folder in which the part of a path is, if there is such a folder.
+fn part_folder(folder: &Folder, path: &[u8]) -> Result<Option<File>, StoreError> {
+    check_path(path)?;
+    match split_last(path).0 {
+        None => folder.file.try_clone().map(Some).map_err(StoreError::write),
+        // Creating the part reports any fault.
+        Some(parents) => Ok(open_readable(folder.file.as_fd(), parents).ok().map(File::from)),
     }
 }
 

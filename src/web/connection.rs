@@ -120,6 +120,11 @@ impl Inner {
         if self.session_end.is_some_and(|end| context.now >= end) {
             return Err(End::Reset("did not end in time (see --session-timeout)".into()));
         }
+        if matches!(&self.state, State::Taking(taking) if taking.intake.is_stale()) {
+            // The part is handed over at once.
+            self.state = State::Reading;
+            return Err(End::Replaced);
+        }
         let mut buffers = worker.buffers.borrow_mut();
         let mut budget = context.budget_bytes;
         loop {
@@ -235,6 +240,11 @@ impl Session for Connection {
                 // The call fails if the client is gone already.
                 let _ = inner.stream.reset_on_close(true);
                 inner.client.report.error(&Error::new(Exit::Partial, why));
+                Ok(Status::Done)
+            }
+            Err(End::Replaced) => {
+                let _ = inner.stream.reset_on_close(true);
+                inner.client.report.detail("another request continues its upload");
                 Ok(Status::Done)
             }
             Err(End::Lost) => {

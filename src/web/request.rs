@@ -9,6 +9,7 @@ use super::client::WebClient;
 use super::site::{Site, WebAccess};
 use super::tags::time_of;
 use super::work::{Asking, Work};
+use crate::net::reactor::ThreadWaker;
 use crate::proto::http::RequestHead;
 
 /// A request and what surrounds it.
@@ -23,6 +24,8 @@ pub(super) struct Request<'a> {
     pub(super) may_block: bool,
     /// The client has shown a secret or a token.
     pub(super) is_private: bool,
+    /// Wakes the connection, on such a thread.
+    pub(super) waker: Option<&'a ThreadWaker>,
 }
 
 impl Request<'_> {
@@ -70,6 +73,14 @@ pub(super) enum Route {
 
 /// Takes the body of a request.
 pub(super) trait Intake {
+    /// Returns what is sent before the body, besides `100 Continue`.
+    fn interim(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Returns whether another request takes its place: the connection must be reset. The connection is woken when it turns true.
+    fn is_stale(&self) -> bool;
+
     /// Takes a piece.
     ///
     /// # Errors

@@ -5,10 +5,11 @@ use super::client::WebClient;
 use super::reading::read;
 use super::request::{Request, Route};
 use super::site::{Site, WebAccess};
-use super::storing::put;
-use crate::proto::http::Method;
+use super::storing::{create, creates, kept, limit_value, post, put, resource};
+use crate::proto::http::{Method, split_path};
 use crate::proto::web::origin::Arrival;
 use crate::proto::web::secret::CHALLENGES;
+use crate::proto::web::upload::PARTIAL_UPLOAD;
 use crate::proto::web::{conditions, target};
 
 /// Decides about a request whose head was received.
@@ -80,20 +81,38 @@ fn dispatch(request: &Request<'_>, rest: &str) -> Route {
         Ok(target) => target,
         Err(fault) => return Route::Answer(Answer::text(fault.status(), fault.text())),
     };
+    if let (_, Some(query)) = split_path(rest)
+        && let Some(route) = resource(request, &target, query)
+    {
+        return route;
+    }
     match request.head.method_text {
-        "GET" | "HEAD" => read(request, &target),
+        "HEAD" => match read(request, &target) {
+            Route::Answer(answer) if answer.status == 404 => {
+                kept(request, &target).unwrap_or(Route::Answer(answer))
+            }
+            route => route,
+        },
+        "GET" => read(request, &target),
+        "PATCH" if request.site.store.is_some() => create(request, &target),
+        "PUT" | "POST" if creates(request) => create(request, &target),
         "PUT" => put(request, &target),
+        "POST" => post(request, &target),
         _ => Route::Answer(Answer::text(405, "").with("Allow", allowed(request.site))),
     }
 }
 
 fn options(site: &Site) -> Answer {
-    Answer::empty(204).with("Allow", allowed(site))
+    let answer = Answer::empty(204).with("Allow", allowed(site));
+    match site.store {
+        Some(_) => answer.with("Accept-Patch", PARTIAL_UPLOAD).with("Upload-Limit", limit_value(&site.terms)),
+        None => answer,
+    }
 }
 
 fn allowed(site: &Site) -> &'static str {
     match site.store {
-        Some(_) => "GET, HEAD, OPTIONS, PUT",
+        Some(_) => "GET, HEAD, OPTIONS, PATCH, POST, PUT",
         None => "GET, HEAD, OPTIONS",
     }
 }

@@ -6,17 +6,18 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::archive::ArchiveCache;
-use super::file_reading::ReadFault;
-use super::hashing::{DigestCache, blake3_of};
+use super::hashing::DigestCache;
 use super::once::Once;
-use super::tags::facts;
+use super::storing::running::Running;
+use super::storing::table::Table;
+use super::storing::upload::DigestNote;
+use super::tags::ETagSource;
 use crate::http::log::Log;
-use crate::proto::web::etag::ETag;
 use crate::proto::web::origin::Hosts;
 use crate::proto::web::page::Uploads;
 use crate::proto::web::secret::{SecretPath, Token};
 use crate::server::invitation::WebInvitation;
-use crate::store::{Folder, Share, SourceFile};
+use crate::store::{Folder, Share};
 
 /// The resources of a server, shared by all its connections.
 pub(crate) struct Site {
@@ -36,19 +37,17 @@ pub(crate) struct Site {
     pub(crate) once: Option<Arc<Once>>,
     /// Where each answer has a line.
     pub(crate) log: Option<Log>,
+    /// Where each stored file has a line.
+    pub(crate) digest_note: Option<DigestNote>,
+    /// The uploads that are under way.
+    pub(crate) running: Arc<Running>,
+    /// The uploads that have a URL of their own.
+    pub(crate) resumable: Arc<Table>,
     pub(crate) digests: DigestCache,
     pub(crate) archives: ArchiveCache,
 }
 
 impl Site {
-    /// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
-    pub(super) fn tag(&self, source: &SourceFile) -> Result<ETag, ReadFault> {
-        match self.terms.etag {
-            ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
-            ETagSource::Content => blake3_of(source).map(|digest| ETag::of_digest(&digest)),
-        }
-    }
-
     /// The value of `Cache-Control` for a content that can be told from others.
     pub(super) fn cache_control(&self, lifetime: Lifetime, is_private: bool) -> String {
         let scope = if is_private { "private" } else { "public" };
@@ -98,6 +97,8 @@ pub(crate) struct WebTerms {
     pub(crate) rate: Option<u64>,
     /// The largest file that is stored, in bytes.
     pub(crate) max_size: Option<u64>,
+    /// The most files of one form.
+    pub(crate) max_entries: u32,
     /// No file is ever replaced.
     pub(crate) keep_existing: bool,
     /// How long caches may use an answer without asking again. `None`: not at all.
@@ -105,15 +106,6 @@ pub(crate) struct WebTerms {
     /// It is a web site: its pages are to run.
     pub(crate) is_site: bool,
     pub(crate) etag: ETagSource,
-}
-
-/// What the tags of files are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ETagSource {
-    /// Its identity, size and times.
-    Metadata,
-    /// The digest of its content, for which it must be read once.
-    Content,
 }
 
 /// For how long caches may use it.

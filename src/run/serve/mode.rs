@@ -24,7 +24,7 @@ use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
-use crate::web::site::ETagSource;
+use crate::web::tags::ETagSource;
 
 /// What the server does with its clients.
 pub(crate) enum Mode {

@@ -20,6 +20,7 @@ use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess, WebTerms};
+use crate::web::storing::upload::DigestNote;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,11 +78,17 @@ impl TransferPlan {
                 session_timeout: session_limits.session,
                 rate,
                 max_size: self.max_size,
+                max_entries: self.max_entries,
                 keep_existing: self.keep_existing,
                 cache: web.cache,
                 is_site: web.is_site,
                 etag: web.etag,
             },
+            digest_note: offer.digests.clone().map(|sink| -> DigestNote {
+                Arc::new(move |path, digest, report| sink.write_one(path, digest, report))
+            }),
+            running: Arc::default(),
+            resumable: Arc::default(),
             digests: DigestCache::default(),
             archives: ArchiveCache::default(),
         })

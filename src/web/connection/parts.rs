@@ -21,6 +21,8 @@ pub(super) enum End {
     Lost,
     /// What was sent must not look whole.
     Reset(String),
+    /// Another request has taken the place of its upload.
+    Replaced,
     /// It goes to its other home.
     Moves,
 }

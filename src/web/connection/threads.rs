@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use crate::error::{Error, Exit, lost};
-use crate::net::reactor::{BlockingTask, Io, Reactor, WaitGroup};
+use crate::net::reactor::{BlockingTask, Io, Reactor, ThreadWaker, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::permits::Permit;
@@ -51,20 +51,32 @@ pub(in crate::web) enum Home {
         permit: Permit,
     },
     /// That of a thread of its own. What goes back is left there.
-    Thread(Rc<RefCell<Option<(Socket, Unbound)>>>),
+    Thread {
+        place: Rc<RefCell<Option<(Socket, Unbound)>>>,
+        /// Wakes the connection from another thread.
+        waker: ThreadWaker,
+    },
 }
 
 impl Home {
     /// True on a thread that may wait for a disk.
     pub(super) fn is_thread(&self) -> bool {
-        matches!(self, Home::Thread(_))
+        matches!(self, Home::Thread { .. })
+    }
+
+    /// What wakes a connection on a thread of its own.
+    pub(super) fn waker(&self) -> Option<&ThreadWaker> {
+        match self {
+            Home::Acceptor { .. } => None,
+            Home::Thread { waker, .. } => Some(waker),
+        }
     }
 
     /// The time that a connection may stay here between two requests.
     pub(super) fn idle_timeout(&self, terms: &WebTerms) -> Duration {
         match self {
             Home::Acceptor { .. } => terms.idle_timeout,
-            Home::Thread(_) => THREAD_IDLE_TIMEOUT.min(terms.idle_timeout),
+            Home::Thread { .. } => THREAD_IDLE_TIMEOUT.min(terms.idle_timeout),
         }
     }
 
@@ -72,7 +84,7 @@ impl Home {
     pub(super) fn leave(self, socket: Socket, connection: Unbound) {
         match self {
             Home::Acceptor { threads, permit } => threads.start(socket, connection, permit),
-            Home::Thread(place) => *place.borrow_mut() = Some((socket, connection)),
+            Home::Thread { place, .. } => *place.borrow_mut() = Some((socket, connection)),
         }
     }
 }
@@ -90,9 +102,9 @@ impl Threads {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
             let place = Rc::default();
-            let home = Home::Thread(Rc::clone(&place));
             reactor.add_at_start(|io, now| {
                 let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+                let home = Home::Thread { place: Rc::clone(&place), waker: io.thread_waker() };
                 Ok(Connection::new(transport, &Rc::new(Worker::new(site)), connection, home, now))
             })?;
             reactor.run()?;

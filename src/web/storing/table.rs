@@ -1,0 +1,180 @@
+//! The uploads that have a URL of their own: a few, each for a limited time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::running::{HANDOVER_LIMIT, Run};
+use super::upload::Upload;
+
+/// The most uploads at a time.
+const MAX_UPLOADS: usize = 64;
+/// The seconds for which an upload is kept after its last request.
+pub(super) const MAX_AGE_SECONDS: u64 = 3600;
+
+/// What names an upload: nobody can guess it.
+pub(super) type UploadId = [u8; 16];
+
+/// The uploads that have a URL.
+#[derive(Default)]
+pub(crate) struct Table {
+    entries: Mutex<HashMap<UploadId, Entry>>,
+    changed: Condvar,
+}
+
+struct Entry {
+    path: Vec<u8>,
+    slot: Slot,
+    /// The seconds since 1970 at which it was seen without a request; `None`: it was not yet.
+    idle_since: Option<u64>,
+}
+
+enum Slot {
+    /// A request has it.
+    Away(Arc<Run>),
+    /// It can be continued, and has this length.
+    Idle(Box<Upload>, Option<u64>),
+    /// The file has its name.
+    Done(Arc<Finished>),
+}
+
+/// The end of an upload, for clients that have not heard of it.
+pub(super) struct Finished {
+    /// The size of the file.
+    pub(super) offset: u64,
+    pub(super) status: u16,
+    pub(super) fields: Vec<(&'static str, Vec<u8>)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What a request gets.
+pub(super) enum Claimed {
+    /// There is no such upload.
+    None,
+    /// Another request has it, and does not let go.
+    Busy,
+    /// The upload and its length: it must be given back, or removed.
+    Upload(Box<Upload>, Option<u64>),
+    Done(Arc<Finished>),
+}
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what was idle for too long, with its parts.
+    pub(super) fn sweep(&self, now_seconds: u64) {
+        let mut expired = Vec::new();
+        self.lock().retain(|_, entry| {
+            if matches!(entry.slot, Slot::Away(_)) {
+                return true;
+            }
+            let since = *entry.idle_since.get_or_insert(now_seconds);
+            if now_seconds.saturating_sub(since) < MAX_AGE_SECONDS {
+                return true;
+            }
+            let nothing = Slot::Done(Arc::new(Finished::nothing()));
+            expired.push(std::mem::replace(&mut entry.slot, nothing));
+            false
+        });
+        // Without the lock, because it takes a while.
+        for slot in expired {
+            if let Slot::Idle(mut upload, _) = slot {
+                upload.discard();
+            }
+        }
+    }
+
+    /// Ends the upload of a path that no request has. Its part is kept for a request that continues it.
+    pub(super) fn end_idle(&self, path: &[u8]) {
+        let mut entries = self.lock();
+        let idle =
+            |(_, entry): &(&UploadId, &Entry)| entry.path == path && matches!(entry.slot, Slot::Idle(..));
+        let id = entries.iter().find(idle).map(|(id, _)| *id);
+        let ended = id.and_then(|id| entries.remove(&id));
+        drop(entries);
+        drop(ended);
+    }
+
+    /// Adds an upload, which a request has. False: there are too many.
+    pub(super) fn insert(&self, id: UploadId, upload: &Upload) -> bool {
+        let mut entries = self.lock();
+        if entries.len() >= MAX_UPLOADS {
+            let done = entries.iter().filter(|(_, entry)| matches!(entry.slot, Slot::Done(_)));
+            let oldest = done.min_by_key(|(_, entry)| entry.idle_since.unwrap_or(u64::MAX));
+            let Some(oldest) = oldest.map(|(id, _)| *id) else { return false };
+            entries.remove(&oldest);
+        }
+        let (path, slot) = (upload.path().to_vec(), Slot::Away(upload.run()));
+        entries.insert(id, Entry { path, slot, idle_since: None });
+        true
+    }
+
+    /// Takes an upload. The request that has it ends first: this waits until it has.
+    pub(super) fn claim(&self, id: &UploadId, path: &[u8]) -> Claimed {
+        let mut entries = self.lock();
+        if let Some(Entry { slot: Slot::Away(run), .. }) = entries.get(id).filter(|entry| entry.path == path)
+        {
+            run.end();
+            let is_away = |entries: &mut HashMap<UploadId, Entry>| {
+                matches!(entries.get(id), Some(Entry { slot: Slot::Away(_), .. }))
+            };
+            let waited = self.changed.wait_timeout_while(entries, HANDOVER_LIMIT, is_away);
+            entries = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let Some(entry) = entries.get_mut(id).filter(|entry| entry.path == path) else {
+            return Claimed::None;
+        };
+        let away = match &entry.slot {
+            Slot::Away(_) => return Claimed::Busy,
+            Slot::Done(finished) => return Claimed::Done(Arc::clone(finished)),
+            Slot::Idle(upload, _) => Slot::Away(upload.run()),
+        };
+        match std::mem::replace(&mut entry.slot, away) {
+            Slot::Idle(upload, length) => Claimed::Upload(upload, length),
+            Slot::Away(_) | Slot::Done(_) => Claimed::Busy,
+        }
+    }
+
+    /// Notes which request has an upload.
+    pub(super) fn set_run(&self, id: &UploadId, run: Arc<Run>) {
+        self.set(id, Slot::Away(run));
+    }
+
+    /// Gives an upload back.
+    pub(super) fn give_back(&self, id: &UploadId, upload: Box<Upload>, length: Option<u64>) {
+        self.set(id, Slot::Idle(upload, length));
+    }
+
+    /// The file has its name.
+    pub(super) fn finish(&self, id: &UploadId, finished: Finished) {
+        self.set(id, Slot::Done(Arc::new(finished)));
+    }
+
+    /// An upload that a request had is not there any more.
+    pub(super) fn remove(&self, id: &UploadId) {
+        let removed = self.lock().remove(id);
+        self.changed.notify_all();
+        drop(removed);
+    }
+
+    fn set(&self, id: &UploadId, slot: Slot) {
+        let mut entries = self.lock();
+        let before = match entries.get_mut(id) {
+            Some(entry) => {
+                entry.idle_since = None;
+                std::mem::replace(&mut entry.slot, slot)
+            }
+            None => slot,
+        };
+        drop(entries);
+        self.changed.notify_all();
+        drop(before);
+    }
+}
+
+impl Finished {
+    fn nothing() -> Finished {
+        Finished { offset: 0, status: 404, fields: Vec::new(), body: Vec::new() }
+    }
+}
