@@ -7,8 +7,8 @@ use super::answer::{Answer, TEXT};
 use super::archive::Archive;
 use super::body::{Broken, Piece, Pieces};
 use super::hashing::Digests;
-use super::site::Lifetime;
-use super::tags::{ETagSource, facts};
+use super::tags::facts;
+use super::terms::{ETagSource, Lifetime};
 use super::walking::Files;
 use super::work::Asking;
 use crate::net::wall::http_date;
@@ -98,7 +98,7 @@ impl Representation {
         let selection = select(asking.fields, &validators, size_bytes, asking.is_get && has_ranges);
         let mut answer = Answer::empty(selection.status());
         let mut add = |name, value: Vec<u8>| answer.fields.push((name, value));
-        let cache_control = asking.site.cache_control(self.lifetime, asking.is_private);
+        let cache_control = asking.site.terms.cache_control(self.lifetime, asking.is_private);
         match &validators.etag {
             Some(etag) => {
                 add("ETag", etag.as_str().into());

@@ -1,20 +1,9 @@
 //! What tells one content of a file from another.
 
-use super::file_reading::ReadFault;
-use super::hashing::blake3_of;
 use crate::proto::web::etag::ETag;
 use crate::proto::web::file_facts::{FileFacts, Timestamp};
 use crate::proto::web::validators::Validators;
 use crate::store::SourceFile;
-
-/// What the tags of files are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ETagSource {
-    /// Its identity, size and times.
-    Metadata,
-    /// The digest of its content, for which it must be read once.
-    Content,
-}
 
 /// The metadata that tell one content of a file from another.
 pub(super) fn facts(source: &SourceFile) -> FileFacts {
@@ -29,14 +18,6 @@ pub(super) fn facts(source: &SourceFile) -> FileFacts {
 /// The time of a request.
 pub(super) fn time_of(now_seconds: u64) -> Timestamp {
     Timestamp { seconds: i64::try_from(now_seconds).unwrap_or(i64::MAX), nanoseconds: 0 }
-}
-
-/// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
-pub(super) fn tag(kind: ETagSource, source: &SourceFile) -> Result<ETag, ReadFault> {
-    match kind {
-        ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
-        ETagSource::Content => blake3_of(source).map(|digest| ETag::of_digest(&digest)),
-    }
 }
 
 /// Returns whether a further change of a file would show in its times.

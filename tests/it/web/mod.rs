@@ -2,18 +2,22 @@
 
 mod archived;
 mod archives;
+mod browser;
 mod cached;
 mod clients;
 mod conditions;
 mod encrypted;
 mod fetch;
+mod forms;
 mod hygiene;
 mod proofs;
 mod qr_code;
+mod resumable;
 mod sending;
 mod switching;
 mod terms;
 mod threads;
+pub(crate) mod uploads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
