@@ -70,6 +70,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'W
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: accept at most N files, folders and links from one client' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: append the digest of each stored file, in the format of b3sum --check; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'Limit the time for a client\'s handshake (--store, --share, --socks), for its header (--accept-proxy-protocol) and for each address of a target (--forward, --socks) [default: 10s]; in other modes the same as --accept-timeout' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l http -d 'Serve HTTP on the same port, for browsers and curl; for other machines below a secret path, with --http=open without' -r -f -a "secret\t'Other machines need the secret path'
+open\t'Everybody'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l token -d 'With --http: ask for the token in this file in place of the secret path, as Bearer or as the password of Basic' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l host -d 'With --http: a name of this server in URLs, beside its addresses and the name of this machine; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l http-cert -d 'With --http: show browsers the certificate in this file (PEM), followed by those of its issuers, for https://; it is read at the start [default: that of this side\'s key, which no browser knows]' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l http-cert-key -d 'The private key of --http-cert (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l log -d 'With --http: write a line for each answer to stdout' -r -f -a "common\t'The Common Log Format of web servers'
+json\t'One JSON object per answer'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cache -d 'With --http and --share: let caches use a file for this long without asking again, and for a day if the server cannot be reached [default: they ask each time]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l etag -d 'With --http: choose what the ETag of a file is made of' -r -f -a "metadata\t'Its identity, size and times'
+content\t'The BLAKE3 digest of its content: each file is read once, and copies have the same ETag on every server'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the rest' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, else no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'Choose what happens to clients over --max-clients' -r -f -a "wait\t'They wait in the system\'s queue until another client leaves'
@@ -135,6 +146,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Run 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-insecure -d 'With --forward tls:HOST:PORT: do not check who the server is'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; a client that only connects or lists, or whose request is refused, does not count'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, not even for \'upload --force\''
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l site -d 'With --http and --share: serve a web site: folders as their index.html, and pages that may run scripts. Share only what you trust'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pair -d 'With --clients: make a code, and add the keys of those who have used it with success: they need none next time'
