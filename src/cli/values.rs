@@ -17,7 +17,7 @@ use crate::relay::options::OutputFormat;
 use crate::server::limits::OverloadPolicy;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
-use crate::web::site::ETagSource;
+use crate::web::terms::ETagSource;
 
 /// Implements `ValueEnum`: each variant with its name and its help.
 macro_rules! values {

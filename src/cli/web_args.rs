@@ -10,7 +10,7 @@ use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
 use crate::run::tls::IdentityFiles;
-use crate::web::site::ETagSource;
+use crate::web::terms::ETagSource;
 
 /// Browsers and curl.
 #[derive(Args, Clone, Debug)]

@@ -5,11 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-use super::answer::{Answer, failed};
 use super::file_reading::{FileReading, ReadFault};
-use super::request::{Request, Route};
-use super::tags::is_settled;
-use super::work::{Asked, Asking, Work};
 use crate::store::{BlockValue, ContentHasher, SourceFile, Stamp};
 
 /// The files whose digests are kept, and the blocks of all of them. Together they take 6 MiB at most.
@@ -34,14 +30,14 @@ pub(super) struct Digests {
 }
 
 impl Digests {
-    fn have(&self, wanted: Wanted) -> bool {
+    pub(super) fn have(&self, wanted: Wanted) -> bool {
         (self.blake3.is_some() || !wanted.blake3)
             && (self.values.is_some() || !wanted.values)
             && (self.sha256.is_some() || !wanted.sha256)
     }
 
     /// Those that are wanted.
-    fn only(mut self, wanted: Wanted) -> Digests {
+    pub(super) fn only(mut self, wanted: Wanted) -> Digests {
         self.blake3.take_if(|_| !wanted.blake3);
         self.values.take_if(|_| !wanted.values);
         self.sha256.take_if(|_| !wanted.sha256);
@@ -149,66 +145,5 @@ pub(super) fn blake3_of(source: &SourceFile) -> Result<[u8; 32], ReadFault> {
         if let Some(Digests { blake3: Some(digest), .. }) = hashing.step()? {
             return Ok(digest);
         }
-    }
-}
-
-/// What is answered with a file and its digests.
-type Then = Box<dyn FnOnce(&Asking<'_>, SourceFile, &Digests) -> Answer>;
-
-/// Answers with what needs digests of a file: at once if they are known, else on a thread when they are.
-pub(super) fn with_digests(
-    request: &Request<'_>,
-    source: SourceFile,
-    wanted: Wanted,
-    then: impl FnOnce(&Asking<'_>, SourceFile, &Digests) -> Answer + 'static,
-) -> Route {
-    let asking = request.asking();
-    if wanted == Wanted::default() {
-        return Route::Answer(then(&asking, source, &Digests::default()));
-    }
-    // One that changes just now may have another content with the same stamp.
-    let is_kept = is_settled(&source, asking.now);
-    let known = if is_kept { asking.site.digests.get(source.stamp()) } else { Digests::default() };
-    if known.have(wanted) {
-        return Route::Answer(then(&asking, source, &known.only(wanted)));
-    }
-    if !request.may_block {
-        return Route::Move;
-    }
-    let asked = Asked::of(&asking);
-    Route::Work(Box::new(Hashed {
-        hashing: Hashing::new(source, wanted),
-        wanted,
-        asked,
-        is_kept,
-        then: Some(Box::new(then)),
-    }))
-}
-
-/// An answer that waits for digests.
-struct Hashed {
-    hashing: Hashing,
-    wanted: Wanted,
-    asked: Asked,
-    is_kept: bool,
-    then: Option<Then>,
-}
-
-impl Work for Hashed {
-    fn step(&mut self) -> Option<Answer> {
-        let found = match self.hashing.step() {
-            Ok(found) => found?,
-            Err(fault) => return Some(fault.answer()),
-        };
-        let source = match self.hashing.source().try_clone() {
-            Ok(source) => source,
-            Err(fault) => return Some(failed(&fault)),
-        };
-        if self.is_kept {
-            self.asked.site().digests.keep(source.stamp(), &found);
-        }
-        let digests = found.only(self.wanted);
-        let then = self.then.take()?;
-        Some(self.asked.answer(|asking| then(asking, source, &digests)))
     }
 }

@@ -1,7 +1,8 @@
 //! Files and folders of `serve` by HTTP (`--http`), and files that `download` fetches from web servers.
 
 mod answer;
-pub(crate) mod archives;
+pub(crate) mod archive;
+mod archiving;
 mod body;
 mod client;
 mod connection;
@@ -9,6 +10,7 @@ pub(crate) mod face;
 pub(crate) mod fetch;
 mod file_reading;
 mod folders;
+mod hashed;
 pub(crate) mod hashing;
 pub(crate) mod once;
 mod proofs;
@@ -19,6 +21,7 @@ mod route;
 pub(crate) mod site;
 pub(crate) mod storing;
 mod tags;
+pub(crate) mod terms;
 mod walking;
 mod work;
 mod worker;

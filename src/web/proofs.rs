@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::body::{Broken, Piece, Pieces};
-use super::hashing::{Digests, Hashing, Wanted, with_digests};
-use super::representation::{Lifetime, Representation};
+use super::hashed::with_digests;
+use super::hashing::{Digests, Hashing, Wanted};
+use super::representation::Representation;
 use super::request::{Request, Route};
 use super::site::Site;
 use super::tags::{derived, facts, is_settled};
+use super::terms::Lifetime;
 use super::walking::{Files, Found, Scope, Tree, Walking};
 use super::work::{Asked, Asking, Work};
 use crate::proto::web::archive::{Attributes, Entries};

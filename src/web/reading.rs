@@ -1,14 +1,15 @@
 //! GET and HEAD.
 
 use super::answer::{Answer, failed};
-use super::archives::Archiving;
+use super::archiving::Archiving;
 use super::folders::listed;
-use super::hashing::{Digests, Wanted, with_digests};
+use super::hashed::with_digests;
+use super::hashing::{Digests, Wanted};
 use super::proofs::{self, Summing};
 use super::representation::Representation;
 use super::request::{Request, Route};
-use super::site::ETagSource;
 use super::tags::{is_settled, time_of};
+use super::terms::ETagSource;
 use super::walking::Scope;
 use super::work::Asking;
 use crate::proto::web::archive::Format;
@@ -61,7 +62,7 @@ fn slow(request: &Request<'_>, target: &Target) -> Route {
         (Query::B3Tree, Some(source)) => proofs::tree(request, source),
         (Query::B3(digest), Some(source)) => proofs::by_digest(request, path, source, digest),
         (Query::B3Tree | Query::B3(_), None) => Route::Answer(Answer::text(404, "")),
-        (query, _) => match Scope::of(request.site, share, path) {
+        (query, _) => match Scope::of(&request.site.title, share, path) {
             Ok(scope) => Route::Work(match query {
                 Query::Tar => Box::new(Archiving::new(&asking, scope, Format::Tar)),
                 Query::Zip => Box::new(Archiving::new(&asking, scope, Format::Zip)),

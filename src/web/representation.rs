@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::answer::{Answer, TEXT};
-use super::archives::Archive;
+use super::archive::Archive;
 use super::body::{Broken, Piece, Pieces};
 use super::hashing::Digests;
-use super::site::ETagSource;
 use super::tags::facts;
+use super::terms::{ETagSource, Lifetime};
 use super::walking::Files;
 use super::work::Asking;
 use crate::net::wall::http_date;
@@ -39,15 +39,6 @@ pub(super) struct Representation {
     pub(super) digest: Option<String>,
     pub(super) lifetime: Lifetime,
     pub(super) content: Content,
-}
-
-/// For how long caches may use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lifetime {
-    /// As the options of the server say.
-    Usual,
-    /// For ever: the request names the content itself.
-    Immutable,
 }
 
 /// The bytes.
@@ -107,7 +98,7 @@ impl Representation {
         let selection = select(asking.fields, &validators, size_bytes, asking.is_get && has_ranges);
         let mut answer = Answer::empty(selection.status());
         let mut add = |name, value: Vec<u8>| answer.fields.push((name, value));
-        let cache_control = asking.site.cache_control(self.lifetime, asking.is_private);
+        let cache_control = asking.site.terms.cache_control(self.lifetime, asking.is_private);
         match &validators.etag {
             Some(etag) => {
                 add("ETag", etag.as_str().into());

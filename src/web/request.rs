@@ -85,7 +85,7 @@ pub(super) trait Intake {
     ///
     /// # Errors
     /// The answer to a request whose rest is of no use.
-    fn take(&mut self, piece: &[u8]) -> Result<(), Answer>;
+    fn take(&mut self, piece: &[u8]) -> Result<(), Box<Answer>>;
 
     /// Answers after the whole body.
     fn finish(self: Box<Self>) -> Answer;

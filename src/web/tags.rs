@@ -1,8 +1,5 @@
 //! What tells one content of a file from another.
 
-use super::file_reading::ReadFault;
-use super::hashing::blake3_of;
-use super::site::ETagSource;
 use crate::proto::web::etag::ETag;
 use crate::proto::web::file_facts::{FileFacts, Timestamp};
 use crate::proto::web::validators::Validators;
@@ -21,14 +18,6 @@ pub(super) fn facts(source: &SourceFile) -> FileFacts {
 /// The time of a request.
 pub(super) fn time_of(now_seconds: u64) -> Timestamp {
     Timestamp { seconds: i64::try_from(now_seconds).unwrap_or(i64::MAX), nanoseconds: 0 }
-}
-
-/// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
-pub(super) fn tag(kind: ETagSource, source: &SourceFile) -> Result<ETag, ReadFault> {
-    match kind {
-        ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
-        ETagSource::Content => blake3_of(source).map(|digest| ETag::of_digest(&digest)),
-    }
 }
 
 /// Returns whether a further change of a file would show in its times.

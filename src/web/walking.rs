@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::site::Site;
 use super::tags::facts;
 use crate::proto::web::file_facts::Timestamp;
 use crate::report::escape_name;
@@ -64,19 +63,19 @@ impl Clone for Files {
 }
 
 impl Scope {
-    /// The folder at a path. The empty path names all that is shared.
+    /// The folder at a path. The empty path names all that is shared, which has the name `all`.
     ///
     /// # Errors
     /// As [`Share::folder`].
-    pub(super) fn of(site: &Site, share: &Share, path: &[u8]) -> Result<Scope, StoreError> {
+    pub(super) fn of(all: &[u8], share: &Share, path: &[u8]) -> Result<Scope, StoreError> {
         Ok(match (share.folder(path)?, share) {
             (None, Share::File { name, .. }) => Scope { tree: Tree::File(share.clone()), name: name.clone() },
             (None, Share::Folder(folder, links)) => {
-                Scope { tree: Tree::Folder(folder.clone(), *links), name: site.name.clone() }
+                Scope { tree: Tree::Folder(folder.clone(), *links), name: all.to_vec() }
             }
             (Some(folder), _) => {
                 let name = path.rsplit(|byte| *byte == b'/').next().filter(|name| !name.is_empty());
-                let name = name.map_or_else(|| site.name.clone(), <[u8]>::to_vec);
+                let name = name.map_or_else(|| all.to_vec(), <[u8]>::to_vec);
                 Scope { tree: Tree::Folder(folder, share.links()), name }
             }
         })

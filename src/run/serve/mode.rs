@@ -24,7 +24,8 @@ use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
-use crate::web::site::ETagSource;
+use crate::web::storing::table::IDLE_DESCRIPTORS;
+use crate::web::terms::ETagSource;
 
 /// What the server does with its clients.
 pub(crate) enum Mode {
@@ -140,11 +141,22 @@ pub(crate) struct SocksPlan {
 }
 
 // Each property names every mode, so that the compiler asks for those of a new one.
+impl TransferPlan {
+    /// The descriptors that clients need, and uploads by HTTP between two requests.
+    pub(crate) fn descriptors(&self) -> DescriptorBudget {
+        let mut budget = descriptors_for(self.store.is_some(), self.wire);
+        if self.web.is_some() && self.store.is_some() {
+            budget.fixed += IDLE_DESCRIPTORS;
+        }
+        budget
+    }
+}
+
 impl Mode {
     /// The descriptors that clients need.
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let per_client = match self {
-            Mode::Transfer(plan) => return descriptors_for(plan.store.is_some(), plan.wire),
+            Mode::Transfer(plan) => return plan.descriptors(),
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.

@@ -13,14 +13,15 @@ use crate::report::{Lines, escape_name};
 use crate::server::client_session::SessionLimits;
 use crate::server::option_files::bytes_of;
 use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
-use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
+use crate::transfer::server::clients::{Clients, STOP_LIMIT, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
-use crate::web::archives::ArchiveCache;
+use crate::web::archive::ArchiveCache;
 use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
-use crate::web::site::{Site, WebAccess, WebTerms};
+use crate::web::site::{Site, WebAccess};
 use crate::web::storing::upload::DigestNote;
+use crate::web::terms::WebTerms;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,11 +85,6 @@ impl TransferPlan {
                 is_site: web.is_site,
                 etag: web.etag,
             },
-            name: self.share.as_deref().and_then(Path::file_name).map_or_else(
-                // The path ends with a dot, or is the root.
-                || b"files".to_vec(),
-                |name| name.as_bytes().to_vec(),
-            ),
             digest_note: offer.digests.clone().map(|sink| -> DigestNote {
                 Arc::new(move |path, digest, report| sink.write_one(path, digest, report))
             }),
@@ -121,7 +117,7 @@ fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
 /// Serves transfers until the command is stopped or the only session is over.
 pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
-    let budget = descriptors_for(plan.store.is_some(), plan.wire);
+    let budget = plan.descriptors();
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();

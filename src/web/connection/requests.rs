@@ -47,7 +47,7 @@ impl Inner {
                         && let Err(answer) = taking.intake.take(piece)
                     {
                         let reply = taking.reply;
-                        self.answer(answer.closing(), reply, now);
+                        self.answer((*answer).closing(), reply, now);
                         return Ok((at, true));
                     }
                 }

@@ -12,7 +12,8 @@ use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::permits::Permit;
 use crate::web::client::WebClient;
-use crate::web::site::{Site, WebTerms};
+use crate::web::site::Site;
+use crate::web::terms::WebTerms;
 use crate::web::worker::Worker;
 
 /// How long a connection keeps its thread between two requests. Then it goes back to the acceptor's reactor.

@@ -251,7 +251,7 @@ impl Intake for Form {
         matches!(&self.files.part, CurrentPart::File(_, upload) if upload.is_stale())
     }
 
-    fn take(&mut self, mut input: &[u8]) -> Result<(), Answer> {
+    fn take(&mut self, mut input: &[u8]) -> Result<(), Box<Answer>> {
         loop {
             let (used, event) = self.parser.next_event(input);
             let is_over = match event {
@@ -259,7 +259,8 @@ impl Intake for Form {
                 MultipartEvent::Skipped | MultipartEvent::End => false,
                 MultipartEvent::Part(head) => {
                     if let Err(refusal) = self.files.begin(head) {
-                        return Err(self.files.answer(Some((refusal.status, refusal.why.to_owned()))));
+                        let fault = (refusal.status, refusal.why.to_owned());
+                        return Err(Box::new(self.files.answer(Some(fault))));
                     }
                     false
                 }
@@ -271,7 +272,7 @@ impl Intake for Form {
                     self.files.end();
                     false
                 }
-                MultipartEvent::Refused(fault) => return Err(self.files.broken(fault)),
+                MultipartEvent::Refused(fault) => return Err(Box::new(self.files.broken(fault))),
             };
             input = &input[used..];
             if is_over {

@@ -90,13 +90,13 @@ impl Intake for Put {
         self.upload.is_stale()
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), Answer> {
+    fn take(&mut self, piece: &[u8]) -> Result<(), Box<Answer>> {
         let end = self.upload.offset() + piece.len() as u64;
         if self.range.as_ref().is_some_and(|range| end > range.bytes.end) {
             let longer = Refusal::new(400, "the content is longer than Content-Range says");
             return Err(self.upload.fail(longer).into());
         }
-        self.upload.write(piece).map_err(Answer::from)
+        Ok(self.upload.write(piece)?)
     }
 
     fn finish(mut self: Box<Self>) -> Answer {

@@ -71,6 +71,12 @@ impl From<Refusal> for Answer {
     }
 }
 
+impl From<Refusal> for Box<Answer> {
+    fn from(refusal: Refusal) -> Box<Answer> {
+        Box::new(refusal.into())
+    }
+}
+
 pub(super) const BROKEN: Refusal = Refusal::new(500, "the server cannot write the file");
 pub(super) const NO_ROOM: Refusal = Refusal::new(507, "there is no room for the file");
 pub(super) const BUSY: Refusal = Refusal::new(409, "the file is being written just now").passing();

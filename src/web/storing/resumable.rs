@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::announced::Announced;
 use super::put::stored_answer;
-use super::refusal::Refusal;
+use super::refusal::{BROKEN, Refusal};
 use super::started::{check_coding, context, may_replace, mtime, sent_digests};
 use super::table::{Claimed, Finished, MAX_AGE_SECONDS, Table, UploadId};
 use super::upload::{Upload, UploadStart};
@@ -19,7 +19,7 @@ use crate::store::Folder;
 use crate::web::answer::Answer;
 use crate::web::body::Piece;
 use crate::web::request::{Intake, Request, Route};
-use crate::web::site::WebTerms;
+use crate::web::terms::WebTerms;
 
 /// Returns whether a request creates an upload.
 pub(in crate::web) fn creates(request: &Request<'_>) -> bool {
@@ -48,14 +48,14 @@ pub(in crate::web) fn create(request: &Request<'_>, target: &Target) -> Route {
     }
     match begin(request, folder, path.as_bytes()) {
         Ok(upload) => Route::Take(Box::new(upload)),
-        Err(answer) => Route::Answer(answer),
+        Err(answer) => Route::Answer(*answer),
     }
 }
 
-fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumable, Answer> {
+fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumable, Box<Answer>> {
     let (terms, table) = (&request.site.terms, &request.site.resumable);
     let (fields, limits) = (UploadFields::of(request.fields()), limits(terms));
-    let refused = |fault| answer_of(replies::refusal(fields.interop, fault, &limits));
+    let refused = |fault| Box::new(answer_of(replies::refusal(fields.interop, fault, &limits)));
     table.sweep(request.now_seconds);
     check_coding(request)?;
     if fields.offset.is_some_and(|offset| offset > 0) {
@@ -70,13 +70,13 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     table.end_idle(path);
     let mut id = UploadId::default();
-    fill_random(&mut id).map_err(|_| Answer::text(500, ""))?;
+    fill_random(&mut id).map_err(|_| BROKEN)?;
     let start = UploadStart { path, announced, from: 0, replaced, whole_sha256, content_sha256 };
     let mut upload = Upload::begin(&context(request, folder), start)?;
     if !table.insert(id, &upload) {
         upload.discard();
         let why = "too many uploads are under way";
-        return Err(Answer::text(503, why).with("Retry-After", "60"));
+        return Err(Box::new(Answer::text(503, why).with("Retry-After", "60")));
     }
     Ok(Resumable {
         table: Arc::clone(table),
@@ -186,8 +186,8 @@ struct Resumable {
 }
 
 impl Resumable {
-    fn refused(&self, fault: UploadFault) -> Answer {
-        answer_of(replies::refusal(self.interop, fault, &self.limits))
+    fn refused(&self, fault: UploadFault) -> Box<Answer> {
+        Box::new(answer_of(replies::refusal(self.interop, fault, &self.limits)))
     }
 
     /// The upload is not there any more.
@@ -196,24 +196,27 @@ impl Resumable {
         self.table.remove(&self.id);
     }
 
-    /// A later request can continue it.
+    /// A later request can continue it, unless another upload takes its name.
     fn give_back(&mut self) {
+        if self.upload.as_ref().is_some_and(|upload| upload.is_replaced()) {
+            self.remove();
+        }
         if let Some(upload) = self.upload.take() {
             self.table.give_back(&self.id, upload, self.body.length());
         }
     }
 
-    fn write(&mut self, piece: &[u8]) -> Result<(), Answer> {
-        let Some(upload) = &mut self.upload else { return Err(Answer::text(500, "")) };
+    fn write(&mut self, piece: &[u8]) -> Result<(), Box<Answer>> {
+        let Some(upload) = &mut self.upload else { return Err(BROKEN.into()) };
         if let Err(fault) = self.body.admit(piece.len()) {
             upload.fail(Refusal::new(413, "the upload is larger than it may be"));
             return Err(self.refused(fault));
         }
-        upload.write(piece).map_err(Answer::from)
+        Ok(upload.write(piece)?)
     }
 
-    fn end(&mut self) -> Result<Answer, Answer> {
-        let Some(upload) = &mut self.upload else { return Err(Answer::text(500, "")) };
+    fn end(&mut self) -> Result<Answer, Box<Answer>> {
+        let Some(upload) = &mut self.upload else { return Err(BROKEN.into()) };
         if let Err(refusal) = upload.check_content() {
             self.remove();
             return Err(refusal.into());
@@ -267,12 +270,12 @@ impl Intake for Resumable {
         self.upload.as_ref().is_some_and(|upload| upload.is_stale())
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), Answer> {
+    fn take(&mut self, piece: &[u8]) -> Result<(), Box<Answer>> {
         self.write(piece).inspect_err(|_| self.remove())
     }
 
     fn finish(mut self: Box<Self>) -> Answer {
-        self.end().unwrap_or_else(|answer| answer)
+        self.end().unwrap_or_else(|answer| *answer)
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Run {
     /// `None`: it is between two requests.
     waker: Option<ThreadWaker>,
     is_stale: AtomicBool,
+    /// Another upload takes the name.
+    is_replaced: AtomicBool,
     offset: AtomicU64,
 }
 
@@ -75,6 +77,7 @@ impl Registration {
             if !before.announced.may_be(&announced) {
                 return Err(BUSY);
             }
+            before.is_replaced.store(true, Ordering::SeqCst);
             before.end();
             let is_there = |runs: &mut HashMap<Vec<u8>, Arc<Run>>| {
                 runs.get(path).is_some_and(|run| Arc::ptr_eq(run, &before))
@@ -106,7 +109,12 @@ impl Registration {
         Arc::clone(&self.run)
     }
 
-    /// Returns whether another request wants the name.
+    /// Returns whether another upload takes the name.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.run.is_replaced.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether another request wants the name, or the upload.
     pub(super) fn is_stale(&self) -> bool {
         self.run.is_stale.load(Ordering::SeqCst)
     }
@@ -119,7 +127,8 @@ impl Registration {
 
 impl Run {
     fn new(announced: Announced, waker: Option<ThreadWaker>, offset: u64) -> Run {
-        Run { announced, waker, is_stale: AtomicBool::new(false), offset: AtomicU64::new(offset) }
+        let (is_stale, is_replaced) = (AtomicBool::new(false), AtomicBool::new(false));
+        Run { announced, waker, is_stale, is_replaced, offset: AtomicU64::new(offset) }
     }
 }
 

@@ -11,8 +11,7 @@ use crate::proto::web::etag::ETag;
 use crate::proto::web::validators::Validators;
 use crate::store::Folder;
 use crate::web::request::Request;
-use crate::web::site::WebTerms;
-use crate::web::tags::tag;
+use crate::web::terms::WebTerms;
 
 /// Returns the surroundings of an upload.
 pub(super) fn context<'a>(request: &Request<'a>, folder: &'a Folder) -> UploadContext<'a> {
@@ -74,7 +73,7 @@ pub(super) fn may_replace(
     let tag = match &source {
         Some(source) => {
             let unreadable = |_| Refusal::new(500, "the server cannot read the file that is there");
-            Some(tag(terms.etag, source).map_err(unreadable)?)
+            Some(terms.etag.tag(source).map_err(unreadable)?)
         }
         None => None,
     };

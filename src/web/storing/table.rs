@@ -8,6 +8,8 @@ use super::upload::Upload;
 
 /// The most uploads at a time.
 const MAX_UPLOADS: usize = 64;
+/// The descriptors that these have open between two requests: a part and its folder each.
+pub(crate) const IDLE_DESCRIPTORS: u64 = 2 * MAX_UPLOADS as u64;
 /// The seconds for which an upload is kept after its last request.
 pub(super) const MAX_AGE_SECONDS: u64 = 3600;
 
@@ -176,5 +178,57 @@ impl Table {
 impl Finished {
     fn nothing() -> Finished {
         Finished { offset: 0, status: 404, fields: Vec::new(), body: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::announced::Announced;
+    use super::super::upload::{UploadContext, UploadStart};
+    use super::*;
+    use crate::report::{Level, Report};
+    use crate::store::Folder;
+    use crate::web::terms::ETagSource;
+
+    #[test]
+    fn what_is_idle_for_too_long_is_removed_with_its_part() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, running) = (Folder::open(Path::new(place.path())).unwrap(), Arc::default());
+        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
+        let context = UploadContext {
+            running: &running,
+            folder: &folder,
+            report: &report,
+            digests: None,
+            etag: ETagSource::Metadata,
+            max_size: None,
+            waker: None,
+        };
+        let start = UploadStart {
+            path: b"f",
+            announced: Announced { size_bytes: Some(9), mtime_seconds: None },
+            from: 0,
+            replaced: None,
+            whole_sha256: None,
+            content_sha256: None,
+        };
+        let mut upload = Box::new(Upload::begin(&context, start).unwrap_or_else(|_| panic!("refused")));
+        upload.write(b"content").unwrap();
+        let (table, id) = (Table::default(), [7; 16]);
+        assert!(table.insert(id, &upload));
+        // A request may take as long as it likes.
+        for seconds in [5, 5 + 2 * MAX_AGE_SECONDS] {
+            table.sweep(seconds);
+        }
+        table.give_back(&id, upload, Some(9));
+        for seconds in [10, 9 + MAX_AGE_SECONDS] {
+            table.sweep(seconds);
+            assert!(folder.has_part(b"f"));
+        }
+        table.sweep(10 + MAX_AGE_SECONDS);
+        assert!(!folder.has_part(b"f") && running.find(b"f").is_none());
+        assert!(matches!(table.claim(&id, b"f"), Claimed::None));
     }
 }

@@ -14,8 +14,8 @@ use crate::report::{FileEvent, Report, escape_name};
 use crate::store::{
     Folder, Meta, Part, StagedEntry, StagingFolder, StoreErrorKind, hash_prefix, read_prefix,
 };
-use crate::web::site::ETagSource;
-use crate::web::tags::{self, facts};
+use crate::web::tags::facts;
+use crate::web::terms::ETagSource;
 
 /// Writes down the path and the digest of a stored file.
 pub(crate) type DigestNote = Arc<dyn Fn(&[u8], [u8; 32], &Report) -> Result<(), Error> + Send + Sync>;
@@ -200,6 +200,11 @@ impl Upload {
         self.offset
     }
 
+    /// Returns whether another upload takes its name.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.registration.is_replaced()
+    }
+
     /// Returns whether another request takes its place.
     pub(super) fn is_stale(&self) -> bool {
         self.registration.is_stale()
@@ -286,7 +291,7 @@ impl Upload {
         if let Some(tag) = &self.replaced {
             // Another one may have replaced it meanwhile.
             let source = self.folder.source(&self.path).ok();
-            if source.and_then(|source| tags::tag(self.etag, &source).ok()).as_ref() != Some(tag) {
+            if source.and_then(|source| self.etag.tag(&source).ok()).as_ref() != Some(tag) {
                 return Err(Refusal::new(412, "the file has changed meanwhile"));
             }
         }

@@ -9,6 +9,8 @@ use crate::harness::skips::skip;
 use crate::harness::{LIMIT, payload, wait_until};
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{CHUNK, Place, address, begin, is_part, run, serve, wait_for_part};
+use crate::web::Web;
+use crate::web::uploads::rest;
 
 /// A file system in a file, mounted as long as this lives.
 struct Disk {
@@ -164,6 +166,21 @@ fn what_was_acknowledged_is_there_afterwards() {
                 disk.place.expect(&format!("mounted/folder/{name}"), b"new");
             }
         }
+    }
+}
+
+#[test]
+fn what_http_acknowledged_is_there_afterwards() {
+    for mut disk in disks() {
+        let web = Web::start(Place::new(), &[], &["--store", &disk.place.at("mounted")]);
+        let bytes = payload(CHUNK + 7);
+        web.put("/new/folder/f", &bytes, &[]).expect(201);
+        web.put("/new/g", &bytes[..5], &[&format!("Content-Range: bytes 0-4/{}", bytes.len())]).expect(202);
+        web.put("/new/g", &bytes[5..], &[&rest(5, bytes.len())]).expect(201);
+        drop(web);
+        disk.lose_power();
+        disk.place.expect("mounted/new/folder/f", &bytes);
+        disk.place.expect("mounted/new/g", &bytes);
     }
 }
 

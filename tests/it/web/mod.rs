@@ -8,13 +8,16 @@ mod clients;
 mod conditions;
 mod encrypted;
 mod fetch;
+mod forms;
 mod hygiene;
 mod proofs;
 mod qr_code;
+mod resumable;
 mod sending;
 mod switching;
 mod terms;
 mod threads;
+pub(crate) mod uploads;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
