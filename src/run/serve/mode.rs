@@ -83,8 +83,11 @@ impl TransferPlan {
         }
     }
 
-    /// The name of the shared folder, or of this machine.
+    /// The heading of pages: the name of the shared folder, or of this machine.
     pub(super) fn title(&self) -> Vec<u8> {
+        if self.share.is_none() {
+            return format!("Send files to {}", host_name()).into_bytes();
+        }
         let folder =
             self.share.as_ref().filter(|path| path.is_dir()).and_then(|path| path.canonicalize().ok());
         let name = folder.as_ref().and_then(|path| path.file_name()).map(|name| name.as_bytes().to_vec());

@@ -190,6 +190,7 @@ mod tests {
     use super::*;
     use crate::report::{Level, Report};
     use crate::store::Folder;
+    use crate::web::terms::ETagSource;
 
     #[test]
     fn what_is_idle_for_too_long_is_removed_with_its_part() {
@@ -201,7 +202,7 @@ mod tests {
             folder: &folder,
             report: &report,
             digests: None,
-            etag: crate::web::terms::ETagSource::Metadata,
+            etag: ETagSource::Metadata,
             max_size: None,
             waker: None,
         };

@@ -2,6 +2,7 @@
 
 mod archived;
 mod archives;
+mod browser;
 mod cached;
 mod clients;
 mod conditions;

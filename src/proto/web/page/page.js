@@ -118,6 +118,9 @@ function prepareUploads() {
   let doneRows = [];
   let arrived = new Set();
   let emptyFolders = 0;
+  // Folders that are being looked through, and what cannot be read in them.
+  let walks = 0;
+  let unread = [];
   let isDirty = false;
   let timer = 0;
   let ticks = 0;
@@ -190,7 +193,7 @@ function prepareUploads() {
   function add(path, file) {
     const before = jobs.get(path);
     if (before && ["wait", "send"].includes(before.state)) return;
-    if (!active.size && !waiting.length) begin();
+    if (isIdle()) begin();
     const record = left.get(path);
     // A part of another file is not continued.
     const isKnown = Boolean(record && record[0] === file.size && record[1] === file.lastModified && record[2]);
@@ -203,6 +206,8 @@ function prepareUploads() {
     waiting.push(job);
     next();
   }
+
+  const isIdle = () => !active.size && !waiting.length && !walks;
 
   // A new round: what arrived before is no longer counted.
   function begin() {
@@ -227,8 +232,8 @@ function prepareUploads() {
       run(job).then(() => {
         active.delete(job);
         if (jobs.get(job.path) === job) show(job);
-        if (active.size || waiting.length) next();
-        else finish();
+        if (isIdle()) finish();
+        else next();
       });
     }
     if (timer || !active.size) return;
@@ -289,7 +294,8 @@ function prepareUploads() {
         (left.get(job.path) || [])[2] = 1;
         isDirty = true;
       };
-      request.onloadend = () => answer(request.status);
+      // A name that another client is writing to just now is free later.
+      request.onloadend = () => answer(request.status === 409 && request.getResponseHeader("Retry-After") ? 503 : request.status);
       request.send(from ? file.slice(from) : file);
     });
   }
@@ -333,6 +339,8 @@ function prepareUploads() {
     if (status === 201) end(job, "done", "Arrived");
     else if (status === 200 || status === 204) end(job, "same", "Was there already");
     else end(job, "fail", REASONS[status] || `The server answered ${status}`);
+    // What cannot become whole later is not remembered.
+    if (job.state === "fail" && status !== 401 && status !== 507) left.delete(job.path);
   }
 
   function end(job, state, text) {
@@ -344,7 +352,6 @@ function prepareUploads() {
       left.delete(job.path);
     } else if (state === "fail") {
       job.sent = 0;
-      if (text === REASONS[409]) left.delete(job.path);
     }
     isDirty = true;
   }
@@ -435,12 +442,14 @@ function prepareUploads() {
     showAll();
     const bad = of("fail", "stop").length;
     const good = of("done", "same").length;
-    let text = bad
-      ? `${good} of ${count(jobs.size)} arrived. ${bad === 1 ? "One" : bad} did not: see below.`
-      : jobs.size === 1 ? "The file has arrived." : `All ${jobs.size} files have arrived.`;
-    if (emptyFolders) text += " Empty folders were not sent.";
+    const parts = [];
+    if (bad) parts.push(`${good} of ${count(jobs.size)} arrived. ${bad === 1 ? "One" : bad} did not: see below.`);
+    else if (good) parts.push(good === 1 ? "The file has arrived." : `${unread.length ? "" : "All "}${good} files have arrived.`);
+    if (unread.length) parts.push(`Not sent, because the browser cannot read it: ${unread.slice(0, 5).join(", ")}${unread.length > 5 ? " and more" : ""}.`);
+    if (emptyFolders) parts.push("Empty folders were not sent.");
+    say(parts.join(" "), bad || unread.length);
     emptyFolders = 0;
-    say(text, bad > 0);
+    unread = [];
     if (arrived.size) refresh();
   }
 
@@ -464,28 +473,30 @@ function prepareUploads() {
 
   async function walk(entry, folder) {
     const path = folder + entry.name;
-    if (entry.isFile) return add(path, await new Promise((found, failed) => entry.file(found, failed)));
-    const reader = entry.createReader();
-    for (let isFirst = true; ; isFirst = false) {
-      const entries = await new Promise((found, failed) => reader.readEntries(found, failed));
-      if (isFirst && !entries.length) emptyFolders += 1;
-      if (!entries.length) return;
-      for (const inner of entries) await walk(inner, path + "/");
+    try {
+      if (entry instanceof File) return add(path, entry);
+      if (entry.isFile) return add(path, await new Promise((found, failed) => entry.file(found, failed)));
+      const reader = entry.createReader();
+      for (let isFirst = true; ; isFirst = false) {
+        const entries = await new Promise((found, failed) => reader.readEntries(found, failed));
+        if (isFirst && !entries.length) emptyFolders += 1;
+        if (!entries.length) return;
+        for (const inner of entries) await walk(inner, path + "/");
+      }
+    } catch {
+      // Of a name that is not text the browser gives nothing.
+      unread.push(entry.name ? path : path + "?");
     }
   }
 
   async function take(data) {
     // All entries are asked for at once: the data of a drop is gone after the event.
     const entries = [...data.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry() || item.getAsFile());
-    for (const entry of entries) {
-      try {
-        if (entry instanceof File) add(entry.name, entry);
-        else if (entry) await walk(entry, "");
-      } catch {
-        say(`${entry.name} cannot be read.`, true);
-      }
-    }
-    if (emptyFolders && !active.size) say("An empty folder cannot be sent.", true);
+    if (isIdle()) begin();
+    walks += 1;
+    for (const entry of entries) if (entry) await walk(entry, "");
+    walks -= 1;
+    if (isIdle()) finish();
   }
 
   function choose(isFolder) {
