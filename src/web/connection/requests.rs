@@ -77,6 +77,13 @@ impl Inner {
         self.claimed.is_some()
     }
 
+    /// Answers a request of whose body, if there is one, nothing is taken.
+    pub(super) fn conclude(&mut self, answer: Answer, reply: Reply, has_body: bool, now: Instant) {
+        let is_refused = answer.completes && !reply.is_head && !self.claim();
+        let answer = if is_refused { taken() } else { answer };
+        self.answer(if has_body { answer.closing() } else { answer }, reply, now);
+    }
+
     /// Begins a request. True: it is answered.
     fn begin(&mut self, head: &RequestHead<'_, '_>, now: Instant) -> Result<bool, End> {
         let worker = Rc::clone(&self.worker);
@@ -108,11 +115,7 @@ impl Inner {
                 Ok(true)
             }
             Route::Answer(answer) => {
-                let is_refused = answer.completes && !reply.is_head && !self.claim();
-                let answer = if is_refused { taken() } else { answer };
-                // A body that nobody takes.
-                let answer = if head.has_body { answer.closing() } else { answer };
-                self.answer(answer, reply, now);
+                self.conclude(answer, reply, head.has_body, now);
                 Ok(true)
             }
             Route::Take(intake) if head.has_body => {

@@ -32,9 +32,8 @@ impl Inner {
                 Ok(Some(Status::Again))
             }
             Some(answer) => {
-                let answer = if working.has_body { answer.closing() } else { answer };
-                let reply = working.reply;
-                self.answer(answer, reply, now);
+                let (reply, has_body) = (working.reply, working.has_body);
+                self.conclude(answer, reply, has_body, now);
                 Ok(None)
             }
         }
