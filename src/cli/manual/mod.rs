@@ -6,6 +6,7 @@ mod netcats;
 mod serving;
 mod streams;
 mod transfers;
+mod web;
 
 pub(crate) use self::datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
 pub(crate) use self::http::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
@@ -13,6 +14,7 @@ pub(crate) use self::netcats::NETCATS;
 pub(crate) use self::serving::{SERVE, SERVE_EXAMPLES};
 pub(crate) use self::streams::{CONNECT, CONNECT_EXAMPLES, END_OF_FILE, LINES_AND_MESSAGES, PROCESSES};
 pub(crate) use self::transfers::{DOWNLOAD, UPLOAD};
+pub(crate) use self::web::WEB;
 
 /// For the whole program.
 pub(crate) const OVERVIEW: &str = "\

@@ -148,6 +148,9 @@ EXAMPLES
     sendall serve --tls --cert FILE --cert-key FILE --forward localhost:80 :443
         put TLS in front of another server
     sendall serve --share inbox unix:/run/shelf     offer a folder
+    sendall serve --share inbox --http 8080         offer a folder to browsers and curl of this machine
+    sendall serve --store inbox --share inbox --http :8080
+        exchange files with browsers and curl, by the URL that it prints
     sendall serve --share site --links follow 0     offer a folder, and the targets of its links wherever they are
     sendall serve --forward db.internal:5432 5432   relay each client to another server
     sendall serve --socks --socks-users FILE :1080
