@@ -195,7 +195,8 @@ impl Arriving {
         let client = WebClient { peer, local, is_secure, report };
         let FaceState { worker, threads, .. } = &*self.state;
         let session_end = worker.site.terms.session_timeout.map(|limit| now + limit);
-        let connection = Unbound { client, held: Vec::new(), session_end };
+        let deadline = now + worker.site.terms.head_timeout;
+        let connection = Unbound { client, held: Vec::new(), deadline, session_end };
         let home = Home::Acceptor { threads: Rc::clone(threads), permit };
         Stage::Web(Box::new(Connection::new(transport, worker, connection, home, now)))
     }
