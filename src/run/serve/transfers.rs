@@ -114,11 +114,10 @@ fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
     Ok(Share::File { path: path.to_owned(), name })
 }
 
-/// Serves transfers until the command is stopped or the only session is over.
-pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let max_clients = server.setup.limits.max_clients;
+/// Serves transfers until the command is stopped or the only session is over. At most this many `sessions` run at a time.
+pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: usize) -> Result<(), Error> {
     let budget = plan.descriptors();
-    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
+    let (offer, running) = (plan.open(spare_parts(budget, sessions))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
@@ -130,7 +129,7 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<()
     let only = offer.only.clone();
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
+        Clients::new((plan.limits, terms, plan.wire), offer, sessions, running.clone(), context)
     };
     let mut log = None;
     let result = match site {

@@ -1,7 +1,7 @@
 //! The way of answers to the client.
 
 use std::io::ErrorKind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{End, Inner, Reply, State};
 use crate::http::log::{LoggedAnswer, LoggedRequest};
@@ -14,6 +14,9 @@ use crate::report::FileEvent;
 use crate::web::answer::{Answer, changing};
 use crate::web::body::{Failed, Outgoing, Progress};
 use crate::web::worker::Buffers;
+
+/// The time for a client that still sends after its last answer to read it.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// Sends what is to be sent. `None`: everything was.
@@ -70,7 +73,8 @@ impl Inner {
         if self.has_ended && self.claimed.is_none() || self.stream.finish_writing().is_err() {
             return Ok(Some(Status::Done));
         }
-        self.state = State::Closing(LingeringClose::within(self.worker.site.terms.idle_timeout, now));
+        let longest = LONGEST_LINGER.min(self.worker.site.terms.idle_timeout);
+        self.state = State::Closing(LingeringClose::within(longest, now));
         Ok(Some(Status::Again))
     }
 
