@@ -1,6 +1,7 @@
 //! The uploads that have a URL of their own: a few, each for a limited time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::running::{HANDOVER_LIMIT, Run};
@@ -21,6 +22,8 @@ pub(super) type UploadId = [u8; 16];
 pub(crate) struct Table {
     entries: Mutex<HashMap<UploadId, Entry>>,
     changed: Condvar,
+    /// The number of requests that have ended.
+    requests: AtomicU64,
 }
 
 struct Entry {
@@ -28,6 +31,8 @@ struct Entry {
     slot: Slot,
     /// The seconds since 1970 at which it was seen without a request; `None`: it was not yet.
     idle_since: Option<u64>,
+    /// The number of requests that had ended when its last one did.
+    order: u64,
 }
 
 enum Slot {
@@ -48,8 +53,8 @@ pub(super) struct Finished {
     pub(super) body: Vec<u8>,
 }
 
-/// What a request gets.
-pub(super) enum Claimed {
+/// What the claim of an upload finds.
+pub(super) enum Found {
     /// There is no such upload.
     None,
     /// Another request has it, and does not let go.
@@ -98,22 +103,27 @@ impl Table {
         drop(ended);
     }
 
-    /// Adds an upload, which a request has. False: there are too many.
+    /// Adds an upload, which a request has. One that is over gives way, or else the one that waits longest for a request: its
+    /// part is kept. False: there are too many. Blocks.
     pub(super) fn insert(&self, id: UploadId, upload: &Upload) -> bool {
         let mut entries = self.lock();
+        let mut evicted = None;
         if entries.len() >= MAX_UPLOADS {
-            let done = entries.iter().filter(|(_, entry)| matches!(entry.slot, Slot::Done(_)));
-            let oldest = done.min_by_key(|(_, entry)| entry.idle_since.unwrap_or(u64::MAX));
+            let waiting = entries.iter().filter(|(_, entry)| !matches!(entry.slot, Slot::Away(_)));
+            let oldest = waiting.min_by_key(|(_, entry)| (matches!(entry.slot, Slot::Idle(..)), entry.order));
             let Some(oldest) = oldest.map(|(id, _)| *id) else { return false };
-            entries.remove(&oldest);
+            evicted = entries.remove(&oldest);
         }
         let (path, slot) = (upload.path().to_vec(), Slot::Away(upload.run()));
-        entries.insert(id, Entry { path, slot, idle_since: None });
+        entries.insert(id, Entry { path, slot, idle_since: None, order: 0 });
+        drop(entries);
+        // Without the lock, because it takes a while.
+        drop(evicted);
         true
     }
 
     /// Takes an upload. The request that has it ends first: this waits until it has.
-    pub(super) fn claim(&self, id: &UploadId, path: &[u8]) -> Claimed {
+    pub(super) fn claim(&self, id: &UploadId, path: &[u8]) -> Found {
         let mut entries = self.lock();
         if let Some(Entry { slot: Slot::Away(run), .. }) = entries.get(id).filter(|entry| entry.path == path)
         {
@@ -125,16 +135,16 @@ impl Table {
             entries = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let Some(entry) = entries.get_mut(id).filter(|entry| entry.path == path) else {
-            return Claimed::None;
+            return Found::None;
         };
         let away = match &entry.slot {
-            Slot::Away(_) => return Claimed::Busy,
-            Slot::Done(finished) => return Claimed::Done(Arc::clone(finished)),
+            Slot::Away(_) => return Found::Busy,
+            Slot::Done(finished) => return Found::Done(Arc::clone(finished)),
             Slot::Idle(upload, _) => Slot::Away(upload.run()),
         };
         match std::mem::replace(&mut entry.slot, away) {
-            Slot::Idle(upload, length) => Claimed::Upload(upload, length),
-            Slot::Away(_) | Slot::Done(_) => Claimed::Busy,
+            Slot::Idle(upload, length) => Found::Upload(upload, length),
+            Slot::Away(_) | Slot::Done(_) => Found::Busy,
         }
     }
 
@@ -165,6 +175,7 @@ impl Table {
         let before = match entries.get_mut(id) {
             Some(entry) => {
                 entry.idle_since = None;
+                entry.order = self.requests.fetch_add(1, Ordering::SeqCst);
                 std::mem::replace(&mut entry.slot, slot)
             }
             None => slot,
@@ -188,6 +199,7 @@ mod tests {
     use super::super::announced::Announced;
     use super::super::upload::{UploadContext, UploadStart};
     use super::*;
+    use crate::net::endpoint::PeerName;
     use crate::report::{Level, Report};
     use crate::store::Folder;
     use crate::web::terms::ETagSource;
@@ -201,6 +213,7 @@ mod tests {
             running: &running,
             folder: &folder,
             report: &report,
+            peer: &PeerName::from_ip(None),
             digests: None,
             etag: ETagSource::Metadata,
             max_size: None,
@@ -229,6 +242,6 @@ mod tests {
         }
         table.sweep(10 + MAX_AGE_SECONDS);
         assert!(!folder.has_part(b"f") && running.find(b"f").is_none());
-        assert!(matches!(table.claim(&id, b"f"), Claimed::None));
+        assert!(matches!(table.claim(&id, b"f"), Found::None));
     }
 }
