@@ -7,10 +7,11 @@ use super::announced::Announced;
 use super::put::stored_answer;
 use super::refusal::{BROKEN, Refusal};
 use super::started::{check_coding, context, file_of, may_replace, mtime, sent_digests};
-use super::table::{Finished, Found, MAX_AGE_SECONDS, Table, UploadId};
+use super::table::{Finished, Found, MAX_AGE_SECONDS, SWEEP_INTERVAL, Table, UploadId};
 use super::upload::{Upload, UploadStart};
 use crate::error::{Error, Exit};
 use crate::net::fill_random;
+use crate::net::wall::unix_seconds_now;
 use crate::proto::web::target::Target;
 use crate::proto::web::upload::replies::{self, Reply};
 use crate::proto::web::upload::{Interop, UploadBody, UploadFault, UploadFields, UploadLimits, UploadState};
@@ -51,6 +52,7 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
     let table = &request.site.resumable;
     let (fields, limits) = (UploadFields::of(request.fields()), limits(&request.site.terms));
     let refused = |fault| Box::new(answer_of(replies::refusal(fields.interop, fault, &limits)));
+    table.start_sweeping(SWEEP_INTERVAL, unix_seconds_now);
     table.sweep(request.now_seconds);
     check_coding(request)?;
     if fields.offset.is_some_and(|offset| offset > 0) {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::running::{HANDOVER_LIMIT, Run};
 use super::upload::Upload;
@@ -14,6 +16,9 @@ pub(crate) const IDLE_DESCRIPTORS: u64 = 2 * MAX_UPLOADS as u64;
 /// The seconds for which an upload is kept after its last request.
 pub(super) const MAX_AGE_SECONDS: u64 = 3600;
 
+/// How often what is idle for too long is looked for.
+pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What names an upload: nobody can guess it.
 pub(super) type UploadId = [u8; 16];
 
@@ -24,6 +29,8 @@ pub(crate) struct Table {
     changed: Condvar,
     /// The number of requests that have ended.
     requests: AtomicU64,
+    /// The thread that sweeps ends when this is dropped.
+    sweeper: Mutex<Option<Sender<()>>>,
 }
 
 struct Entry {
@@ -67,6 +74,26 @@ pub(super) enum Found {
 impl Table {
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sweeps each `interval` from now on, whether requests come or not. `unix_seconds` is the time since 1970. Without a
+    /// thread for it only requests sweep.
+    pub(super) fn start_sweeping(self: &Arc<Self>, interval: Duration, unix_seconds: fn() -> u64) {
+        let mut sweeper = self.sweeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if sweeper.is_some() {
+            return;
+        }
+        let (end, ended) = channel();
+        let table = Arc::downgrade(self);
+        let sweep = move || {
+            while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                let Some(table) = table.upgrade() else { return };
+                table.sweep(unix_seconds());
+            }
+        };
+        if std::thread::Builder::new().name("sweep".into()).spawn(sweep).is_ok() {
+            *sweeper = Some(end);
+        }
     }
 
     /// Removes what was idle for too long, with its parts.
@@ -194,40 +221,13 @@ impl Finished {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::announced::Announced;
-    use super::super::upload::{UploadContext, UploadStart};
+    use super::super::upload::tests::Surroundings;
     use super::*;
-    use crate::net::endpoint::PeerName;
-    use crate::report::{Level, Report};
-    use crate::store::Folder;
-    use crate::web::terms::ETagSource;
 
     #[test]
     fn what_is_idle_for_too_long_is_removed_with_its_part() {
-        let place = tempfile::tempdir().unwrap();
-        let (folder, running) = (Folder::open(Path::new(place.path())).unwrap(), Arc::default());
-        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
-        let context = UploadContext {
-            running: &running,
-            folder: &folder,
-            report: &report,
-            peer: &PeerName::from_ip(None),
-            digests: None,
-            etag: ETagSource::Metadata,
-            max_size: None,
-            waker: None,
-        };
-        let start = UploadStart {
-            path: b"f",
-            announced: Announced { size_bytes: Some(9), mtime_seconds: None },
-            from: 0,
-            replaced: None,
-            whole_sha256: None,
-            content_sha256: None,
-        };
-        let mut upload = Box::new(Upload::begin(&context, start).unwrap_or_else(|_| panic!("refused")));
+        let surroundings = Surroundings::new();
+        let mut upload = Box::new(surroundings.begin(b"f", Some(9)));
         upload.write(b"content").unwrap();
         let (table, id) = (Table::default(), [7; 16]);
         assert!(table.insert(id, &upload));
@@ -238,10 +238,59 @@ mod tests {
         table.give_back(&id, upload, Some(9));
         for seconds in [10, 9 + MAX_AGE_SECONDS] {
             table.sweep(seconds);
-            assert!(folder.has_part(b"f"));
+            assert!(surroundings.folder.has_part(b"f"));
         }
         table.sweep(10 + MAX_AGE_SECONDS);
-        assert!(!folder.has_part(b"f") && running.find(b"f").is_none());
+        assert!(!surroundings.folder.has_part(b"f") && surroundings.running.find(b"f").is_none());
         assert!(matches!(table.claim(&id, b"f"), Found::None));
+    }
+
+    #[test]
+    fn it_is_removed_without_a_request_as_well() {
+        static SECONDS: AtomicU64 = AtomicU64::new(0);
+        let surroundings = Surroundings::new();
+        let mut upload = Box::new(surroundings.begin(b"f", Some(9)));
+        upload.write(b"content").unwrap();
+        let (table, id) = (Arc::new(Table::default()), [7; 16]);
+        assert!(table.insert(id, &upload));
+        table.give_back(&id, upload, Some(9));
+        // An hour each time.
+        let clock = || SECONDS.fetch_add(MAX_AGE_SECONDS, Ordering::SeqCst);
+        let begun = crate::net::reactor::read_clock();
+        table.start_sweeping(Duration::from_millis(1), clock);
+        while surroundings.folder.has_part(b"f") {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it stays");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn only_what_no_request_has_gives_way_and_its_part_stays() {
+        let surroundings = Surroundings::new();
+        let table = Table::default();
+        let mut uploads: Vec<(UploadId, Box<Upload>)> = Vec::new();
+        for index in 0..MAX_UPLOADS as u8 {
+            let mut upload = Box::new(surroundings.begin(&[b'a', b'0' + index], Some(9)));
+            upload.write(b"content").unwrap();
+            assert!(table.insert([index; 16], &upload));
+            uploads.push(([index; 16], upload));
+        }
+        let newer = surroundings.begin(b"newer", Some(9));
+        assert!(!table.insert([100; 16], &newer), "all have a request");
+        let (third, upload) = uploads.remove(3);
+        table.give_back(&third, upload, Some(9));
+        let (first, upload) = uploads.remove(0);
+        table.give_back(&first, upload, Some(9));
+        // The one that has waited longer.
+        assert!(table.insert([100; 16], &newer));
+        assert!(matches!(table.claim(&third, b"a3"), Found::None));
+        assert!(surroundings.folder.has_part(b"a3"));
+        // One that is over, before one that can be continued.
+        let (done, mut upload) = uploads.remove(0);
+        upload.commit().unwrap();
+        table.finish(&done, Finished::nothing());
+        assert!(table.insert([101; 16], &newer));
+        assert!(matches!(table.claim(&done, b"a1"), Found::None));
+        assert!(matches!(table.claim(&first, b"a0"), Found::Upload(..)));
     }
 }

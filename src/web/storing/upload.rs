@@ -1,7 +1,7 @@
 //! A file that is being received: a part until it is whole, compared and on disk.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,7 +11,7 @@ use super::refusal::{BROKEN, NO_ROOM, OTHER_CONTENT, OTHER_DIGEST, Refusal, TOO_
 use super::running::{Registration, Run, RunningUploads};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{ThreadWaker, read_clock};
+use crate::net::reactor::ThreadWaker;
 use crate::proto::web::etag::ETag;
 use crate::report::{Report, escape_name};
 use crate::store::{
@@ -67,8 +67,8 @@ pub(super) struct Upload {
     offset: u64,
     /// The offset at which its first request began.
     from: u64,
-    /// When the present request began, and how many bytes were there then.
-    began: Instant,
+    /// The time of the report when the present request began, and how many bytes were there then.
+    began: Duration,
     resumed_bytes: u64,
     hasher: blake3::Hasher,
     whole: Option<Sha256Check>,
@@ -139,7 +139,7 @@ impl Upload {
             part: None,
             offset: 0,
             from,
-            began: read_clock(),
+            began: context.report.elapsed(),
             resumed_bytes: from,
             hasher: blake3::Hasher::new(),
             whole: start.whole_sha256.map(Sha256Check::new),
@@ -199,7 +199,7 @@ impl Upload {
         content_sha256: Option<[u8; 32]>,
     ) -> Arc<Run> {
         (self.report, self.peer) = (context.report.clone(), context.peer.clone());
-        (self.began, self.resumed_bytes) = (read_clock(), self.offset);
+        (self.began, self.resumed_bytes) = (self.report.elapsed(), self.offset);
         self.content = content_sha256.map(Sha256Check::new);
         self.registration.renew(context.waker.cloned())
     }
@@ -359,7 +359,7 @@ impl Upload {
             is_there: status != 201,
             size_bytes: self.offset,
             resumed_bytes: self.resumed_bytes,
-            time: read_clock().saturating_duration_since(self.began),
+            time: self.report.elapsed().saturating_sub(self.began),
             digest,
             is_verified: self.is_verified,
         };
@@ -393,3 +393,6 @@ impl Drop for Upload {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
