@@ -20,6 +20,7 @@ use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess};
+use crate::web::storing::running::RunningUploads;
 use crate::web::storing::upload::DigestNote;
 use crate::web::terms::WebTerms;
 use std::os::unix::ffi::OsStrExt;
@@ -135,6 +136,7 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
     let result = match site {
         None => server.open(|io, terms| Ok(clients(io, terms))),
         Some(mut site) => server.open(|io, terms| {
+            site.running = Arc::new(RunningUploads::new(signals.clone()));
             site.once = only.map(|only| {
                 let claiming = Arc::clone(&only);
                 let claim = move || claiming.begin_elsewhere();
