@@ -137,6 +137,7 @@ impl Inner {
             if let Some(status) = self.work(context.now)? {
                 return Ok(status);
             }
+            self.note_own_failure();
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
                 return Ok(status);
             }

@@ -46,4 +46,15 @@ impl Inner {
         };
         Some(Error::new(exit, text).of_health_check())
     }
+
+    /// Notes that the answer says that this side has failed. What a client may not do, or does not find, is no failure.
+    pub(super) fn note_own_failure(&mut self) {
+        if let State::Sending(outgoing) = &self.state
+            && matches!(outgoing.status, 500 | 507)
+            && self.failure.is_none()
+        {
+            let text = format!("it was answered with status {}", outgoing.status);
+            self.failure = Some(Error::new(Exit::Failed, text).of_health_check());
+        }
+    }
 }

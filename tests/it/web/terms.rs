@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::{Reply, Web, exchange};
-use crate::harness::{In, LIMIT, Out, assert_same, now, payload, sendall};
+use crate::harness::{In, LIMIT, Out, assert_same, assert_within, now, payload, sendall};
 use crate::transfer::xfer::{Place, address, begin};
 
 #[test]
@@ -112,6 +112,13 @@ fn a_client_that_fails_by_http_is_a_failure_of_the_run() {
     let cut = format!("PUT /cut HTTP/1.1\r\nHost: localhost:{}\r\nContent-Length: 9\r\n\r\nabc", web.port);
     exchange(web.port, cut.as_bytes());
     assert_eq!(web.server.finish().code, 5);
+    // Nothing can be written there.
+    let server =
+        sendall(&["serve", "0", "--http", "--store", "/proc", "--count", "1"], In::Null, Out::Collect);
+    let port = server.port();
+    let web = Web { place: Place::new(), server, port };
+    web.put("/a", b"x", &[]).expect(500);
+    assert_eq!(web.server.finish().code, 1);
 }
 
 #[test]
@@ -139,6 +146,7 @@ fn silent_connections_of_one_source_leave_room_for_others() {
         socket.set_read_timeout(Some(LIMIT)).expect("a limit");
         TcpStream::from(socket)
     };
+    let begun = now();
     let _silent: Vec<TcpStream> = (0..12).map(|_| connect([127, 0, 0, 1])).collect();
     let mut other = connect([127, 0, 0, 2]);
     write!(other, "GET /a HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", web.port)
@@ -146,4 +154,6 @@ fn silent_connections_of_one_source_leave_room_for_others() {
     let mut heard = Vec::new();
     other.read_to_end(&mut heard).expect("an answer");
     Reply::parse(&heard, false).expect(200);
+    // Silent ones are let go after 10 seconds.
+    assert_within(begun, Duration::from_secs(5));
 }
