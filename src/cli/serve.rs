@@ -27,6 +27,9 @@ use crate::transfer::WireProtocol;
 /// Default limits of modes in which each client costs a process, or a thread and files.
 const MAX_COSTLY_CLIENTS: u32 = 100;
 const MAX_COSTLY_PER_SOURCE: usize = 16;
+/// The same with HTTP: browsers, and programs that mirror a folder, open a connection for each of many files. It leaves
+/// room for clients of other sources.
+const MAX_WEB_PER_SOURCE: usize = 80;
 /// The default limit of modes in which each client costs a connection or two, and a few buffers.
 const MAX_CLIENTS: u32 = 16_384;
 
@@ -237,7 +240,7 @@ pub(crate) struct ServeLimitArgs {
     max_clients: Option<u32>,
 
     /// Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with
-    /// --store, --share, --exec and --sh, else no limit]
+    /// --store, --share, --exec and --sh, 80 with --http, else no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
@@ -265,10 +268,11 @@ pub(crate) struct ServeLimitArgs {
 
 impl ServeLimitArgs {
     /// Returns the limits of a mode with many clients.
-    pub(crate) fn for_many_clients(&self, are_costly: bool) -> ClientLimits {
-        let (clients, per_source) = match are_costly {
-            true => (MAX_COSTLY_CLIENTS, MAX_COSTLY_PER_SOURCE),
-            false => (MAX_CLIENTS, NO_LIMIT),
+    pub(crate) fn for_many_clients(&self, are_costly: bool, has_http: bool) -> ClientLimits {
+        let (clients, per_source) = match (are_costly, has_http) {
+            (_, true) => (MAX_COSTLY_CLIENTS, MAX_WEB_PER_SOURCE),
+            (true, false) => (MAX_COSTLY_CLIENTS, MAX_COSTLY_PER_SOURCE),
+            (false, false) => (MAX_CLIENTS, NO_LIMIT),
         };
         ClientLimits {
             max_clients: self.max_clients.unwrap_or(clients) as usize,

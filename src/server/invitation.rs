@@ -39,6 +39,8 @@ pub(crate) fn invite(bound: Vec<SocketAddr>, endpoints: &[Endpoint], command: &s
 pub(crate) struct WebInvitation {
     /// The first segment of each path for other machines.
     pub(crate) secret: Option<Zeroizing<String>>,
+    /// A proxy connects: where its clients are is not known before they come.
+    pub(crate) is_behind_proxy: bool,
     /// Files can be sent.
     pub(crate) is_writable: bool,
     /// Browsers are shown a certificate that they may know.
@@ -58,7 +60,7 @@ impl WebInvitation {
         let Some(host) = host else { return };
         let scheme = if self.has_certificate { "https" } else { "http" };
         // On this machine nobody needs the secret.
-        let secret = self.secret.as_ref().filter(|_| is_reached);
+        let secret = self.secret.as_ref().filter(|_| is_reached || self.is_behind_proxy);
         let path = secret.map_or_else(String::new, |secret| format!("{}/", secret.as_str()));
         let url = Zeroizing::new(format!("{scheme}://{host}/{path}"));
         report.web(&url, secret.is_some());

@@ -18,7 +18,7 @@ use super::client::WebClient;
 use super::once::Claimed;
 use super::request::Intake;
 use super::worker::{Buffers, Worker};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, lost};
 use crate::http::worker::make_room;
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LingeringClose;
@@ -48,6 +48,8 @@ struct Inner {
     session_end: Option<Instant>,
     /// The client has ended its side.
     has_ended: bool,
+    /// Its session has failed although it goes on.
+    failure: Option<Error>,
     /// When a client that has ended its side counts as gone, if its answer is not there by then.
     gone_at: Option<Instant>,
     /// No further request is answered.
@@ -104,6 +106,7 @@ impl Connection {
             session_end,
             worker: Rc::clone(worker),
             has_ended: false,
+            failure: None,
             gone_at: None,
             closes: false,
             is_stopping: false,
@@ -134,6 +137,7 @@ impl Inner {
             if let Some(status) = self.work(context.now)? {
                 return Ok(status);
             }
+            self.note_own_failure();
             if let Some(status) = self.send(&mut buffers, &mut budget, context.now)? {
                 return Ok(status);
             }
@@ -143,7 +147,7 @@ impl Inner {
         }
     }
 
-    /// Reads and parses until an answer is to be sent. `None`: it is.
+    /// Reads and parses until an answer, or a word before the body, is to be sent. `None`: it is.
     fn receive(
         &mut self,
         buffers: &mut Buffers,
@@ -158,7 +162,9 @@ impl Inner {
         let status = loop {
             let (taken, has_answer) = self.parse(&input[at..end], now)?;
             at += taken;
-            if has_answer {
+            // The client may wait for the word before the body.
+            let has_word = matches!(&self.state, State::Taking(taking) if !taking.interim.is_empty());
+            if has_answer || has_word {
                 break None;
             }
             if *budget == 0 {
@@ -169,6 +175,7 @@ impl Inner {
                     return Ok(Some(Status::Done));
                 }
                 // RFC 9112, 8: an incomplete request.
+                self.failure = self.unfinished(Exit::Lost).or_else(|| self.failure.take());
                 self.refuse(400, "the request is incomplete", now);
                 break None;
             }
@@ -206,6 +213,7 @@ impl Inner {
             }
             if now >= self.deadline {
                 // RFC 9110, 15.5.9: the client took too long.
+                self.failure = self.unfinished(Exit::TimedOut).or_else(|| self.failure.take());
                 self.refuse(408, "the request took too long", now);
                 return Ok(None);
             }
@@ -223,7 +231,7 @@ impl Session for Connection {
                     // With TLS's last word, so that the client sees an end and not a cut.
                     let _ = inner.stream.finish_writing();
                 }
-                Ok(Status::Done)
+                inner.failure.take().map_or(Ok(Status::Done), |failure| inner.home.fail(failure))
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
@@ -231,7 +239,7 @@ impl Session for Connection {
                     let deadline = context.now + worker.site.terms.idle_timeout;
                     match stream.into_inner().into_socket() {
                         Ok(socket) => home.leave(socket, Unbound { client, held, deadline, session_end }),
-                        Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
+                        Err(error) => return home.fail(lost(&error)),
                     }
                 }
                 Ok(Status::Done)
@@ -240,17 +248,18 @@ impl Session for Connection {
                 inner.note_end(false);
                 // The call fails if the client is gone already.
                 let _ = inner.stream.reset_on_close(true);
-                inner.client.report.error(&Error::new(Exit::Partial, why));
-                Ok(Status::Done)
+                inner.home.fail(Error::new(Exit::Partial, why))
             }
             Err(End::Replaced) => {
                 let _ = inner.stream.reset_on_close(true);
-                inner.client.report.detail("another request continues its upload");
-                Ok(Status::Done)
+                inner
+                    .home
+                    .fail(Error::new(Exit::Lost, "another request continues its upload").of_health_check())
             }
             Err(End::Lost) => {
                 inner.note_end(false);
-                Ok(Status::Done)
+                let failure = inner.failure.take().or_else(|| inner.unfinished(Exit::Lost));
+                failure.map_or(Ok(Status::Done), |failure| inner.home.fail(failure))
             }
         }
     }

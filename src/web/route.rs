@@ -1,7 +1,6 @@
 //! What is to be done with a request.
 
 use super::answer::{Answer, TEXT};
-use super::client::WebClient;
 use super::reading::read;
 use super::request::{Request, Route};
 use super::site::{Site, WebAccess};
@@ -27,16 +26,11 @@ pub(super) fn logged_target<'t>(request: &Request<'t>) -> &'t str {
         WebAccess::Secret(secret) => match target::below(request.head.target, secret) {
             Some("") => "/",
             Some(rest) => rest,
-            None if is_here(request.client) => request.head.target,
+            None if request.client.is_here => request.head.target,
             None => "-",
         },
         WebAccess::Open | WebAccess::Token(_) => request.head.target,
     }
-}
-
-/// Returns whether the client is on this machine.
-fn is_here(client: &WebClient) -> bool {
-    client.local.address().is_none_or(|at| at.ip().to_canonical().is_loopback())
 }
 
 /// Returns the target below the secret path, if the client may use this server, and whether it had to show that.
@@ -58,7 +52,7 @@ fn admitted<'t>(request: &Request<'t>) -> Result<(&'t str, bool), Answer> {
         WebAccess::Open => Ok((head.target, false)),
         WebAccess::Secret(_) => match below {
             Some(rest) => Ok((rest, true)),
-            None if is_here(client) => Ok((head.target, false)),
+            None if client.is_here => Ok((head.target, false)),
             // It says neither that there is a secret, nor how much of it was right.
             None => Err(Answer::text(404, "")),
         },

@@ -53,7 +53,8 @@ impl Site {
             WebAccess::Secret(secret) => Some(Zeroizing::new(secret.as_str().to_owned())),
             WebAccess::Open | WebAccess::Token(_) => None,
         };
-        WebInvitation { secret, is_writable: self.store.is_some(), has_certificate }
+        let (is_behind_proxy, is_writable) = (self.terms.is_behind_proxy, self.store.is_some());
+        WebInvitation { secret, is_behind_proxy, is_writable, has_certificate }
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct WebTerms {
     pub(crate) cache: Option<Duration>,
     /// It is a web site: its pages are to run.
     pub(crate) is_site: bool,
+    /// All connections come from a proxy, which names the client's (`--accept-proxy-protocol`).
+    pub(crate) is_behind_proxy: bool,
     pub(crate) etag: ETagSource,
 }
 

@@ -23,7 +23,7 @@ http:// is not encrypted. The same port speaks https://, with the key of this si
         compare the files here with those of the server
     wget -r -np -nH URL/            mirror a folder
     rclone copy :http: DIR --http-url URL/
-        mirror a folder. It asks for many files at once: serve with --max-per-source 100
+        mirror a folder
     sendall download URL/FILE       download, verified block by block
 
 curl succeeds without -f when the server refuses. A download ends in order only if the file did not change while it was sent: else the connection is reset. \

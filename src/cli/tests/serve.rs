@@ -235,3 +235,14 @@ fn each_mode_is_planned_as_itself() {
 fn no_option_is_missing_here() {
     assert_all_known(&Line::command(), OPTIONS, MODES);
 }
+
+#[test]
+fn with_http_a_source_has_more_connections_but_not_all() {
+    let limits = |options: &str| {
+        let limits = plan(&["--share", "."], options).expect("a plan").limits;
+        (limits.per_source, limits.max_clients)
+    };
+    assert_eq!(limits(""), (16, 100));
+    assert_eq!(limits("--http"), (80, 100));
+    assert_eq!(limits("--http --max-per-source 9"), (9, 100));
+}

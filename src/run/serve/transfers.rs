@@ -47,7 +47,12 @@ impl TransferPlan {
 
 impl TransferPlan {
     /// What browsers and curl see and may send.
-    fn site(&self, web: &WebPlan, offer: &Offer, session_limits: SessionLimits) -> Result<Site, Error> {
+    fn site(
+        &self,
+        web: &WebPlan,
+        offer: &Offer,
+        (session_limits, is_behind_proxy): (SessionLimits, bool),
+    ) -> Result<Site, Error> {
         let Limits { handshake, idle, rate } = self.limits;
         let access = match (&web.token, web.is_open) {
             (Some(path), _) => {
@@ -84,6 +89,7 @@ impl TransferPlan {
                 keep_existing: self.keep_existing,
                 cache: web.cache,
                 is_site: web.is_site,
+                is_behind_proxy,
                 etag: web.etag,
             },
             digest_note: offer.digests.clone().map(|sink| -> DigestNote {
@@ -123,8 +129,9 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let site =
-        plan.web.as_ref().map(|web| plan.site(web, &offer, server.setup.terms.session_limits)).transpose()?;
+    let is_behind_proxy = server.setup.limits.proxy_header_timeout.is_some();
+    let terms = (server.setup.terms.session_limits, is_behind_proxy);
+    let site = plan.web.as_ref().map(|web| plan.site(web, &offer, terms)).transpose()?;
     let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
     server.setup.web = site.as_ref().map(|site| site.invitation(has_certificate));
     let only = offer.only.clone();
@@ -152,7 +159,7 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
             }
             let context = (io.clone(), signals.clone());
             let socket = terms.socket.clone();
-            Ok(Face::new((clients(io, terms), socket), site, running.clone(), context))
+            Ok(Face::new((clients(io, terms), socket, max_clients), site, running.clone(), context))
         }),
     };
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use crate::error::{Error, Exit, lost};
-use crate::net::reactor::{BlockingTask, Io, Reactor, ThreadWaker, WaitGroup};
+use crate::net::reactor::{BlockingTask, Io, Reactor, Status, ThreadWaker, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::permits::Permit;
@@ -83,6 +83,18 @@ impl Home {
         }
     }
 
+    /// Notes that the client's session has failed.
+    ///
+    /// # Errors
+    /// That failure, on a thread: it ends the thread, whose result it is.
+    pub(super) fn fail(&self, error: Error) -> Result<Status, Error> {
+        match self {
+            Home::Acceptor { permit, .. } => permit.fail(error),
+            Home::Thread { .. } => return Err(error),
+        }
+        Ok(Status::Done)
+    }
+
     /// Sends a connection to its other home.
     pub(super) fn leave(self, socket: Socket, connection: Unbound) {
         match self {
@@ -116,7 +128,7 @@ impl Threads {
         match task {
             Ok(task) => self.running.borrow_mut().push(Running { permit, task }),
             // Without a thread this client is lost, and the next one may be served.
-            Err(error) => permit.report.error(&error),
+            Err(error) => permit.fail(error),
         }
     }
 
@@ -137,7 +149,7 @@ impl Threads {
         for (permit, result) in ended {
             match result {
                 Ok(Some((socket, connection))) => self.take_back(socket, connection, permit, (worker, now)),
-                Err(error) if !matches!(error.exit(), Exit::Signal(_)) => permit.report.detail(error),
+                Err(error) if !matches!(error.exit(), Exit::Signal(_)) => permit.fail(error),
                 Ok(None) | Err(_) => {}
             }
         }
@@ -150,14 +162,15 @@ impl Threads {
         permit: Permit,
         (worker, now): (&Rc<Worker>, Instant),
     ) {
-        let report = permit.report.clone();
+        let mut permit = Some(permit);
         let spawned = self.io.spawn(|io| {
             let transport = socket.enroll(&io).map_err(|error| lost(&error))?;
+            let permit = permit.take().ok_or_else(|| Error::new(Exit::Failed, "no permit"))?;
             let home = Home::Acceptor { threads: Rc::clone(self), permit };
             Ok(Connection::new(transport, worker, connection, home, now))
         });
-        if let Err(error) = spawned {
-            report.detail(error);
+        if let (Err(error), Some(permit)) = (spawned, permit) {
+            permit.fail(error);
         }
     }
 }

@@ -121,3 +121,24 @@ fn the_url_is_an_event_and_has_no_secret_where_none_is_needed() {
         text.split_once("\"address\":\"127.0.0.1:").expect("an address").1.split('"').next().expect("a port");
     assert!(text.contains(&format!("{line}{port}/\",")), "{text}");
 }
+
+#[test]
+fn behind_a_proxy_nobody_is_on_this_machine_unless_the_proxy_says_so() {
+    let web = Web::sharing(&["--plain", "--accept-proxy-protocol"]);
+    web.place.write("a", b"x");
+    let ask = |header: &str, target: &str| {
+        let port = web.port;
+        let request = format!("{header}GET {target} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+        Reply::parse(&exchange(port, request.as_bytes()), false).status
+    };
+    let is_there = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("/\n");
+    assert!(web.server.stderr.wait(LIMIT, is_there), "{}", web.server.stderr.text());
+    let text = web.server.stderr.text();
+    let url = text.split_once("in a browser: http://").expect("a URL").1.lines().next().expect("a line");
+    let path = url.split_once('/').expect("a path").1;
+    assert_eq!(path.len(), 27, "{text}");
+    // What connects is the proxy, and this header names nobody.
+    assert_eq!(ask("PROXY UNKNOWN\r\n", "/a"), 404);
+    assert_eq!(ask("PROXY UNKNOWN\r\n", &format!("/{path}a")), 200);
+    assert_eq!(ask(&format!("PROXY TCP4 127.0.0.1 127.0.0.1 4711 {}\r\n", web.port), "/a"), 200);
+}
