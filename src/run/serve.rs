@@ -82,6 +82,9 @@ impl SocksPlan {
     }
 }
 
+/// Descriptors of the files that clients of HTTP fetch at a time, where there are too few for all.
+const OPEN_FILES: u64 = 64;
+
 /// A server that is about to listen.
 struct Server<'a> {
     setup: ServerSetup,
@@ -244,20 +247,24 @@ impl Plan {
     }
 
     /// Returns the limits, with at most as many clients as there are descriptors for, and the most sessions of transfers: a
-    /// client of HTTP that is idle, or fetches a file, is none, and needs two descriptors.
+    /// client of HTTP that is idle, or fetches a file, is none.
     fn limits_within_descriptors(&self) -> (ClientLimits, usize) {
         if !self.mode.serves_many() {
             return (self.limits.clone(), 1);
         }
         let budget = self.mode.descriptors();
-        let limits = self.limits.clone().within_descriptors(budget, self.explicit);
-        let sessions = limits.max_clients;
-        if !matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some()) {
+        let within = |budget| self.limits.clone().within_descriptors(budget, self.explicit);
+        let limits = within(budget);
+        if !matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some())
+            || limits.max_clients == self.limits.max_clients
+        {
+            let sessions = limits.max_clients;
             return (limits, sessions);
         }
-        let fixed = budget.fixed + budget.per_client * sessions as u64;
-        let budget = DescriptorBudget { per_client: 2, fixed };
-        let more = self.limits.clone().within_descriptors(budget, self.explicit);
-        (if more.max_clients > sessions { more } else { limits }, sessions)
+        // Where there are too few, a third of them is for sessions.
+        let third = DescriptorBudget { per_client: 3 * budget.per_client, ..budget };
+        let sessions = within(third).max_clients;
+        let fixed = budget.fixed + budget.per_client * sessions as u64 + OPEN_FILES;
+        (within(DescriptorBudget { per_client: 1, fixed }), sessions)
     }
 }
