@@ -129,7 +129,8 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let is_behind_proxy = server.setup.limits.proxy_header_timeout.is_some();
+    let limits = &server.setup.limits;
+    let (max_clients, is_behind_proxy) = (limits.max_clients, limits.proxy_header_timeout.is_some());
     let terms = (server.setup.terms.session_limits, is_behind_proxy);
     let site = plan.web.as_ref().map(|web| plan.site(web, &offer, terms)).transpose()?;
     let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
