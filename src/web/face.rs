@@ -95,7 +95,7 @@ impl Drop for Counted {
 impl<H: Handler> Face<H> {
     /// The session of `io` is the acceptor, which serves `max_clients` at a time. `group` counts the threads that run.
     pub(crate) fn new(
-        (native, socket, max_clients): (H, SocketOptions, usize),
+        (native, socket, (max_clients, max_threads)): (H, SocketOptions, (usize, usize)),
         site: Site,
         group: WaitGroup,
         (io, signals): (Io, Signals),
@@ -103,7 +103,7 @@ impl<H: Handler> Face<H> {
         let site = Arc::new(site);
         let state = FaceState {
             worker: Rc::new(Worker::new(Arc::clone(&site))),
-            threads: Rc::new(Threads::new(site, group, (io.clone(), signals))),
+            threads: Rc::new(Threads::new((site, max_threads), group, (io.clone(), signals))),
             natives: RefCell::default(),
             waiting: Cell::default(),
             over: Cell::default(),

@@ -6,7 +6,7 @@ use super::request::{Request, Route};
 use super::site::{Site, WebAccess};
 use super::storing::{create, creates, kept, limit_value, post, put, resource};
 use crate::proto::http::{Method, split_path};
-use crate::proto::web::origin::Arrival;
+use crate::proto::web::origin::{Arrival, names_loopback};
 use crate::proto::web::secret::CHALLENGES;
 use crate::proto::web::upload::PARTIAL_UPLOAD;
 use crate::proto::web::{conditions, target};
@@ -52,7 +52,7 @@ fn admitted<'t>(request: &Request<'t>) -> Result<(&'t str, bool), Answer> {
         WebAccess::Open => Ok((head.target, false)),
         WebAccess::Secret(_) => match below {
             Some(rest) => Ok((rest, true)),
-            None if client.is_here => Ok((head.target, false)),
+            None if client.is_here && names_loopback(head) => Ok((head.target, false)),
             // It says neither that there is a secret, nor how much of it was right.
             None => Err(Answer::text(404, "")),
         },

@@ -180,6 +180,14 @@ impl Hosts {
     }
 }
 
+/// Returns whether a request names this machine as only its own programs do: `localhost`, or an address of loopback. A proxy on
+/// this machine passes on the name that its clients know. So does a request of HTTP/1.0 without `Host`, which is no browser's.
+pub fn names_loopback(request: &RequestHead<'_, '_>) -> bool {
+    let Some(host) = authority(request) else { return true };
+    let host = HostName::parse(host).unwrap_or_default().host;
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// Returns the server that a request names: that of a whole URI as its target, else that of `Host` (RFC 9112, 3.2.2).
 /// Of several `Host` fields none has passed the parser. An empty one names no server.
 fn authority<'b>(request: &RequestHead<'_, 'b>) -> Option<&'b str> {

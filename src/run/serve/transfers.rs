@@ -4,6 +4,7 @@ use super::Server;
 use super::mode::{TransferPlan, WebPlan};
 use crate::error::{Error, Exit};
 use crate::http::log::Log;
+use crate::net::endpoint::Endpoint;
 use crate::net::reactor::{Io, WaitGroup};
 use crate::net::stdio::check_stdout;
 use crate::net::{fill_random, host_name};
@@ -51,7 +52,7 @@ impl TransferPlan {
         &self,
         web: &WebPlan,
         offer: &Offer,
-        (session_limits, is_behind_proxy): (SessionLimits, bool),
+        (session_limits, endpoints, is_behind_proxy): (SessionLimits, &[Endpoint], bool),
     ) -> Result<Site, Error> {
         let Limits { handshake, idle, rate } = self.limits;
         let access = match (&web.token, web.is_open) {
@@ -64,6 +65,8 @@ impl TransferPlan {
                 WebAccess::Token(token.map_err(usage)?)
             }
             (None, true) => WebAccess::Open,
+            // Nobody else reaches it.
+            (None, false) if !is_behind_proxy && endpoints.iter().all(Endpoint::is_local) => WebAccess::Open,
             (None, false) => {
                 let mut random = Zeroizing::new([0; 16]);
                 fill_random(&mut *random)?;
@@ -123,15 +126,14 @@ fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
 
 /// Serves transfers until the command is stopped or the only session is over. At most this many `sessions` run at a time.
 pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: usize) -> Result<(), Error> {
-    let budget = plan.descriptors();
+    let (budget, max_clients) = (plan.descriptors(), server.setup.limits.max_clients);
     let (offer, running) = (plan.open(spare_parts(budget, sessions))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
-    let limits = &server.setup.limits;
-    let (max_clients, is_behind_proxy) = (limits.max_clients, limits.proxy_header_timeout.is_some());
-    let terms = (server.setup.terms.session_limits, is_behind_proxy);
+    let is_behind_proxy = server.setup.limits.proxy_header_timeout.is_some();
+    let terms = (server.setup.terms.session_limits, &server.setup.endpoints[..], is_behind_proxy);
     let site = plan.web.as_ref().map(|web| plan.site(web, &offer, terms)).transpose()?;
     let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
     server.setup.web = site.as_ref().map(|site| site.invitation(has_certificate));
@@ -160,7 +162,12 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
             }
             let context = (io.clone(), signals.clone());
             let socket = terms.socket.clone();
-            Ok(Face::new((clients(io, terms), socket, max_clients), site, running.clone(), context))
+            Ok(Face::new(
+                (clients(io, terms), socket, (max_clients, sessions)),
+                site,
+                running.clone(),
+                context,
+            ))
         }),
     };
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));

@@ -1,6 +1,7 @@
 //! Connections whose requests may wait for a disk: a thread with a reactor for each.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,10 @@ const THREAD_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(in crate::web) struct Threads {
     site: Arc<Site>,
     running: RefCell<Vec<Running>>,
+    /// Connections for which there is no thread yet.
+    waiting: RefCell<VecDeque<(Socket, Unbound, Permit)>>,
+    /// The most threads.
+    max: usize,
     /// The end of the process waits for them.
     group: WaitGroup,
     io: Io,
@@ -105,13 +110,30 @@ impl Home {
 }
 
 impl Threads {
-    /// The session of `io` is woken when a thread has ended.
-    pub(in crate::web) fn new(site: Arc<Site>, group: WaitGroup, (io, signals): (Io, Signals)) -> Threads {
-        Threads { site, running: RefCell::default(), group, io, signals }
+    /// At most `max` threads. The session of `io` is woken when one has ended.
+    pub(in crate::web) fn new(
+        (site, max): (Arc<Site>, usize),
+        group: WaitGroup,
+        (io, signals): (Io, Signals),
+    ) -> Threads {
+        let (running, waiting) = (RefCell::default(), RefCell::default());
+        Threads { site, running, waiting, max, group, io, signals }
     }
 
-    /// Starts a thread for a connection.
+    /// Starts a thread for a connection, now or when another one has ended.
     fn start(&self, socket: Socket, connection: Unbound, permit: Permit) {
+        self.waiting.borrow_mut().push_back((socket, connection, permit));
+        self.start_waiting();
+    }
+
+    fn start_waiting(&self) {
+        while self.running.borrow().len() < self.max {
+            let Some((socket, connection, permit)) = self.waiting.borrow_mut().pop_front() else { return };
+            self.start_now(socket, connection, permit);
+        }
+    }
+
+    fn start_now(&self, socket: Socket, connection: Unbound, permit: Permit) {
         let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
         let task = self.io.spawn_blocking(move || {
             let _running = running;
@@ -146,6 +168,7 @@ impl Threads {
             }
         }
         drop(running);
+        self.start_waiting();
         for (permit, result) in ended {
             match result {
                 Ok(Some((socket, connection))) => self.take_back(socket, connection, permit, (worker, now)),

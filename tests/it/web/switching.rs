@@ -142,3 +142,17 @@ fn behind_a_proxy_nobody_is_on_this_machine_unless_the_proxy_says_so() {
     assert_eq!(ask("PROXY UNKNOWN\r\n", &format!("/{path}a")), 200);
     assert_eq!(ask(&format!("PROXY TCP4 127.0.0.1 127.0.0.1 4711 {}\r\n", web.port), "/a"), 200);
 }
+
+#[test]
+fn a_proxy_on_this_machine_opens_no_server_that_others_reach() {
+    let place = Place::new();
+    place.write("a", b"x");
+    let args = ["serve", "0.0.0.0:0", "--plain", "--share", place.arg(), "--http", "--host", "files.example"];
+    let server = sendall(&args, In::Null, Out::Collect);
+    let to = format!("127.0.0.1:{}", server.port());
+    let status = |host: &str| {
+        let request = format!("GET /a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        Reply::parse(&exchange_with(&to, request.as_bytes()), false).status
+    };
+    assert_eq!([status(&to), status("files.example")], [200, 404]);
+}
