@@ -56,6 +56,11 @@ pub fn utc_now() -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970()).to_string()
 }
 
+/// The time of day, in whole seconds since 1970.
+pub fn unix_seconds_now() -> u64 {
+    since_1970().as_secs()
+}
+
 /// [`http_date`] of now.
 pub fn http_date_now() -> String {
     http_date(since_1970().as_secs())

@@ -80,7 +80,7 @@ impl Report {
     }
 
     /// The time since the report was made.
-    fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         (self.clock)().saturating_duration_since(self.start)
     }
 

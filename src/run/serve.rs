@@ -37,7 +37,7 @@ use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
+use crate::server::acceptor::{ClientLimits, DescriptorBudget, ExplicitLimits, Handler};
 use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
@@ -124,7 +124,8 @@ impl Plan {
     /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
-        let (asked, mut limits) = (self.limits.max_clients, self.limits_within_descriptors());
+        let asked = self.limits.max_clients;
+        let (mut limits, sessions) = self.limits_within_descriptors();
         if let Mode::Transfer(_) = self.mode {
             // Reported for the default as well: it is fewer clients than expected.
             limits.requested_max_clients = (limits.max_clients < asked).then_some(asked);
@@ -175,7 +176,7 @@ impl Plan {
                 let local = LocalSide::new(&options, report)?;
                 server.open(|io, terms| Ok(SingleClient::new(io, terms, local)))
             }
-            Mode::Transfer(plan) => transfers::transfer(server, &plan),
+            Mode::Transfer(plan) => transfers::transfer(server, &plan, sessions),
             Mode::Echo => server.each(|client| Ok(Box::new(Echo::new(client)))),
             Mode::Discard => server.each(|client| Ok(Box::new(ReplySession::discard(client)))),
             Mode::Reply(text) => {
@@ -242,12 +243,21 @@ impl Plan {
         Err(Error::new(Exit::Usage, text))
     }
 
-    /// Returns the limits, with at most as many clients as there are descriptors for.
-    fn limits_within_descriptors(&self) -> ClientLimits {
-        let limits = self.limits.clone();
-        match self.mode.serves_many() {
-            true => limits.within_descriptors(self.mode.descriptors(), self.explicit),
-            false => limits,
+    /// Returns the limits, with at most as many clients as there are descriptors for, and the most sessions of transfers: a
+    /// client of HTTP that is idle, or fetches a file, is none, and needs two descriptors.
+    fn limits_within_descriptors(&self) -> (ClientLimits, usize) {
+        if !self.mode.serves_many() {
+            return (self.limits.clone(), 1);
         }
+        let budget = self.mode.descriptors();
+        let limits = self.limits.clone().within_descriptors(budget, self.explicit);
+        let sessions = limits.max_clients;
+        if !matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some()) {
+            return (limits, sessions);
+        }
+        let fixed = budget.fixed + budget.per_client * sessions as u64;
+        let budget = DescriptorBudget { per_client: 2, fixed };
+        let more = self.limits.clone().within_descriptors(budget, self.explicit);
+        (if more.max_clients > sessions { more } else { limits }, sessions)
     }
 }

@@ -87,7 +87,7 @@ impl Connection {
         home: Home,
         now: Instant,
     ) -> Connection {
-        let Unbound { client, held, session_end } = moved;
+        let Unbound { client, held, deadline, session_end } = moved;
         let terms = &worker.site.terms;
         let mut stream = Limited::new(transport, now);
         stream.limit_rate(terms.rate, 0);
@@ -100,7 +100,7 @@ impl Connection {
             state: State::Reading,
             claimed: None,
             logged: None,
-            deadline: now + terms.head_timeout,
+            deadline,
             session_end,
             worker: Rc::clone(worker),
             has_ended: false,
@@ -227,9 +227,10 @@ impl Session for Connection {
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner { stream, held, client, home, session_end, .. }) = self.0.take() {
+                if let Some(Inner { stream, held, client, home, session_end, worker, .. }) = self.0.take() {
+                    let deadline = context.now + worker.site.terms.idle_timeout;
                     match stream.into_inner().into_socket() {
-                        Ok(socket) => home.leave(socket, Unbound { client, held, session_end }),
+                        Ok(socket) => home.leave(socket, Unbound { client, held, deadline, session_end }),
                         Err(error) => client.report.detail(format_args!("the connection is lost: {error}")),
                     }
                 }

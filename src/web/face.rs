@@ -27,6 +27,9 @@ use crate::server::trust::Authorization;
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
 Content-Length: 47\r\nRetry-After: 1\r\nConnection: close\r\n\r\n503: this address has too many connections here\n";
 
+/// Descriptors of a connection on a thread of its own: its socket, four of its reactor, and the files of a request.
+pub(crate) const DESCRIPTORS_PER_THREAD: u64 = 16;
+
 /// Hands clients of HTTP to this thread's reactor, and all others to `native`.
 pub(crate) struct Face<H> {
     native: H,
@@ -195,7 +198,8 @@ impl Arriving {
         let client = WebClient { peer, local, is_secure, report };
         let FaceState { worker, threads, .. } = &*self.state;
         let session_end = worker.site.terms.session_timeout.map(|limit| now + limit);
-        let connection = Unbound { client, held: Vec::new(), session_end };
+        let deadline = now + worker.site.terms.head_timeout;
+        let connection = Unbound { client, held: Vec::new(), deadline, session_end };
         let home = Home::Acceptor { threads: Rc::clone(threads), permit };
         Stage::Web(Box::new(Connection::new(transport, worker, connection, home, now)))
     }

@@ -7,7 +7,7 @@ use super::tags::is_settled;
 use super::work::{Asked, Asking, Work};
 use crate::store::SourceFile;
 
-/// What is answered with a file and its digests.
+/// Makes the answer from a file and its digests, once they are known.
 type Then = Box<dyn FnOnce(&Asking<'_>, SourceFile, &Digests) -> Answer>;
 
 /// Answers with what needs digests of a file: at once if they are known, else on a thread when they are.

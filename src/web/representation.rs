@@ -12,6 +12,7 @@ use super::terms::{ETagSource, Lifetime};
 use super::walking::Files;
 use super::work::Asking;
 use crate::net::wall::http_date;
+use crate::proto::http::values;
 use crate::proto::web::byteranges::{self, ByteRanges};
 use crate::proto::web::content_range;
 use crate::proto::web::digests;
@@ -137,8 +138,9 @@ impl Representation {
                 whole(answer.with("Content-Type", media_type), content, 0..size_bytes)
             }
             Selection::Part(range) => {
-                // The rest of a download that goes on.
-                answer.completes = range.end == size_bytes;
+                // The rest of what the client has begun: without a condition it may be any end, as players of films ask for.
+                answer.completes =
+                    range.end == size_bytes && values(asking.fields, "if-range").next().is_some();
                 let answer = answer.with("Content-Type", media_type);
                 let answer = answer.with("Content-Range", content_range::of_part(&range, size_bytes));
                 whole(answer, content, range)

@@ -16,7 +16,8 @@ use crate::proto::web::upload::PARTIAL_UPLOAD;
 pub(super) fn route(request: &Request<'_>) -> Route {
     match admitted(request) {
         Ok((rest, is_private)) => dispatch(&Request { is_private, ..*request }, rest),
-        Err(answer) => Route::Answer(answer),
+        // It may not keep a place.
+        Err(answer) => Route::Answer(answer.closing()),
     }
 }
 

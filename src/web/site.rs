@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::archive::ArchiveCache;
 use super::hashing::DigestCache;
 use super::once::Once;
-use super::storing::running::Running;
+use super::storing::running::RunningUploads;
 use super::storing::table::Table;
 use super::storing::upload::DigestNote;
 use super::terms::WebTerms;
@@ -39,7 +39,7 @@ pub(crate) struct Site {
     /// Where each stored file has a line.
     pub(crate) digest_note: Option<DigestNote>,
     /// The uploads that are under way.
-    pub(crate) running: Arc<Running>,
+    pub(crate) running: Arc<RunningUploads>,
     /// The uploads that have a URL of their own.
     pub(crate) resumable: Arc<Table>,
     pub(crate) digests: DigestCache,

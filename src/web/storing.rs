@@ -1,6 +1,7 @@
 //! Uploads: a body becomes a file, and has its final name only when it is whole and on disk.
 
 mod announced;
+mod arrived;
 mod form;
 mod kept;
 mod put;

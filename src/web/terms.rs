@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::file_reading::ReadFault;
-use super::hashing::blake3_of;
-use super::tags::facts;
+use super::hashing::{DigestCache, Digests, blake3_of};
+use super::tags::{facts, is_settled};
 use crate::proto::web::etag::ETag;
+use crate::proto::web::file_facts::Timestamp;
 use crate::store::SourceFile;
 
 /// The terms of all requests.
@@ -57,7 +58,26 @@ pub(crate) enum ETagSource {
 }
 
 impl ETagSource {
-    /// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content.
+    /// The tag that a file has on this server, however new it is. Reads the file if the tag is one of its content, which
+    /// `digests` does not have.
+    pub(super) fn known_tag(
+        self,
+        source: &SourceFile,
+        digests: &DigestCache,
+        now: Timestamp,
+    ) -> Result<ETag, ReadFault> {
+        if self == ETagSource::Metadata || !is_settled(source, now) {
+            return self.tag(source);
+        }
+        if let Some(digest) = digests.get(source.stamp()).blake3 {
+            return Ok(ETag::of_digest(&digest));
+        }
+        let digest = blake3_of(source)?;
+        digests.keep(source.stamp(), &Digests { blake3: Some(digest), ..Digests::default() });
+        Ok(ETag::of_digest(&digest))
+    }
+
+    /// The same, without digests that are known: it is that of the present content.
     pub(super) fn tag(self, source: &SourceFile) -> Result<ETag, ReadFault> {
         match self {
             ETagSource::Metadata => Ok(ETag::of_file(&facts(source))),
@@ -73,4 +93,30 @@ pub(super) enum Lifetime {
     Usual,
     /// For ever: the request names the content itself.
     Immutable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Folder;
+
+    #[test]
+    fn a_tag_of_content_reads_the_file_only_if_its_digest_is_not_known() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("f"), "content").unwrap();
+        let source = Folder::open(place.path()).unwrap().source(b"f").unwrap();
+        let (known, digests) = ([7; 32], DigestCache::default());
+        let tag = |digests: &DigestCache, seconds| {
+            let now = Timestamp { seconds, nanoseconds: 0 };
+            ETagSource::Content.known_tag(&source, digests, now).unwrap()
+        };
+        let later = source.ctime().0 + 3600;
+        let real = ETag::of_digest(blake3::hash(b"content").as_bytes());
+        assert_eq!(tag(&digests, later), real);
+        assert_eq!(digests.get(source.stamp()).blake3, Some(*blake3::hash(b"content").as_bytes()));
+        digests.keep(source.stamp(), &Digests { blake3: Some(known), ..Digests::default() });
+        assert_eq!(tag(&digests, later), ETag::of_digest(&known));
+        // The content of one that changes just now is not known.
+        assert_eq!(tag(&digests, source.ctime().0), real);
+    }
 }

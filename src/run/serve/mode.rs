@@ -24,6 +24,7 @@ use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
+use crate::web::face::DESCRIPTORS_PER_THREAD;
 use crate::web::storing::table::IDLE_DESCRIPTORS;
 use crate::web::terms::ETagSource;
 
@@ -145,8 +146,10 @@ impl TransferPlan {
     /// The descriptors that clients need, and uploads by HTTP between two requests.
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let mut budget = descriptors_for(self.store.is_some(), self.wire);
-        if self.web.is_some() && self.store.is_some() {
-            budget.fixed += IDLE_DESCRIPTORS;
+        if self.web.is_some() {
+            // A session of each protocol for each client.
+            budget.per_client += DESCRIPTORS_PER_THREAD;
+            budget.fixed += if self.store.is_some() { IDLE_DESCRIPTORS } else { 0 };
         }
         budget
     }

@@ -20,6 +20,7 @@ use crate::web::face::Face;
 use crate::web::hashing::DigestCache;
 use crate::web::once::Once;
 use crate::web::site::{Site, WebAccess};
+use crate::web::storing::running::RunningUploads;
 use crate::web::storing::upload::DigestNote;
 use crate::web::terms::WebTerms;
 use std::os::unix::ffi::OsStrExt;
@@ -114,11 +115,10 @@ fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
     Ok(Share::File { path: path.to_owned(), name })
 }
 
-/// Serves transfers until the command is stopped or the only session is over.
-pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let max_clients = server.setup.limits.max_clients;
+/// Serves transfers until the command is stopped or the only session is over. At most this many `sessions` run at a time.
+pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: usize) -> Result<(), Error> {
     let budget = plan.descriptors();
-    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
+    let (offer, running) = (plan.open(spare_parts(budget, sessions))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
@@ -130,12 +130,13 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan) -> Result<()
     let only = offer.only.clone();
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context)
+        Clients::new((plan.limits, terms, plan.wire), offer, sessions, running.clone(), context)
     };
     let mut log = None;
     let result = match site {
         None => server.open(|io, terms| Ok(clients(io, terms))),
         Some(mut site) => server.open(|io, terms| {
+            site.running = Arc::new(RunningUploads::new(signals.clone()));
             site.once = only.map(|only| {
                 let claiming = Arc::clone(&only);
                 let claim = move || claiming.begin_elsewhere();

@@ -3,6 +3,7 @@
 //! A session hashes and writes in place, while the bytes are in the cache, and may block on a slow disk, so it must not
 //! share a thread with others. The number of clients bounds the number of threads.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ pub(crate) struct Clients {
     wire: WireProtocol,
     offer: Arc<Offer>,
     clients: Vec<RunningClient>,
+    /// Clients for which there is no thread yet: a server of HTTP accepts more than it has threads for.
+    waiting: VecDeque<IncomingClient>,
     max_clients: usize,
     max_awaiting_place: usize,
     /// Running threads: the end of the process waits for them.
@@ -105,6 +108,7 @@ impl Clients {
             wire,
             offer: Arc::new(offer),
             clients: Vec::new(),
+            waiting: VecDeque::new(),
             max_clients,
             max_awaiting_place: match wire {
                 WireProtocol::Text => 0,
@@ -135,6 +139,28 @@ impl Clients {
                 (Some(permit), Err(error)) => permit.fail(error),
                 _ => {}
             }
+        }
+    }
+
+    /// Begins the sessions of clients that wait, as far as there are threads for them.
+    fn serve_waiting(&mut self) {
+        while self.clients.iter().filter(|client| client.permit.is_some()).count() < self.max_clients
+            && let Some(incoming) = self.waiting.pop_front()
+        {
+            self.begin(incoming);
+        }
+    }
+
+    fn begin(&mut self, incoming: IncomingClient) {
+        let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
+        let claim = self.claim();
+        let place = Arc::clone(&incoming.permit.slot);
+        match self.serve((incoming.socket, incoming.authorization), named, (Some(place), claim.clone())) {
+            Ok(session) => {
+                self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session });
+            }
+            // Without a thread this client is lost, and the next one may be served.
+            Err(error) => incoming.permit.fail(error),
         }
     }
 
@@ -187,16 +213,8 @@ impl Clients {
 
 impl Handler for Clients {
     fn accept(&mut self, incoming: IncomingClient, _now: Instant) -> bool {
-        let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
-        let claim = self.claim();
-        let place = Arc::clone(&incoming.permit.slot);
-        match self.serve((incoming.socket, incoming.authorization), named, (Some(place), claim.clone())) {
-            Ok(session) => {
-                self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session });
-            }
-            // Without a thread this client is lost, and the next one may be served.
-            Err(error) => incoming.permit.fail(error),
-        }
+        self.waiting.push_back(incoming);
+        self.serve_waiting();
         true
     }
 
@@ -209,7 +227,8 @@ impl Handler for Clients {
     }
 
     fn count_may_decrease(&self) -> bool {
-        let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref());
+        let waiting = self.waiting.iter().map(|client| &client.permit);
+        let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref()).chain(waiting);
         self.wire != WireProtocol::Text
             && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
     }
@@ -229,6 +248,7 @@ impl Handler for Clients {
 
     fn advance(&mut self, _now: Instant) -> Result<Status, Error> {
         self.reap();
+        self.serve_waiting();
         // Ends the run: the remaining clients need no orderly end.
         self.outcome.take().map_or(Ok(Status::Waiting), |outcome| outcome.map(|()| Status::RunOver))
     }

@@ -89,6 +89,12 @@ impl Inner {
         let worker = Rc::clone(&self.worker);
         let reply =
             Reply { is_head: head.method == Method::Head, keeps_alive: head.keeps_alive, minor: head.minor };
+        // Before anything is done for it: another client may have begun the only transfer.
+        let changes = !matches!(head.method_text, "GET" | "HEAD" | "OPTIONS");
+        if changes && self.home.is_thread() && !self.claim() {
+            self.answer(taken().closing(), reply, now);
+            return Ok(true);
+        }
         let request = Request {
             head,
             site: &worker.site,
@@ -108,10 +114,6 @@ impl Inner {
             Route::Move => Err(End::Moves),
             Route::Work(work) => {
                 self.state = State::Working(Working { work, reply, has_body: head.has_body });
-                Ok(true)
-            }
-            Route::Take(_) if !self.claim() => {
-                self.answer(taken().closing(), reply, now);
                 Ok(true)
             }
             Route::Answer(answer) => {

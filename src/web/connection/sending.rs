@@ -1,7 +1,7 @@
 //! The way of answers to the client.
 
 use std::io::ErrorKind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{End, Inner, Reply, State};
 use crate::http::log::{LoggedAnswer, LoggedRequest};
@@ -15,6 +15,9 @@ use crate::web::answer::{Answer, changing};
 use crate::web::body::{Failed, Outgoing, Progress};
 use crate::web::worker::Buffers;
 
+/// The time for a client that still sends after its last answer to read it.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
 impl Inner {
     /// Sends what is to be sent. `None`: everything was.
     pub(super) fn send(
@@ -27,7 +30,9 @@ impl Inner {
             while !taking.interim.is_empty() {
                 match self.stream.write(&taking.interim) {
                     Ok(count) => drop(taking.interim.drain(..count)),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Some(Status::Waiting)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        return if now >= self.deadline { Err(silent()) } else { Ok(Some(Status::Waiting)) };
+                    }
                     Err(_) => return Err(End::Lost),
                 }
             }
@@ -37,16 +42,13 @@ impl Inner {
         let progress = outgoing.send(&mut self.stream, &mut buffers.output, *budget);
         let moved = outgoing.moved_bytes - before;
         *budget = budget.saturating_sub(usize::try_from(moved).unwrap_or(usize::MAX));
-        let has_moved = moved > 0;
+        if moved > 0 {
+            self.deadline = now + self.worker.site.terms.idle_timeout;
+            self.gone_at = None;
+        }
         match progress {
             Ok(Progress::All) => {}
-            Ok(Progress::Blocked) if has_moved => {
-                self.deadline = now + self.worker.site.terms.idle_timeout;
-                return Ok(Some(Status::Waiting));
-            }
-            Ok(Progress::Blocked) if now >= self.deadline => {
-                return Err(End::Reset("the client does not read".into()));
-            }
+            Ok(Progress::Blocked) if now >= self.deadline => return Err(silent()),
             Ok(Progress::Blocked) => return Ok(Some(Status::Waiting)),
             Ok(Progress::Later) => {
                 self.watch(now)?;
@@ -57,7 +59,13 @@ impl Inner {
             Err(Failed::Broken(why)) => return Err(End::Reset(why.0)),
         }
         self.note_end(true);
-        self.deadline = now + self.home.idle_timeout(&self.worker.site.terms);
+        let terms = &self.worker.site.terms;
+        // The next head may have begun.
+        self.deadline = now
+            + match self.held.is_empty() {
+                true => self.home.idle_timeout(terms),
+                false => terms.head_timeout,
+            };
         if !self.closes {
             self.state = State::Reading;
             return Ok(None);
@@ -65,7 +73,8 @@ impl Inner {
         if self.has_ended && self.claimed.is_none() || self.stream.finish_writing().is_err() {
             return Ok(Some(Status::Done));
         }
-        self.state = State::Closing(LingeringClose::within(self.worker.site.terms.idle_timeout, now));
+        let longest = LONGEST_LINGER.min(self.worker.site.terms.idle_timeout);
+        self.state = State::Closing(LingeringClose::within(longest, now));
         Ok(Some(Status::Again))
     }
 
@@ -96,7 +105,7 @@ impl Inner {
         self.answer(Answer::text(status, why), reply, now);
     }
 
-    pub(super) fn answer(&mut self, mut answer: Answer, reply: Reply, now: Instant) {
+    pub(super) fn answer(&mut self, answer: Answer, reply: Reply, now: Instant) {
         if !answer.completes {
             self.claimed = None;
         }
@@ -110,20 +119,12 @@ impl Inner {
         self.worker.with_date(|date| {
             write_head(&mut bytes, (answer.status, date), &answer.fields, answer.length, persistence);
         });
-        let mut head_bytes = bytes.len() as u64;
+        let head_bytes = bytes.len() as u64;
         let mut outgoing = Outgoing::new(bytes);
         let body = if reply.is_head { (None, None) } else { (answer.first, answer.rest) };
         if outgoing.add(body.0, body.1).is_err() {
             // It has changed before anything was sent: the client may ask again.
-            let mut bytes = Vec::new();
-            let changed = changing();
-            self.worker.with_date(|date| {
-                write_head(&mut bytes, (503, date), &changed.fields, changed.length, persistence);
-            });
-            head_bytes = bytes.len() as u64;
-            answer.status = 503;
-            outgoing = Outgoing::new(bytes);
-            let _ = outgoing.add(changed.first, None);
+            return self.answer(changing(), reply, now);
         }
         let is_report_read = self.client.report.is_verbose() || self.client.report.is_json();
         outgoing.whole_file = answer.whole_file.filter(|_| is_report_read && !reply.is_head);
@@ -155,4 +156,9 @@ impl Inner {
         let bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
         self.worker.log(&LoggedAnswer { peer, request, status: outgoing.status, bytes });
     }
+}
+
+/// The end of a client that takes nothing any more.
+fn silent() -> End {
+    End::Reset("the client does not read".into())
 }

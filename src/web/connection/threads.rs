@@ -39,6 +39,8 @@ pub(in crate::web) struct Unbound {
     pub(in crate::web) client: WebClient,
     /// Received bytes, from the head of the next request on.
     pub(in crate::web) held: Vec<u8>,
+    /// When the next request must be there.
+    pub(in crate::web) deadline: Instant,
     /// When the session must be over.
     pub(in crate::web) session_end: Option<Instant>,
 }

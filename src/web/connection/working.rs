@@ -54,6 +54,10 @@ impl Inner {
                 Err(_) => return Err(End::Lost),
             }
         }
+        if self.held.len() >= MOST_AHEAD_BYTES {
+            // Its end would not be seen any more.
+            return Err(End::Reset("the client sends too much before it has its answer".into()));
+        }
         if self.has_ended && now >= *self.gone_at.get_or_insert(now + GONE_AFTER) {
             return Err(End::Lost);
         }

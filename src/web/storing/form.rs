@@ -1,9 +1,10 @@
 //! POST of a form with files to a folder, as curl -F and pages without a script send it.
 
 use super::announced::Announced;
-use super::refusal::{NO_ROOM, Refusal};
+use super::refusal::{NO_ROOM, OTHER_CONTENT, Refusal};
 use super::started::{check_coding, content_length, may_replace};
 use super::upload::{DigestNote, Upload, UploadContext, UploadStart};
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::ThreadWaker;
 use crate::proto::http::{MediaType, preferred_of, reason, values};
 use crate::proto::transfer::names::CleanPath;
@@ -23,6 +24,8 @@ const MAX_NAMES_BYTES: usize = 1 << 20;
 
 const TOO_MANY: Refusal = Refusal::new(413, "the form has more files than this server takes (--max-entries)");
 const NO_NAME: Refusal = Refusal::new(400, "no file can have this name here");
+/// What a person can do where a program would send If-Match.
+const OTHER_FILE: &str = "a file with other content has this name: rename yours, or delete the one that is there, and send it again";
 const NO_FILE: &str = "the form has no file";
 
 /// Decides about a POST before its body.
@@ -51,6 +54,8 @@ pub(in crate::web) fn post(request: &Request<'_>, target: &Target) -> Route {
             site: Arc::clone(request.site),
             store: folder.clone(),
             report: request.client.report.clone(),
+            peer: request.client.peer.clone(),
+            now_seconds: request.now_seconds,
             digests: request.site.digest_note.clone(),
             waker: request.waker.cloned(),
             folder: path.to_vec(),
@@ -85,6 +90,9 @@ struct FormFiles {
     site: Arc<Site>,
     store: Folder,
     report: Report,
+    peer: PeerName,
+    /// The seconds since 1970 of the request.
+    now_seconds: u64,
     digests: Option<DigestNote>,
     waker: Option<ThreadWaker>,
     /// The path of the folder.
@@ -132,7 +140,7 @@ impl FormFiles {
                     Ok(upload) => CurrentPart::File(name, Box::new(upload)),
                     Err(refusal) => {
                         refusal.report(&name, &self.report);
-                        self.add(name, refusal.status, refusal.why);
+                        self.refuse(name, &refusal);
                         CurrentPart::Refused
                     }
                 }
@@ -150,12 +158,13 @@ impl FormFiles {
         };
         let path = CleanPath::parse(&path).map_err(|_| NO_NAME)?;
         let (path, announced) = (path.as_bytes(), Announced::default());
-        may_replace(&[], &self.site.terms, &self.store, (path, &announced))?;
+        may_replace(&[], (&self.site, self.now_seconds), &self.store, (path, &announced))?;
         self.site.resumable.end_idle(path);
         let context = UploadContext {
             running: &self.site.running,
             folder: &self.store,
             report: &self.report,
+            peer: &self.peer,
             digests: self.digests.as_ref(),
             etag: self.site.terms.etag,
             max_size: self.site.terms.max_size,
@@ -176,7 +185,7 @@ impl FormFiles {
         };
         if let Some((name, refusal)) = refused {
             self.count += u32::from(name.is_empty());
-            self.add(name, refusal.status, refusal.why);
+            self.refuse(name, &refusal);
             self.part = CurrentPart::Refused;
         }
     }
@@ -186,9 +195,15 @@ impl FormFiles {
             match upload.commit() {
                 Ok(stored) if stored.status == 201 => self.add(name, 201, "arrived"),
                 Ok(stored) => self.add(name, stored.status, "was there already"),
-                Err(refusal) => self.add(name, refusal.status, refusal.why),
+                Err(refusal) => self.refuse(name, &refusal),
             }
         }
+    }
+
+    fn refuse(&mut self, name: Vec<u8>, refusal: &Refusal) {
+        // A form can name no tag.
+        let is_other = refusal.why == OTHER_CONTENT.why;
+        self.add(name, refusal.status, if is_other { OTHER_FILE } else { refusal.why });
     }
 
     fn add(&mut self, name: Vec<u8>, status: u16, text: &'static str) {

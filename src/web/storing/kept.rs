@@ -23,7 +23,9 @@ pub(in crate::web) fn kept(request: &Request<'_>, target: &Target) -> Option<Rou
             (Announced::of_origin(&origin?)?, size_bytes)
         }
     };
-    let mut answer = Answer::text(404, "only a part is there").with("Upload-Offset", offset.to_string());
+    let mut answer =
+        Answer::text(404, "only a part is there: send the rest with Content-Range, from Upload-Offset on")
+            .with("Upload-Offset", offset.to_string());
     answer.fields.push(("Upload-Length", announced.size_bytes?.to_string().into_bytes()));
     if let Some(seconds) = announced.mtime_seconds {
         answer.fields.push(("X-OC-Mtime", seconds.to_string().into_bytes()));

@@ -2,29 +2,24 @@
 
 use super::announced::Announced;
 use super::refusal::Refusal;
-use super::started::{check_coding, content_length, context, may_replace, mtime, sent_digests};
+use super::started::{check_coding, content_length, context, file_of, may_replace, mtime, sent_digests};
 use super::upload::{Stored, Upload, UploadStart};
 use crate::proto::http::values;
 use crate::proto::web::content_range::{self, SentPart};
 use crate::proto::web::names::link;
 use crate::proto::web::proof::push_sum_line;
-use crate::proto::web::target::{Query, Target};
+use crate::proto::web::target::Target;
 use crate::store::Folder;
 use crate::web::answer::{Answer, TEXT};
 use crate::web::request::{Intake, Request, Route};
 
 /// Decides about a PUT before its body: what can be refused is refused here.
 pub(in crate::web) fn put(request: &Request<'_>, target: &Target) -> Route {
-    let (Some(folder), Some(path)) = (&request.site.store, &target.path) else {
-        return Route::Answer(Answer::text(405, "nothing is stored under this name"));
+    let (folder, path) = match file_of(request, target) {
+        Ok(file) => file,
+        Err(route) => return *route,
     };
-    if target.is_folder || !matches!(target.query, Query::None) {
-        return Route::Answer(Answer::text(400, "type the name of a file, without a slash at its end"));
-    }
-    if !request.may_block {
-        return Route::Move;
-    }
-    match begin(request, folder, path.as_bytes()) {
+    match begin(request, folder, path) {
         Ok(put) => Route::Take(Box::new(put)),
         Err(refusal) => Route::Answer(refusal.into()),
     }
@@ -38,7 +33,8 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Put, Ref
         size_bytes: range.as_ref().map_or(length, |range| range.size_bytes),
         mtime_seconds: mtime(request),
     };
-    let replaced = may_replace(request.fields(), &request.site.terms, folder, (path, &announced))?;
+    let replaced =
+        may_replace(request.fields(), (request.site, request.now_seconds), folder, (path, &announced))?;
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     request.site.resumable.end_idle(path);
     let from = range.as_ref().map_or(0, |range| range.bytes.start);
@@ -94,7 +90,7 @@ impl Intake for Put {
         let end = self.upload.offset() + piece.len() as u64;
         if self.range.as_ref().is_some_and(|range| end > range.bytes.end) {
             let longer = Refusal::new(400, "the content is longer than Content-Range says");
-            return Err(self.upload.fail(longer).into());
+            return Err(self.upload.take_back(longer).into());
         }
         Ok(self.upload.write(piece)?)
     }

@@ -79,7 +79,9 @@ impl From<Refusal> for Box<Answer> {
 
 pub(super) const BROKEN: Refusal = Refusal::new(500, "the server cannot write the file");
 pub(super) const NO_ROOM: Refusal = Refusal::new(507, "there is no room for the file");
-pub(super) const BUSY: Refusal = Refusal::new(409, "the file is being written just now").passing();
+pub(super) const BUSY: Refusal =
+    Refusal::new(409, "the file is being written just now: try again in a second").passing();
+pub(super) const STOPPING: Refusal = Refusal::new(503, "the server is stopping: try again later").passing();
 pub(super) const TOO_LARGE: Refusal =
     Refusal::new(413, "the file is larger than this server takes (--max-size)");
 pub(super) const OTHER_CONTENT: Refusal =

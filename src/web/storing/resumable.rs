@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::announced::Announced;
 use super::put::stored_answer;
 use super::refusal::{BROKEN, Refusal};
-use super::started::{check_coding, context, may_replace, mtime, sent_digests};
-use super::table::{Claimed, Finished, MAX_AGE_SECONDS, Table, UploadId};
+use super::started::{check_coding, context, file_of, may_replace, mtime, sent_digests};
+use super::table::{Finished, Found, MAX_AGE_SECONDS, SWEEP_INTERVAL, Table, UploadId};
 use super::upload::{Upload, UploadStart};
 use crate::error::{Error, Exit};
 use crate::net::fill_random;
+use crate::net::wall::unix_seconds_now;
 use crate::proto::web::hex;
-use crate::proto::web::target::{Query, Target};
+use crate::proto::web::target::Target;
 use crate::proto::web::upload::replies::{self, Reply};
 use crate::proto::web::upload::{Interop, UploadBody, UploadFault, UploadFields, UploadLimits, UploadState};
 use crate::report::{Report, escape_name};
@@ -38,25 +39,21 @@ fn limits(terms: &WebTerms) -> UploadLimits {
 
 /// Decides about a request that creates an upload, before its body.
 pub(in crate::web) fn create(request: &Request<'_>, target: &Target) -> Route {
-    let (Some(folder), Some(path)) = (&request.site.store, &target.path) else {
-        return Route::Answer(Answer::text(405, "nothing is stored under this name"));
+    let (folder, path) = match file_of(request, target) {
+        Ok(file) => file,
+        Err(route) => return *route,
     };
-    if target.is_folder || !matches!(target.query, Query::None) {
-        return Route::Answer(Answer::text(400, "type the name of a file, without a slash at its end"));
-    }
-    if !request.may_block {
-        return Route::Move;
-    }
-    match begin(request, folder, path.as_bytes()) {
+    match begin(request, folder, path) {
         Ok(upload) => Route::Take(Box::new(upload)),
         Err(answer) => Route::Answer(*answer),
     }
 }
 
 fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumable, Box<Answer>> {
-    let (terms, table) = (&request.site.terms, &request.site.resumable);
-    let (fields, limits) = (UploadFields::of(request.fields()), limits(terms));
+    let table = &request.site.resumable;
+    let (fields, limits) = (UploadFields::of(request.fields()), limits(&request.site.terms));
     let refused = |fault| Box::new(answer_of(replies::refusal(fields.interop, fault, &limits)));
+    table.start_sweeping(SWEEP_INTERVAL, unix_seconds_now);
     table.sweep(request.now_seconds);
     check_coding(request)?;
     if fields.offset.is_some_and(|offset| offset > 0) {
@@ -67,7 +64,8 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
         None => return Err(refused(UploadFault::Fields)),
     };
     let announced = Announced { size_bytes: body.length(), mtime_seconds: mtime(request) };
-    let replaced = may_replace(request.fields(), terms, folder, (path, &announced))?;
+    let replaced =
+        may_replace(request.fields(), (request.site, request.now_seconds), folder, (path, &announced))?;
     let [whole_sha256, content_sha256] = sent_digests(request)?;
     table.end_idle(path);
     let mut id = UploadId::default();
@@ -105,10 +103,13 @@ pub(in crate::web) fn resource(request: &Request<'_>, target: &Target, query: &s
         return Some(Route::Answer(Answer::text(405, "").with("Allow", allow)));
     }
     Some(match table.claim(&id, path.as_bytes()) {
-        Claimed::None => Route::Answer(Answer::text(404, "there is no such upload")),
-        Claimed::Busy => Route::Answer(Answer::text(409, "it is in use").with("Retry-After", "1")),
-        Claimed::Done(finished) => Route::Answer(of_finished(request, &finished)),
-        Claimed::Upload(upload, length) => of_upload(request, folder, (id, upload, length)),
+        Found::None => Route::Answer(Answer::text(404, "there is no such upload")),
+        Found::Busy => Route::Answer(
+            Answer::text(409, "another request has this upload and does not let go: try again in a second")
+                .with("Retry-After", "1"),
+        ),
+        Found::Done(finished) => Route::Answer(of_finished(request, &finished)),
+        Found::Upload(upload, length) => of_upload(request, folder, (id, upload, length)),
     })
 }
 

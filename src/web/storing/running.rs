@@ -6,18 +6,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::announced::Announced;
-use super::refusal::{BUSY, Refusal};
+use super::refusal::{BUSY, Refusal, STOPPING};
 use crate::net::reactor::ThreadWaker;
+use crate::net::signals::Signals;
 
 /// How long a request waits until the one before it has let go.
 pub(super) const HANDOVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The uploads of a server that are under way.
 #[derive(Default)]
-pub(crate) struct Running {
+pub(crate) struct RunningUploads {
     /// By path.
     runs: Mutex<HashMap<Vec<u8>, Arc<Run>>>,
     ended: Condvar,
+    /// Whether the server is to stop.
+    signals: Option<Signals>,
 }
 
 /// An upload under way.
@@ -41,7 +44,16 @@ impl Run {
     }
 }
 
-impl Running {
+impl RunningUploads {
+    /// `signals` end uploads that are being prepared.
+    pub(crate) fn new(signals: Signals) -> RunningUploads {
+        RunningUploads { signals: Some(signals), ..RunningUploads::default() }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.signals.as_ref().is_some_and(|signals| signals.received().is_some())
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<Run>>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +68,7 @@ impl Running {
 
 /// Keeps a name for one upload.
 pub(super) struct Registration {
-    running: Weak<Running>,
+    running: Weak<RunningUploads>,
     path: Vec<u8>,
     run: Arc<Run>,
 }
@@ -67,7 +79,7 @@ impl Registration {
     /// # Errors
     /// Another file is under way, or the upload does not end.
     pub(super) fn begin(
-        running: &Arc<Running>,
+        running: &Arc<RunningUploads>,
         path: &[u8],
         announced: Announced,
         waker: Option<ThreadWaker>,
@@ -104,7 +116,7 @@ impl Registration {
         run
     }
 
-    /// What ends it.
+    /// Returns the handle by which others end the upload.
     pub(super) fn run(&self) -> Arc<Run> {
         Arc::clone(&self.run)
     }
@@ -117,6 +129,15 @@ impl Registration {
     /// Returns whether another request wants the name, or the upload.
     pub(super) fn is_stale(&self) -> bool {
         self.run.is_stale.load(Ordering::SeqCst)
+    }
+
+    /// Returns why work for the upload must end at once, if it must.
+    pub(super) fn end(&self) -> Option<Refusal> {
+        match self.running.upgrade() {
+            _ if self.is_stale() => Some(BUSY),
+            Some(running) if !running.is_stopping() => None,
+            _ => Some(STOPPING),
+        }
     }
 
     /// Tells others how many bytes are there.

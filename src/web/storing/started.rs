@@ -9,10 +9,13 @@ use crate::proto::http::values;
 use crate::proto::web::conditions::{self, Decision};
 use crate::proto::web::digests;
 use crate::proto::web::etag::ETag;
+use crate::proto::web::target::{Query, Target};
 use crate::proto::web::validators::Validators;
 use crate::store::Folder;
-use crate::web::request::Request;
-use crate::web::terms::WebTerms;
+use crate::web::answer::Answer;
+use crate::web::request::{Request, Route};
+use crate::web::site::Site;
+use crate::web::tags::time_of;
 
 /// Returns the surroundings of an upload.
 pub(super) fn context<'a>(request: &Request<'a>, folder: &'a Folder) -> UploadContext<'a> {
@@ -20,10 +23,32 @@ pub(super) fn context<'a>(request: &Request<'a>, folder: &'a Folder) -> UploadCo
         running: &request.site.running,
         folder,
         report: &request.client.report,
+        peer: &request.client.peer,
         digests: request.site.digest_note.as_ref(),
         etag: request.site.terms.etag,
         max_size: request.site.terms.max_size,
         waker: request.waker,
+    }
+}
+
+/// Returns the folder and the path of a file that a request wants to store, on a thread that may wait for a disk.
+///
+/// # Errors
+/// What is to be done otherwise.
+pub(super) fn file_of<'a>(
+    request: &Request<'a>,
+    target: &'a Target,
+) -> Result<(&'a Folder, &'a [u8]), Box<Route>> {
+    let (Some(folder), Some(path)) = (&request.site.store, &target.path) else {
+        return Err(Box::new(Route::Answer(Answer::text(405, "nothing is stored under this name"))));
+    };
+    if target.is_folder || !matches!(target.query, Query::None) {
+        let why = "type the name of a file, without a slash at its end";
+        return Err(Box::new(Route::Answer(Answer::text(400, why))));
+    }
+    match request.may_block {
+        true => Ok((folder, path.as_bytes())),
+        false => Err(Box::new(Route::Move)),
     }
 }
 
@@ -62,7 +87,7 @@ pub(super) fn sent_digests(request: &Request<'_>) -> Result<[Option<[u8; 32]>; 2
 /// Decides whether an existing file is replaced: only one that the client has named by its tag.
 pub(super) fn may_replace(
     fields: &[Header<'_>],
-    terms: &WebTerms,
+    (site, now_seconds): (&Site, u64),
     folder: &Folder,
     (path, announced): (&[u8], &Announced),
 ) -> Result<Option<ETag>, Refusal> {
@@ -71,12 +96,14 @@ pub(super) fn may_replace(
         Ok(Some(_)) => Some(folder.source(path).map_err(|fault| Refusal::of(&fault))?),
         Err(fault) => return Err(Refusal::of(&fault)),
     };
+    let asks_tag = ["if-match", "if-none-match"].iter().any(|name| values(fields, name).next().is_some());
     let tag = match &source {
-        Some(source) => {
+        Some(source) if asks_tag => {
             let unreadable = |_| Refusal::new(500, "the server cannot read the file that is there");
-            Some(terms.etag.tag(source).map_err(unreadable)?)
+            let tag = site.terms.etag.known_tag(source, &site.digests, time_of(now_seconds));
+            Some(tag.map_err(unreadable)?)
         }
-        None => None,
+        _ => None,
     };
     let current = tag.clone().map(Validators::of_tag);
     if conditions::evaluate(fields, current.as_ref(), false) != Decision::Proceed {
@@ -84,7 +111,7 @@ pub(super) fn may_replace(
     }
     let Some(source) = source else { return Ok(None) };
     match values(fields, "if-match").next() {
-        Some(_) if terms.keep_existing => {
+        Some(_) if site.terms.keep_existing => {
             Err(Refusal::new(409, "the file exists, and this server replaces none (--keep-existing)"))
         }
         Some(_) => Ok(tag),

@@ -1,7 +1,10 @@
 //! The uploads that have a URL of their own: a few, each for a limited time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::running::{HANDOVER_LIMIT, Run};
 use super::upload::Upload;
@@ -13,6 +16,9 @@ pub(crate) const IDLE_DESCRIPTORS: u64 = 2 * MAX_UPLOADS as u64;
 /// The seconds for which an upload is kept after its last request.
 pub(super) const MAX_AGE_SECONDS: u64 = 3600;
 
+/// How often what is idle for too long is looked for.
+pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What names an upload: nobody can guess it.
 pub(super) type UploadId = [u8; 16];
 
@@ -21,6 +27,10 @@ pub(super) type UploadId = [u8; 16];
 pub(crate) struct Table {
     entries: Mutex<HashMap<UploadId, Entry>>,
     changed: Condvar,
+    /// The number of requests that have ended.
+    requests: AtomicU64,
+    /// The thread that sweeps ends when this is dropped.
+    sweeper: Mutex<Option<Sender<()>>>,
 }
 
 struct Entry {
@@ -28,6 +38,8 @@ struct Entry {
     slot: Slot,
     /// The seconds since 1970 at which it was seen without a request; `None`: it was not yet.
     idle_since: Option<u64>,
+    /// The number of requests that had ended when its last one did.
+    order: u64,
 }
 
 enum Slot {
@@ -48,8 +60,8 @@ pub(super) struct Finished {
     pub(super) body: Vec<u8>,
 }
 
-/// What a request gets.
-pub(super) enum Claimed {
+/// What the claim of an upload finds.
+pub(super) enum Found {
     /// There is no such upload.
     None,
     /// Another request has it, and does not let go.
@@ -62,6 +74,26 @@ pub(super) enum Claimed {
 impl Table {
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sweeps each `interval` from now on, whether requests come or not. `unix_seconds` is the time since 1970. Without a
+    /// thread for it only requests sweep.
+    pub(super) fn start_sweeping(self: &Arc<Self>, interval: Duration, unix_seconds: fn() -> u64) {
+        let mut sweeper = self.sweeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if sweeper.is_some() {
+            return;
+        }
+        let (end, ended) = channel();
+        let table = Arc::downgrade(self);
+        let sweep = move || {
+            while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                let Some(table) = table.upgrade() else { return };
+                table.sweep(unix_seconds());
+            }
+        };
+        if std::thread::Builder::new().name("sweep".into()).spawn(sweep).is_ok() {
+            *sweeper = Some(end);
+        }
     }
 
     /// Removes what was idle for too long, with its parts.
@@ -98,22 +130,27 @@ impl Table {
         drop(ended);
     }
 
-    /// Adds an upload, which a request has. False: there are too many.
+    /// Adds an upload, which a request has. One that is over gives way, or else the one that waits longest for a request: its
+    /// part is kept. False: there are too many. Blocks.
     pub(super) fn insert(&self, id: UploadId, upload: &Upload) -> bool {
         let mut entries = self.lock();
+        let mut evicted = None;
         if entries.len() >= MAX_UPLOADS {
-            let done = entries.iter().filter(|(_, entry)| matches!(entry.slot, Slot::Done(_)));
-            let oldest = done.min_by_key(|(_, entry)| entry.idle_since.unwrap_or(u64::MAX));
+            let waiting = entries.iter().filter(|(_, entry)| !matches!(entry.slot, Slot::Away(_)));
+            let oldest = waiting.min_by_key(|(_, entry)| (matches!(entry.slot, Slot::Idle(..)), entry.order));
             let Some(oldest) = oldest.map(|(id, _)| *id) else { return false };
-            entries.remove(&oldest);
+            evicted = entries.remove(&oldest);
         }
         let (path, slot) = (upload.path().to_vec(), Slot::Away(upload.run()));
-        entries.insert(id, Entry { path, slot, idle_since: None });
+        entries.insert(id, Entry { path, slot, idle_since: None, order: 0 });
+        drop(entries);
+        // Without the lock, because it takes a while.
+        drop(evicted);
         true
     }
 
     /// Takes an upload. The request that has it ends first: this waits until it has.
-    pub(super) fn claim(&self, id: &UploadId, path: &[u8]) -> Claimed {
+    pub(super) fn claim(&self, id: &UploadId, path: &[u8]) -> Found {
         let mut entries = self.lock();
         if let Some(Entry { slot: Slot::Away(run), .. }) = entries.get(id).filter(|entry| entry.path == path)
         {
@@ -125,16 +162,16 @@ impl Table {
             entries = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let Some(entry) = entries.get_mut(id).filter(|entry| entry.path == path) else {
-            return Claimed::None;
+            return Found::None;
         };
         let away = match &entry.slot {
-            Slot::Away(_) => return Claimed::Busy,
-            Slot::Done(finished) => return Claimed::Done(Arc::clone(finished)),
+            Slot::Away(_) => return Found::Busy,
+            Slot::Done(finished) => return Found::Done(Arc::clone(finished)),
             Slot::Idle(upload, _) => Slot::Away(upload.run()),
         };
         match std::mem::replace(&mut entry.slot, away) {
-            Slot::Idle(upload, length) => Claimed::Upload(upload, length),
-            Slot::Away(_) | Slot::Done(_) => Claimed::Busy,
+            Slot::Idle(upload, length) => Found::Upload(upload, length),
+            Slot::Away(_) | Slot::Done(_) => Found::Busy,
         }
     }
 
@@ -165,6 +202,7 @@ impl Table {
         let before = match entries.get_mut(id) {
             Some(entry) => {
                 entry.idle_since = None;
+                entry.order = self.requests.fetch_add(1, Ordering::SeqCst);
                 std::mem::replace(&mut entry.slot, slot)
             }
             None => slot,
@@ -183,38 +221,13 @@ impl Finished {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::announced::Announced;
-    use super::super::upload::{UploadContext, UploadStart};
+    use super::super::upload::tests::Surroundings;
     use super::*;
-    use crate::report::{Level, Report};
-    use crate::store::Folder;
-    use crate::web::terms::ETagSource;
 
     #[test]
     fn what_is_idle_for_too_long_is_removed_with_its_part() {
-        let place = tempfile::tempdir().unwrap();
-        let (folder, running) = (Folder::open(Path::new(place.path())).unwrap(), Arc::default());
-        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
-        let context = UploadContext {
-            running: &running,
-            folder: &folder,
-            report: &report,
-            digests: None,
-            etag: ETagSource::Metadata,
-            max_size: None,
-            waker: None,
-        };
-        let start = UploadStart {
-            path: b"f",
-            announced: Announced { size_bytes: Some(9), mtime_seconds: None },
-            from: 0,
-            replaced: None,
-            whole_sha256: None,
-            content_sha256: None,
-        };
-        let mut upload = Box::new(Upload::begin(&context, start).unwrap_or_else(|_| panic!("refused")));
+        let surroundings = Surroundings::new();
+        let mut upload = Box::new(surroundings.begin(b"f", Some(9)));
         upload.write(b"content").unwrap();
         let (table, id) = (Table::default(), [7; 16]);
         assert!(table.insert(id, &upload));
@@ -225,10 +238,59 @@ mod tests {
         table.give_back(&id, upload, Some(9));
         for seconds in [10, 9 + MAX_AGE_SECONDS] {
             table.sweep(seconds);
-            assert!(folder.has_part(b"f"));
+            assert!(surroundings.folder.has_part(b"f"));
         }
         table.sweep(10 + MAX_AGE_SECONDS);
-        assert!(!folder.has_part(b"f") && running.find(b"f").is_none());
-        assert!(matches!(table.claim(&id, b"f"), Claimed::None));
+        assert!(!surroundings.folder.has_part(b"f") && surroundings.running.find(b"f").is_none());
+        assert!(matches!(table.claim(&id, b"f"), Found::None));
+    }
+
+    #[test]
+    fn it_is_removed_without_a_request_as_well() {
+        static SECONDS: AtomicU64 = AtomicU64::new(0);
+        let surroundings = Surroundings::new();
+        let mut upload = Box::new(surroundings.begin(b"f", Some(9)));
+        upload.write(b"content").unwrap();
+        let (table, id) = (Arc::new(Table::default()), [7; 16]);
+        assert!(table.insert(id, &upload));
+        table.give_back(&id, upload, Some(9));
+        // An hour each time.
+        let clock = || SECONDS.fetch_add(MAX_AGE_SECONDS, Ordering::SeqCst);
+        let begun = crate::net::reactor::read_clock();
+        table.start_sweeping(Duration::from_millis(1), clock);
+        while surroundings.folder.has_part(b"f") {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it stays");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn only_what_no_request_has_gives_way_and_its_part_stays() {
+        let surroundings = Surroundings::new();
+        let table = Table::default();
+        let mut uploads: Vec<(UploadId, Box<Upload>)> = Vec::new();
+        for index in 0..MAX_UPLOADS as u8 {
+            let mut upload = Box::new(surroundings.begin(&[b'a', b'0' + index], Some(9)));
+            upload.write(b"content").unwrap();
+            assert!(table.insert([index; 16], &upload));
+            uploads.push(([index; 16], upload));
+        }
+        let newer = surroundings.begin(b"newer", Some(9));
+        assert!(!table.insert([100; 16], &newer), "all have a request");
+        let (third, upload) = uploads.remove(3);
+        table.give_back(&third, upload, Some(9));
+        let (first, upload) = uploads.remove(0);
+        table.give_back(&first, upload, Some(9));
+        // The one that has waited longer.
+        assert!(table.insert([100; 16], &newer));
+        assert!(matches!(table.claim(&third, b"a3"), Found::None));
+        assert!(surroundings.folder.has_part(b"a3"));
+        // One that is over, before one that can be continued.
+        let (done, mut upload) = uploads.remove(0);
+        upload.commit().unwrap();
+        table.finish(&done, Finished::nothing());
+        assert!(table.insert([101; 16], &newer));
+        assert!(matches!(table.claim(&done, b"a1"), Found::None));
+        assert!(matches!(table.claim(&first, b"a0"), Found::Upload(..)));
     }
 }

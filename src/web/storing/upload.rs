@@ -1,16 +1,19 @@
 //! A file that is being received: a part until it is whole, compared and on disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use super::announced::Announced;
+use super::arrived::Arrived;
 use super::refusal::{BROKEN, NO_ROOM, OTHER_CONTENT, OTHER_DIGEST, Refusal, TOO_LARGE};
-use super::running::{Registration, Run, Running};
+use super::running::{Registration, Run, RunningUploads};
 use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::ThreadWaker;
 use crate::proto::web::etag::ETag;
-use crate::report::{FileEvent, Report, escape_name};
+use crate::report::{Report, escape_name};
 use crate::store::{
     Folder, Meta, Part, StagedEntry, StagingFolder, StoreErrorKind, hash_prefix, read_prefix,
 };
@@ -22,9 +25,10 @@ pub(crate) type DigestNote = Arc<dyn Fn(&[u8], [u8; 32], &Report) -> Result<(), 
 
 /// The surroundings of an upload.
 pub(super) struct UploadContext<'a> {
-    pub(super) running: &'a Arc<Running>,
+    pub(super) running: &'a Arc<RunningUploads>,
     pub(super) folder: &'a Folder,
     pub(super) report: &'a Report,
+    pub(super) peer: &'a PeerName,
     pub(super) digests: Option<&'a DigestNote>,
     pub(super) etag: ETagSource,
     /// The largest file, in bytes.
@@ -50,6 +54,7 @@ pub(super) struct UploadStart<'a> {
 pub(super) struct Upload {
     registration: Registration,
     report: Report,
+    peer: PeerName,
     digests: Option<DigestNote>,
     etag: ETagSource,
     max_size: Option<u64>,
@@ -60,10 +65,17 @@ pub(super) struct Upload {
     part: Option<Part>,
     /// The number of bytes that are written and hashed.
     offset: u64,
+    /// The offset at which its first request began.
+    from: u64,
+    /// The time of the report when the present request began, and how many bytes were there then.
+    began: Duration,
+    resumed_bytes: u64,
     hasher: blake3::Hasher,
     whole: Option<Sha256Check>,
     content: Option<Sha256Check>,
     replaced: Option<ETag>,
+    /// The whole content was compared with the digest of the client.
+    is_verified: bool,
 }
 
 /// A file that has its name.
@@ -117,6 +129,7 @@ impl Upload {
         let mut upload = Upload {
             registration,
             report: context.report.clone(),
+            peer: context.peer.clone(),
             digests: context.digests.cloned(),
             etag: context.etag,
             max_size: context.max_size,
@@ -125,10 +138,14 @@ impl Upload {
             announced,
             part: None,
             offset: 0,
+            from,
+            began: context.report.elapsed(),
+            resumed_bytes: from,
             hasher: blake3::Hasher::new(),
             whole: start.whole_sha256.map(Sha256Check::new),
             content: start.content_sha256.map(Sha256Check::new),
             replaced,
+            is_verified: false,
         };
         if from > 0 {
             upload.resume(from)?;
@@ -159,15 +176,15 @@ impl Upload {
             return Err(Refusal::offset(size_bytes));
         }
         part.set_len(from).map_err(|fault| Refusal::of(&fault))?;
-        let (hasher, whole) = (&mut self.hasher, &mut self.whole);
+        let (hasher, whole, registration) = (&mut self.hasher, &mut self.whole, &self.registration);
         let read = read_prefix(part.file(), from, &mut |chunk| {
             hasher.update(chunk);
             if let Some(whole) = whole {
                 whole.hasher.update(chunk);
             }
-            true
+            registration.end().is_none()
         });
-        read.map_err(|_| BROKEN)?;
+        read.map_err(|_| registration.end().unwrap_or(BROKEN))?;
         self.announced = self.announced.with(&before);
         self.offset = from;
         self.registration.set_offset(from);
@@ -181,12 +198,13 @@ impl Upload {
         context: &UploadContext<'_>,
         content_sha256: Option<[u8; 32]>,
     ) -> Arc<Run> {
-        self.report = context.report.clone();
+        (self.report, self.peer) = (context.report.clone(), context.peer.clone());
+        (self.began, self.resumed_bytes) = (self.report.elapsed(), self.offset);
         self.content = content_sha256.map(Sha256Check::new);
         self.registration.renew(context.waker.cloned())
     }
 
-    /// What ends it.
+    /// Returns the handle by which others end the upload.
     pub(super) fn run(&self) -> Arc<Run> {
         self.registration.run()
     }
@@ -224,6 +242,16 @@ impl Upload {
         refusal
     }
 
+    /// Ends the request with an error: the file is as long as it was before. Blocks.
+    pub(super) fn take_back(&mut self, refusal: Refusal) -> Refusal {
+        let part = self.part.as_mut().filter(|_| self.from > 0);
+        if part.is_some_and(|part| part.set_len(self.from).is_ok()) {
+            self.offset = self.from;
+            self.keep();
+        }
+        self.fail(refusal)
+    }
+
     /// Appends content.
     ///
     /// # Errors
@@ -249,10 +277,10 @@ impl Upload {
     /// Checks the content of a request after its end.
     ///
     /// # Errors
-    /// It is not what the digest says: nothing is kept.
+    /// It is not what the digest says: it is not kept.
     pub(super) fn check_content(&mut self) -> Result<(), Refusal> {
         let is_other = self.content.take().is_some_and(|check| !check.holds());
-        if is_other { Err(self.fail(OTHER_DIGEST)) } else { Ok(()) }
+        if is_other { Err(self.take_back(OTHER_DIGEST)) } else { Ok(()) }
     }
 
     /// Keeps the part for a later request, with its bytes on the disk. Blocks.
@@ -270,8 +298,11 @@ impl Upload {
     /// It is refused, and nothing is kept.
     pub(super) fn commit(&mut self) -> Result<Stored, Refusal> {
         self.check_content()?;
-        if self.whole.take().is_some_and(|check| !check.holds()) {
-            return Err(self.fail(OTHER_DIGEST));
+        if let Some(check) = self.whole.take() {
+            self.is_verified = check.holds();
+            if !self.is_verified {
+                return Err(self.fail(OTHER_DIGEST));
+            }
         }
         let Some(mut part) = self.part.take() else { return Err(BROKEN) };
         // From here on it has its name, or is of no use.
@@ -303,7 +334,7 @@ impl Upload {
                 if self.is_there() {
                     Ok(200)
                 } else {
-                    Err(OTHER_CONTENT)
+                    Err(self.registration.end().unwrap_or(OTHER_CONTENT))
                 }
             }
             Some(Err(fault)) => Err(Refusal::of(&fault)),
@@ -315,23 +346,24 @@ impl Upload {
     fn is_there(&self) -> bool {
         let Ok(Some((file, size_bytes))) = self.folder.existing(&self.path) else { return false };
         size_bytes == self.offset
-            && hash_prefix(&file, size_bytes, &mut |_| true)
+            && hash_prefix(&file, size_bytes, &mut |_| self.registration.end().is_none())
                 .is_ok_and(|hasher| hasher.finalize() == self.hasher.finalize())
             && file.sync_all().is_ok()
     }
 
     fn stored(&self, status: u16) -> Stored {
         let digest: [u8; 32] = self.hasher.finalize().into();
-        let state = if status == 201 { "received" } else { "there" };
-        self.report.file(&FileEvent {
+        let arrived = Arrived {
             path: &self.path,
-            kind: "file",
-            state,
-            size: Some(self.offset),
-            digest: Some(digest),
-            reason: None,
-            text: None,
-        });
+            peer: &self.peer,
+            is_there: status != 201,
+            size_bytes: self.offset,
+            resumed_bytes: self.resumed_bytes,
+            time: self.report.elapsed().saturating_sub(self.began),
+            digest,
+            is_verified: self.is_verified,
+        };
+        arrived.report(&self.report);
         if let Some(note) = &self.digests
             && let Err(error) = note(&self.path, digest, &self.report)
         {
@@ -361,3 +393,6 @@ impl Drop for Upload {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -203,7 +203,7 @@ fn lines_about_many_clients_are_summed_up() {
     const CLIENTS: usize = 100;
     let place = Place::new();
     let cases: [(&[&str], &[u8], &str); 4] = [
-        (&["--store", place.arg()], b"GET / HTTP/1.1\r\n\r\n", "speaks text"),
+        (&["--store", place.arg()], b"GET / HTTP/1.1\r\n\r\n", "speaks HTTP or other text"),
         (&["--echo", "--deny", "127.0.0.1"], b"", "refused by --allow or --deny"),
         (&["--echo", "--accept-proxy-protocol"], b"GET / HTTP/1.1\r\n\r\n", "the PROXY header is missing"),
         (&["--forward", "127.0.0.1:1"], b"x", "connection refused"),

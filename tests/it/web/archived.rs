@@ -163,3 +163,12 @@ fn a_client_that_leaves_ends_the_work_for_it() {
         web.get("/none").expect(404);
     }
 }
+
+#[test]
+fn a_whole_folder_is_the_only_transfer_of_once() {
+    let web = Web::at(Path::new(OLD), &["--once"]);
+    web.ask("HEAD", "/?zip", &[]).expect(200);
+    web.ask("GET", "/?zip", &["Range: bytes=0-9"]).expect(206);
+    web.get("/?zip").expect(200);
+    web.server.finish().expect(0);
+}

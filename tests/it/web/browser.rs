@@ -93,6 +93,9 @@ fn chromium_lists_a_folder_and_uploads_by_drag_and_drop() {
         violations[0].as_str().is_some_and(|text| text.contains("Content Security Policy")),
         "{violations}"
     );
+    // What the page's two buttons ask for.
+    assert_eq!(web.get("/?zip=").expect(200).field("Content-Type"), Some("application/zip"));
+    assert_eq!(web.get("/?tar=").expect(200).field("Content-Type"), Some("application/x-tar"));
     web.place.expect("large ü#%.bin", &large);
     web.place.expect("b2", b"content");
     web.place.expect("form 1.txt", b"by a form");

@@ -12,6 +12,7 @@ mod forms;
 mod hygiene;
 mod proofs;
 mod qr_code;
+mod reported;
 mod resumable;
 mod sending;
 mod switching;

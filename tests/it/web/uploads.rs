@@ -157,7 +157,8 @@ fn a_part_is_continued_by_the_same_file_only() {
     // What was announced and has come is there.
     assert_eq!(web.offset("/f"), Some(450));
     chunked(&bytes[450..], "Content-Range: bytes 450-899/1000").expect(400);
-    assert_eq!(web.offset("/f"), None);
+    // Nothing of a request that sends too much.
+    assert_eq!(web.offset("/f"), Some(450));
     // The whole file needs no part, and ends one of another.
     put("0-399/1000", &bytes[..400], "7").expect(202);
     web.put("/f", &bytes[..999], &["X-OC-Mtime: 7"]).expect(201);
@@ -233,6 +234,21 @@ fn what_can_be_refused_is_refused_before_the_content() {
 }
 
 #[test]
+fn a_file_that_is_there_is_read_only_for_conditions() {
+    let web = Web::storing(&["--etag", "content"]);
+    // Nobody could read as much as that.
+    let file = std::fs::File::create(web.place.path("huge")).expect("a file");
+    file.set_len(1 << 40).expect("a file with a hole");
+    web.put("/huge", b"other", &[]).expect(409);
+    web.place.write("small", b"old");
+    web.put("/small", b"new", &["If-Match: \"x\""]).expect(412);
+    let tag = web.put("/small", b"old", &[]).expect(200);
+    let tag = format!("If-Match: {}", tag.field("ETag").expect("a tag"));
+    web.put("/small", b"new", &[&tag]).expect(201);
+    web.place.expect("small", b"new");
+}
+
+#[test]
 fn a_digest_that_differs_leaves_nothing() {
     let web = Web::storing(&[]);
     // SHA-256 of `hello`.
@@ -245,13 +261,16 @@ fn a_digest_that_differs_leaves_nothing() {
     let whole = format!("Repr-Digest: {right}");
     web.put("/f", b"he", &["Content-Range: bytes 0-1/5", &whole]).expect(202);
     web.put("/f", b"llo", &["Content-Range: bytes 2-4/5", &format!("Content-Digest: {right}")]).expect(422);
-    web.put("/f", b"he", &["Content-Range: bytes 0-1/5", &whole]).expect(202);
+    // What was there before that request stays.
+    assert_eq!(web.offset("/f"), Some(2));
+    web.put("/f", b"l", &["Content-Range: bytes 2-2/5", &format!("Content-Digest: {right}")]).expect(422);
+    assert_eq!(web.offset("/f"), Some(2));
     web.put("/f", b"llo", &["Content-Range: bytes 2-4/5", &whole]).expect(201);
     web.expect_only(&["f"]);
     web.server.signal(Signal::TERM);
     let stderr = web.server.finish().stderr;
     let lines = stderr.lines().filter(|line| line.contains(": f: the content is not that of the digest"));
-    assert_eq!(lines.count(), 3, "{stderr}");
+    assert_eq!(lines.count(), 4, "{stderr}");
 }
 
 #[test]
