@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::http::split_path;
+use sendall::proto::http::{split_path, values};
 use sendall::proto::transfer::names::CleanPath;
 use sendall::proto::web::byteranges::ByteRanges;
-use sendall::proto::web::conditions::{Decision, evaluate, values};
+use sendall::proto::web::conditions::{Decision, evaluate};
 use sendall::proto::web::etag::ETag;
 use sendall::proto::web::file_facts::{FileFacts, Timestamp};
 use sendall::proto::web::secret::SecretPath;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::options::duration;
+use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
 use crate::proto::web::origin::HostName;
 use crate::run::serve::mode::WebPlan;
@@ -68,9 +69,15 @@ enum HttpAccess {
 
 impl WebArgs {
     /// The plan of the web face, if it is wanted.
-    pub(crate) fn plan(&self) -> Option<WebPlan> {
-        self.http.map(|access| WebPlan {
-            is_open: access == HttpAccess::Open,
+    pub(crate) fn plan(&self) -> Result<Option<WebPlan>, Error> {
+        let Some(access) = self.http else { return Ok(None) };
+        let is_open = access == HttpAccess::Open;
+        if is_open && self.token.is_some() {
+            let text = "--http=open lets everybody in, and --token those who have one: type one of them, or --http --token FILE";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        Ok(Some(WebPlan {
+            is_open,
             token: self.token.clone(),
             hosts: self.host.clone(),
             identity: self.identity(),
@@ -78,7 +85,7 @@ impl WebArgs {
             cache: self.cache,
             is_site: self.site,
             etag: self.etag,
-        })
+        }))
     }
 
     fn identity(&self) -> Option<IdentityFiles> {

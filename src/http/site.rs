@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::whoami;
 use super::whoami::ConnectionAddresses;
 use crate::proto::http;
-use crate::proto::http::{Method, RequestHead, Response, reason};
+use crate::proto::http::{Method, RequestHead, Response, reason, values};
 
 /// The methods that are answered.
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -161,13 +161,12 @@ impl Site {
 }
 
 fn has_field(head: &RequestHead<'_, '_>, name: &str) -> bool {
-    head.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+    values(head.fields, name).next().is_some()
 }
 
 /// Returns the media type of a request's body.
 fn kind_of(head: &RequestHead<'_, '_>) -> Vec<u8> {
-    let kind = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
-    kind.map_or_else(|| b"application/octet-stream".to_vec(), |field| field.value.to_vec())
+    values(head.fields, "content-type").next().unwrap_or(b"application/octet-stream").to_vec()
 }
 
 /// Returns the body of a response that shows its status only.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::proto::http::{MediaType, RequestHead, preferred};
+use crate::proto::http::{MediaType, RequestHead, preferred, values};
 use crate::report::{escape, escape_bytes};
 
 /// The two addresses of a connection.
@@ -48,8 +48,7 @@ pub(crate) fn page(
         version: format!("HTTP/1.{}", head.minor),
         headers: head.fields.iter().map(field).collect(),
     };
-    let accept = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("accept"));
-    match preferred(accept.map(|field| field.value)) {
+    match preferred(values(head.fields, "accept")) {
         MediaType::Text | MediaType::NdJson => (TEXT, text(&request)),
         // No field can fail to be written.
         MediaType::Json => (JSON, serde_json::to_string_pretty(&request).unwrap_or_default() + "\n"),

@@ -7,6 +7,7 @@
 mod accept;
 mod chunked;
 mod exchange;
+mod fields;
 mod head;
 mod lenient;
 mod response;
@@ -19,6 +20,7 @@ mod url;
 
 pub use self::accept::{MediaType, preferred, preferred_of};
 pub use self::exchange::{Exchange, ParseEvent};
+pub use self::fields::{only, values};
 pub(super) use self::head::number;
 pub use self::head::{FieldBuffer, RequestHead, no_fields};
 pub use self::lenient::RewrittenHead;

@@ -107,6 +107,15 @@ impl StagingFolder {
         }
         results
     }
+
+    /// Commits one file, as [`Self::commit`] does.
+    ///
+    /// # Errors
+    /// As there: without one the file is on the disk under its name.
+    pub fn commit_part(&self, part: Part, meta: Meta, replace: bool) -> Result<(), StoreError> {
+        let result = self.commit(vec![StagedEntry::Part { part, meta }], replace).pop();
+        result.unwrap_or_else(|| Err(StoreError::new(StoreErrorKind::CannotWrite, "did not get its name")))
+    }
 }
 
 fn prepared(entry: StagedEntry) -> Result<StagedEntry, StoreError> {

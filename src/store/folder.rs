@@ -4,9 +4,10 @@ use super::confine::{
     check_path, check_regular, open_fault, open_folder, open_readable, open_regular, split_last,
 };
 use super::error::{StoreError, StoreErrorKind};
+use super::hash::hash_prefix;
 use super::made::Made;
 use super::meta::Meta;
-use super::publish::sync_names;
+use super::publish::{sync, sync_names};
 use super::source::SourceFile;
 use super::temporary::{clear, temporary_name};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
@@ -72,6 +73,32 @@ impl Folder {
                 _ => Err(fault),
             },
         }
+    }
+
+    /// Returns whether the file of that name has this content, which is then on the disk under its name; `None` where the
+    /// name is free. `is_needed` is as for [`hash_prefix`]. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::existing`] and [`hash_prefix`]; `CannotWrite` if it cannot be synced.
+    pub fn holds(
+        &self,
+        path: &[u8],
+        size_bytes: u64,
+        digest: &[u8; 32],
+        is_needed: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<bool>, StoreError> {
+        let Some((content, found_bytes)) = self.existing(path)? else { return Ok(None) };
+        if found_bytes != size_bytes || hash_prefix(&content, size_bytes, is_needed)?.finalize() != *digest {
+            return Ok(Some(false));
+        }
+        let fault =
+            |error| StoreError::system(error, StoreErrorKind::CannotWrite, "the file cannot be synced");
+        sync(&content).map_err(fault)?;
+        match split_last(path).0 {
+            None => self.sync()?,
+            Some(parents) => self.below(parents)?.sync()?,
+        }
+        Ok(Some(true))
     }
 
     /// Returns whether anything has that name, of any kind. The path may have several components.

@@ -1,5 +1,6 @@
 //! What a server shares: a folder or a file.
 
+use super::confine::check_regular;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::source::SourceFile;
@@ -28,7 +29,12 @@ impl Share {
     /// As [`Folder::source`]. Files beside a single shared one are `NotFound`.
     pub fn source(&self, path: &[u8]) -> Result<SourceFile, StoreError> {
         match self {
-            Share::Folder(folder, SymlinkPolicy::Follow) => Tree::new(folder.clone(), true).source(path),
+            Share::Folder(folder, SymlinkPolicy::Follow) => {
+                let mut tree = Tree::new(folder.clone(), true);
+                // No walk has just seen it, and even opening a FIFO or a device is felt at its other end.
+                check_regular(&tree.stat(path)?)?;
+                tree.source(path)
+            }
             Share::Folder(folder, _) => folder.source(path),
             Share::File { path: place, name } if *name == path => SourceFile::open(place),
             Share::File { .. } => Err(StoreError::not_found()),

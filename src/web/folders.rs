@@ -2,8 +2,7 @@
 
 use super::answer::{Answer, failed};
 use super::request::Request;
-use crate::proto::http::MediaType;
-use crate::proto::web::conditions::values;
+use crate::proto::http::{MediaType, values};
 use crate::proto::web::listing::{self, Entry, EntryKind};
 use crate::proto::web::page::{self, PageContext, Uploads};
 use crate::proto::web::target::{Query, Target};

@@ -5,11 +5,11 @@ use super::reading::read;
 use super::request::{Request, Route};
 use super::site::{Site, WebAccess};
 use super::storing::{create, creates, kept, limit_value, post, put, resource};
-use crate::proto::http::{Method, split_path};
+use crate::proto::http::{Method, split_path, values};
 use crate::proto::web::origin::{Arrival, names_loopback};
 use crate::proto::web::secret::CHALLENGES;
+use crate::proto::web::target;
 use crate::proto::web::upload::PARTIAL_UPLOAD;
-use crate::proto::web::{conditions, target};
 
 /// Decides about a request whose head was received.
 pub(super) fn route(request: &Request<'_>) -> Route {
@@ -57,7 +57,7 @@ fn admitted<'t>(request: &Request<'t>) -> Result<(&'t str, bool), Answer> {
             None => Err(Answer::text(404, "")),
         },
         WebAccess::Token(token) => {
-            let mut given = conditions::values(head.fields, "authorization");
+            let mut given = values(head.fields, "authorization");
             match given.any(|value| token.is_in(value)) {
                 true => Ok((head.target, true)),
                 false => Err(CHALLENGES.iter().fold(Answer::text(401, ""), |answer, challenge| {

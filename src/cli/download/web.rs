@@ -6,6 +6,7 @@ use crate::error::{Error, Exit};
 use crate::net::tls::WEB_OPTIONS;
 use crate::proto::http::HttpUrl;
 use crate::proto::transfer::names::CleanPath;
+use crate::proto::web::hex;
 use crate::report::{escape, escape_name};
 use crate::run::download::web::{WebPlan, endpoint_of};
 use crate::run::tls::{ClientTlsPlan, ServerCheckPlan};
@@ -147,23 +148,12 @@ fn name_of(url: &HttpUrl) -> Option<Vec<u8>> {
 /// The digest that a URL names: `?b3=HEX`.
 fn digest_in(urls: &[HttpUrl]) -> Result<Option<[u8; 32]>, Error> {
     let mut digest = None;
-    for hex in urls.iter().filter_map(|url| url.query()?.strip_prefix("b3=")) {
-        let found =
-            blake3_of(hex).ok_or_else(|| usage("?b3= is followed by the 64 digits of a BLAKE3 digest"))?;
+    for digits in urls.iter().filter_map(|url| url.query()?.strip_prefix("b3=")) {
+        let found = hex::decode(digits.as_bytes())
+            .ok_or_else(|| usage("?b3= is followed by the 64 digits of a BLAKE3 digest"))?;
         if digest.replace(found).is_some_and(|other| other != found) {
             return Err(usage("the URLs name different digests: they are not of the same file"));
         }
     }
     Ok(digest)
-}
-
-fn blake3_of(hex: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(digest)
 }

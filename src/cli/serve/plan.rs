@@ -320,7 +320,7 @@ impl ServeArgs {
                 rate: self.relay.limit_rate,
             },
             wire: transfer.wire,
-            web: self.web.plan(),
+            web: self.web.plan()?,
         })
     }
 }

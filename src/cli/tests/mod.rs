@@ -1,6 +1,7 @@
 //! Tests of the command line: every option of a command in every way to use the command.
 
 mod connect;
+mod download;
 mod pinned;
 mod pure;
 mod serve;

@@ -65,6 +65,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--http", "store share"),
     ("--http=open", "store share"),
     ("--http --token=/dev/null", "store share"),
+    ("--http=open --token=/dev/null", ""),
     ("--token=/dev/null", ""),
     ("--http --host=files.example", "store share"),
     ("--host=files.example", ""),

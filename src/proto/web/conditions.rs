@@ -6,6 +6,7 @@ use httparse::Header;
 
 use super::etag::{self, Comparison, Listed};
 use super::validators::Validators;
+use crate::proto::http::{only, values};
 
 /// What the conditions of a request make of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,26 +72,13 @@ pub fn range_applies(fields: &[Header<'_>], current: &Validators) -> bool {
     }
 }
 
-/// Returns the values of all fields of a name, which is in lower case.
-pub fn values<'f, 'b>(fields: &'f [Header<'b>], name: &'f str) -> impl Iterator<Item = &'b [u8]> {
-    fields
-        .iter()
-        .filter(move |field| field.name.len() == name.len() && field.name.eq_ignore_ascii_case(name))
-        .map(|field| field.value)
-}
-
 fn has(fields: &[Header<'_>], name: &str) -> bool {
     values(fields, name).next().is_some()
 }
 
 /// Returns the date of a field, in seconds since 1970. `None`: there is no such field, several, or not a date.
 fn date(fields: &[Header<'_>], name: &str) -> Option<u64> {
-    let mut values = values(fields, name);
-    let value = values.next()?;
-    if values.next().is_some() {
-        return None;
-    }
-    parse_date(value)
+    parse_date(only(fields, name)?)
 }
 
 /// Parses a date in any of the three forms of RFC 9110, 5.6.7, into seconds since 1970.

@@ -8,6 +8,7 @@ pub mod date;
 pub mod digests;
 pub mod etag;
 pub mod file_facts;
+pub mod hex;
 pub mod listing;
 pub mod media_type;
 pub mod multipart;

@@ -5,9 +5,7 @@
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use httparse::Header;
-
-use crate::proto::http::RequestHead;
+use crate::proto::http::{RequestHead, values};
 
 /// A request that is refused before anything else is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,18 +194,14 @@ fn authority<'b>(request: &RequestHead<'_, 'b>) -> Option<&'b str> {
     {
         return rest.split(['/', '?', '#']).next();
     }
-    let host = request.fields.iter().find(|field| field.name.eq_ignore_ascii_case("host"))?;
+    let host = values(request.fields, "host").next()?;
     // What is not UTF-8 has not passed the parser either.
-    Some(std::str::from_utf8(host.value).unwrap_or_default())
+    Some(std::str::from_utf8(host).unwrap_or_default())
 }
 
 fn is_address_of(at: Option<SocketAddr>, host: &str) -> bool {
     let named = host.parse::<IpAddr>().map(|address| address.to_canonical());
     at.is_some_and(|at| named == Ok(at.ip().to_canonical()))
-}
-
-fn values<'a>(fields: &'a [Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
 }
 
 #[cfg(test)]

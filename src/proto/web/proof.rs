@@ -8,6 +8,8 @@
 
 use std::{error, fmt};
 
+use super::hex;
+
 /// A BLAKE3 digest or chaining value.
 pub type Digest = [u8; 32];
 
@@ -32,11 +34,11 @@ pub fn push_sum_line(digest: &Digest, name: &[u8], out: &mut String) {
     let name = String::from_utf8_lossy(name);
     if name.contains(ESCAPED) {
         out.push('\\');
-        push_hex(digest, out);
+        hex::push(digest, out);
         out.push_str("  ");
         out.push_str(&name.replace('\\', "\\\\").replace('\n', "\\n"));
     } else {
-        push_hex(digest, out);
+        hex::push(digest, out);
         out.push_str("  ");
         out.push_str(&name);
     }
@@ -57,10 +59,10 @@ pub fn sum_line_len(name: &[u8]) -> u64 {
 pub fn tree_text(size_bytes: u64, root: &Digest, values: &[Digest]) -> String {
     let mut out = format!("{INTRODUCTION}{size_bytes} ");
     out.reserve((values.len() + 1) * (HEX_LEN + 1));
-    push_hex(root, &mut out);
+    hex::push(root, &mut out);
     out.push('\n');
     for value in values {
-        push_hex(value, &mut out);
+        hex::push(value, &mut out);
         out.push('\n');
     }
     out
@@ -71,31 +73,6 @@ pub fn tree_text_len(size_bytes: u64) -> u64 {
     let line_len = HEX_LEN as u64 + 1;
     let first_len = (INTRODUCTION.len() + size_bytes.to_string().len() + 1) as u64 + line_len;
     first_len + count_of(size_bytes).saturating_mul(line_len)
-}
-
-fn push_hex(digest: &Digest, out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in digest {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-}
-
-fn digest_of(hex: &[u8]) -> Option<Digest> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, []) = hex.as_chunks::<2>() else { return None };
-    let mut digest = [0; 32];
-    if pairs.len() != digest.len() {
-        return None;
-    }
-    for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(digest)
 }
 
 /// A tree as it was received.
@@ -168,7 +145,7 @@ impl TreeParser {
             match (*first, self.root) {
                 (b'\n', None) => self.root = Some(self.first_line()?),
                 (b'\n', Some(_)) => {
-                    let value = digest_of(&self.line).ok_or(TreeError::WrongLine)?;
+                    let value = hex::decode_lower(&self.line).ok_or(TreeError::WrongLine)?;
                     self.values.try_reserve(1).map_err(|_| TreeError::NoMemory)?;
                     self.values.push(value);
                 }
@@ -217,7 +194,7 @@ pub fn first_line(line: &[u8]) -> Option<(u64, Digest)> {
     let line = std::str::from_utf8(line).ok()?.strip_prefix(INTRODUCTION)?;
     let (size, root) = line.split_once(' ')?;
     let size_bytes: u64 = size.parse().ok().filter(|number: &u64| number.to_string() == size)?;
-    Some((size_bytes, digest_of(root.as_bytes())?))
+    Some((size_bytes, hex::decode_lower(root.as_bytes())?))
 }
 
 /// Returns the number of values that a tree of such content has.

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use httparse::Header;
 
-use super::conditions::{self, Decision, values};
+use super::conditions::{self, Decision};
 use super::ranges::{self, Ranges};
 use super::validators::Validators;
+use crate::proto::http::values;
 
 /// The answer to a request for a content.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! Request targets of the web face: which file or folder is named, and in which form it is wanted.
 
-use std::fmt::Write;
-
 use percent_encoding::percent_decode_str;
 
+use super::hex;
 use super::names::link;
 use super::secret::SecretPath;
 use crate::proto::http::split_path;
@@ -122,16 +121,11 @@ fn decode(path: &str) -> Result<Vec<u8>, TargetError> {
     }
     for (at, _) in path.match_indices('%') {
         let digits = path.as_bytes()[at + 1..].first_chunk::<2>().ok_or(TargetError::Escape)?;
-        if hex_pair(digits).ok_or(TargetError::Escape)? == b'/' {
+        if hex::byte(*digits).ok_or(TargetError::Escape)? == b'/' {
             return Err(TargetError::Slash);
         }
     }
     Ok(percent_decode_str(path).collect())
-}
-
-fn hex_pair(digits: &[u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from((high? << 4) | low?).ok()
 }
 
 impl Query {
@@ -149,7 +143,7 @@ impl Query {
                 "b3sum" => Query::B3Sum,
                 "b3tree" => Query::B3Tree,
                 _ => match part.strip_prefix("b3=") {
-                    Some(digits) => Query::B3(digest(digits).ok_or(TargetError::Digest)?),
+                    Some(digits) => Query::B3(hex::decode(digits.as_bytes()).ok_or(TargetError::Digest)?),
                     None => continue,
                 },
             });
@@ -167,25 +161,13 @@ impl Query {
             Query::Zip => "?zip".to_owned(),
             Query::B3Sum => "?b3sum".to_owned(),
             Query::B3Tree => "?b3tree".to_owned(),
-            Query::B3(digest) => digest.iter().fold("?b3=".to_owned(), |mut text, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{byte:02x}");
+            Query::B3(digest) => {
+                let mut text = "?b3=".to_owned();
+                hex::push(digest, &mut text);
                 text
-            }),
+            }
         }
     }
-}
-
-fn digest(digits: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != digest.len() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(pairs) {
-        *byte = hex_pair(pair)?;
-    }
-    Some(digest)
 }
 
 impl Target {

@@ -9,7 +9,7 @@ pub mod replies;
 use httparse::Header;
 
 use super::structured::{Value, item};
-use crate::proto::http::number;
+use crate::proto::http::{number, only};
 
 /// The media type of content that is appended.
 pub const PARTIAL_UPLOAD: &str = "application/partial-upload";
@@ -55,10 +55,7 @@ pub struct UploadFields {
 impl UploadFields {
     /// Reads the fields of a request.
     pub fn of(fields: &[Header<'_>]) -> UploadFields {
-        let value = |name: &str| {
-            let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
-            values.next().map(|field| field.value).filter(|_| values.next().is_none())
-        };
+        let value = |name: &str| only(fields, name);
         let integer = |name: &str| value(name).and_then(integer);
         let is_partial = value("content-type").is_some_and(|media_type| {
             let media_type = media_type.split(|&byte| byte == b';').next().unwrap_or_default();

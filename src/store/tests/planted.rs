@@ -53,6 +53,36 @@ fn nothing_planted_at_the_name_is_followed_or_replaced() {
 }
 
 #[test]
+fn what_is_no_file_is_not_even_opened_where_links_are_followed() {
+    let scene = scene();
+    let planted = plant(&scene);
+    symlink("fifo", scene.inside("link-to-fifo")).unwrap();
+    symlink("socket", scene.inside("link-to-socket")).unwrap();
+    let share = Share::Folder(scene.folder.clone(), SymlinkPolicy::Follow);
+    let others = planted.iter().filter(|(_, expected)| *expected == StoreErrorKind::NotRegular);
+    for name in others.map(|(name, _)| *name).chain(["link-to-fifo", "link-to-socket"]) {
+        // To open a socket would fail in another way.
+        assert_eq!(kind(share.source(name.as_bytes())), StoreErrorKind::NotRegular, "{name}");
+    }
+    // Whoever waits for a reader of the FIFO has not got one.
+    let fifo = scene.inside("fifo");
+    let (sender, receiver) = mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        sender.send(()).unwrap();
+        fs::OpenOptions::new().write(true).open(fifo).is_ok()
+    });
+    receiver.recv().unwrap();
+    for _ in 0..100 {
+        assert_eq!(kind(share.source(b"link-to-fifo")), StoreErrorKind::NotRegular);
+        std::thread::yield_now();
+    }
+    assert!(!writer.is_finished(), "the FIFO was opened");
+    drop(fs::OpenOptions::new().read(true).open(scene.inside("fifo")).unwrap());
+    assert!(writer.join().unwrap());
+    assert_eq!(share.source(b"link-to-file").unwrap().size_bytes(), CANARY.len() as u64);
+}
+
+#[test]
 fn what_has_the_temporary_name_is_replaced_and_never_written_to() {
     let scene = scene();
     let temporary = scene.inside(&temporary_name(b"new"));

@@ -73,6 +73,25 @@ fn folders_are_opened_with_clear_words() {
 }
 
 #[test]
+fn a_name_holds_the_same_content_or_other_content_or_is_free() {
+    let scene = scene();
+    fs::create_dir(scene.inside("d")).unwrap();
+    let digest = *blake3::hash(b"content").as_bytes();
+    for name in ["f", "d/f"] {
+        let holds = |size_bytes: u64, digest: &[u8; 32]| {
+            scene.folder.holds(name.as_bytes(), size_bytes, digest, &mut |_| true).unwrap()
+        };
+        assert_eq!(holds(7, &digest), None);
+        fs::write(scene.inside(name), b"content").unwrap();
+        assert_eq!(holds(7, &digest), Some(true));
+        assert_eq!(holds(8, &digest), Some(false));
+        assert_eq!(holds(7, &[0; 32]), Some(false));
+    }
+    let mut is_needed = |_| false;
+    assert!(scene.folder.holds(b"f", 7, &digest, &mut is_needed).is_err());
+}
+
+#[test]
 fn the_listing_is_sorted_and_holds_regular_files_only() {
     let scene = scene();
     for name in ["b", "a", "Z", ".hidden", ".sendall-0123456789abcdef.part"] {

@@ -145,7 +145,11 @@ impl Fetching {
         }
         match found.query() {
             Some(QUERY) => mirror.url = found.with_query(None),
-            _ => mirror.answer = Answer::Nothing,
+            _ => {
+                mirror.answer = Answer::Nothing;
+                // Nobody reads the rest.
+                self.lanes[index].1.close();
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{FetchTarget, Fetching, Step, Turn};
 use crate::error::Error;
 use crate::net::reactor::BlockingTask;
 use crate::report::{FileEvent, Sums, amount, sized};
-use crate::store::{Meta, Part, StagedEntry, StoreError, StoreErrorKind, hash_prefix};
+use crate::store::{Meta, Part, StoreError, StoreErrorKind};
 
 /// The time that a stopped session gives its commit.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
@@ -17,7 +17,7 @@ const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 #[derive(Clone, Copy)]
 enum Placed {
     Received,
-    /// It was there before, with the same content.
+    /// It was there before, with the same content, and is on the disk.
     There,
 }
 
@@ -57,21 +57,15 @@ impl Fetching {
         part.keep_if_dropped(false);
         let (name, replace) = (self.options.name.clone(), self.options.replace);
         let task = self.io.spawn_blocking(move || {
-            if let (Some((content, existing_bytes)), false) = (folder.existing(&name)?, replace) {
-                let is_same = existing_bytes == size
-                    && hash_prefix(&content, size, &mut |_| true)?.finalize() == digest;
-                return match is_same {
-                    true => Ok(Placed::There),
-                    false => Err(StoreError::exists()),
-                };
+            if !replace && let Some(is_same) = folder.holds(&name, size, &digest, &mut |_| true)? {
+                return if is_same { Ok(Placed::There) } else { Err(StoreError::exists()) };
             }
             let written = part.meta_as_written()?;
             let meta = match modified {
                 Some(seconds) => Meta { mtime_seconds: seconds, mtime_nanoseconds: 0, ..written },
                 None => written,
             };
-            let mut results = staging.commit(vec![StagedEntry::Part { part, meta }], replace);
-            results.pop().unwrap_or(Ok(())).map(|()| Placed::Received)
+            staging.commit_part(part, meta, replace).map(|()| Placed::Received)
         })?;
         Ok(Turn::Wait(Step::Committing(Box::new(Committing { task, digest, size, is_verified }))))
     }
@@ -87,7 +81,7 @@ impl Fetching {
         self.conclude(placed, committing.digest, committing.size, committing.is_verified)
     }
 
-    /// The file is there already.
+    /// The file is there already, and on the disk.
     pub(super) fn is_there(&mut self, digest: [u8; 32], size: u64) -> Result<Turn, Error> {
         self.conclude(Placed::There, digest, size, true)
     }

@@ -19,8 +19,8 @@ pub(super) struct Hashing {
 
 /// What is here.
 enum Hashed {
-    /// A file of the right size, with this digest.
-    Existing([u8; 32]),
+    /// A file of the right size; with true, of the right content, too, and on the disk.
+    Existing(bool),
     /// A part of this length from this origin, and the hash of it.
     Prefix(Part, u64, Box<blake3::Hasher>, Origin),
     /// A part, and the values of its blocks.
@@ -37,11 +37,12 @@ impl Fetching {
         let fault = |fault| self.store_error(&fault);
         let existing = folder.existing(&self.options.name).map_err(fault)?;
         match (existing, &tree) {
-            (Some((content, size)), Some(Tree { size: expected, .. })) if size == *expected => {
+            (Some((_, found)), Some(Tree { size, hash, .. })) if found == *size => {
+                let (name, size, hash) = (self.options.name.clone(), *size, *hash);
                 self.show_hashing(size);
                 self.hash(tree, move |is_needed| {
-                    let hasher = hash_prefix(&content, size, is_needed)?;
-                    Ok(Hashed::Existing(hasher.finalize().into()))
+                    let is_same = folder.holds(&name, size, &hash, is_needed)?;
+                    Ok(Hashed::Existing(is_same == Some(true)))
                 })
             }
             (Some(_), Some(_)) if !self.options.replace => Err(self.exists()),
@@ -133,10 +134,8 @@ impl Fetching {
         let tree = hashing.tree;
         let hashed = result?.map_err(|fault| self.store_error(&fault))?;
         match (hashed, tree) {
-            (Hashed::Existing(digest), Some(tree)) => {
-                if digest == tree.hash {
-                    return self.is_there(digest, tree.size);
-                }
+            (Hashed::Existing(true), Some(tree)) => self.is_there(tree.hash, tree.size),
+            (Hashed::Existing(false), Some(tree)) => {
                 let FetchTarget::Folder { folder, .. } = self.options.target.clone() else {
                     return Err(self.exists());
                 };

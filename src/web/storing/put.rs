@@ -4,7 +4,7 @@ use super::announced::Announced;
 use super::refusal::Refusal;
 use super::started::{check_coding, content_length, context, file_of, may_replace, mtime, sent_digests};
 use super::upload::{Stored, Upload, UploadStart};
-use crate::proto::web::conditions::values;
+use crate::proto::http::values;
 use crate::proto::web::content_range::{self, SentPart};
 use crate::proto::web::names::link;
 use crate::proto::web::proof::push_sum_line;

@@ -12,6 +12,7 @@ use super::upload::{Upload, UploadStart};
 use crate::error::{Error, Exit};
 use crate::net::fill_random;
 use crate::net::wall::unix_seconds_now;
+use crate::proto::web::hex;
 use crate::proto::web::target::Target;
 use crate::proto::web::upload::replies::{self, Reply};
 use crate::proto::web::upload::{Interop, UploadBody, UploadFault, UploadFields, UploadLimits, UploadState};
@@ -90,7 +91,7 @@ fn begin(request: &Request<'_>, folder: &Folder, path: &[u8]) -> Result<Resumabl
 
 /// Answers a request for the URL of an upload. `None`: the query is not that of one.
 pub(in crate::web) fn resource(request: &Request<'_>, target: &Target, query: &str) -> Option<Route> {
-    let id = parse_id(query.strip_prefix("upload=")?)?;
+    let id = hex::decode(query.strip_prefix("upload=")?.as_bytes())?;
     let (folder, path) = (request.site.store.as_ref()?, target.path.as_ref()?);
     if !request.may_block {
         return Some(Route::Move);
@@ -296,19 +297,8 @@ impl Drop for Resumable {
 
 fn location(id: &UploadId) -> String {
     let mut location = "?upload=".to_owned();
-    location.extend(id.iter().map(|byte| format!("{byte:02x}")));
+    hex::push(id, &mut location);
     location
-}
-
-fn parse_id(digits: &str) -> Option<UploadId> {
-    let mut id = UploadId::default();
-    if digits.len() != 2 * id.len() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(digits.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(id)
 }
 
 fn answer_of(reply: Reply) -> Answer {

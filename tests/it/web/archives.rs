@@ -326,7 +326,7 @@ fn archives_of_large_files_are_read_by_others() {
             assert!(listing.lines().any(has), "{program}: {listing}");
         }
     };
-    let file = with_holes(&Layout::tar(entries.clone()).expect("a layout"), |_| 0);
+    let file = with_holes(&Layout::new(Format::Tar, entries.clone()).expect("a layout"), |_| 0);
     let path = file.path().to_str().expect("UTF-8");
     for (program, args) in
         [("tar", &["-tvf", path][..]), ("bsdtar", &["-tvf", path]), ("busybox", &["tar", "-tvf", path])]
@@ -335,7 +335,7 @@ fn archives_of_large_files_are_read_by_others() {
     }
     const PYTHON: &str = "import sys, tarfile\nfor m in tarfile.open(sys.argv[1]): print(m.name, m.size)";
     is_complete("python3", output_of("python3", &["-c", PYTHON, path]));
-    let file = with_holes(&Layout::zip(entries).expect("a layout"), crc_of_zeros);
+    let file = with_holes(&Layout::new(Format::Zip, entries).expect("a layout"), crc_of_zeros);
     let path = file.path().to_str().expect("UTF-8");
     is_complete("unzip", output_of("unzip", &["-l", path]));
     is_complete("bsdtar", output_of("bsdtar", &["-tvf", path]));
@@ -371,8 +371,8 @@ fn archives_of_many_files_are_read_by_others() {
     (0..COUNT).for_each(|index| {
         entries.push_file(format!("{index}").as_bytes(), index as u64 % 3, Attributes::default())
     });
-    let tar = with_holes(&Layout::tar(entries.clone()).expect("a layout"), |_| 0);
-    let zip = with_holes(&Layout::zip(entries).expect("a layout"), crc_of_zeros);
+    let tar = with_holes(&Layout::new(Format::Tar, entries.clone()).expect("a layout"), |_| 0);
+    let zip = with_holes(&Layout::new(Format::Zip, entries).expect("a layout"), crc_of_zeros);
     let (tar, zip) = (tar.path().to_str().expect("UTF-8"), zip.path().to_str().expect("UTF-8"));
     for (program, args) in [
         ("tar", &["-tf", tar][..]),

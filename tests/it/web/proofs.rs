@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sha2::Digest as _;
 
+use sendall::proto::transfer::blocks;
 use sendall::proto::web::proof::{self, TreeParser, push_sum_line, tree_text};
 use sendall::store::{BLOCK_BYTES, BlockHasher, ContentHasher, root_of};
 
@@ -53,8 +54,17 @@ fn b3sum_checks_the_lines_of_all_names_that_it_can_express() {
 }
 
 #[test]
+fn all_parts_of_the_program_mean_the_same_block() {
+    assert_eq!((proof::BLOCK_BYTES, blocks::BLOCK_BYTES), (BLOCK_BYTES, BLOCK_BYTES));
+    assert_eq!(proof::INTRODUCTION, format!("b3tree 1 {BLOCK_BYTES} "));
+    for size in [0, 1, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES, u64::MAX] {
+        let count = if blocks::has_blocks(Some(size)) { blocks::block_count(size) } else { 0 };
+        assert_eq!(proof::count_of(size), count, "{size}");
+    }
+}
+
+#[test]
 fn a_tree_proves_each_block_of_its_file() {
-    assert_eq!(BLOCK_BYTES, proof::BLOCK_BYTES);
     let block = BLOCK_BYTES as usize;
     for size in [0, 5, block, 2 * block + 3] {
         let content = payload(size);

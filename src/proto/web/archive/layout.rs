@@ -2,7 +2,6 @@
 
 use super::entries::{Entries, Entry};
 use super::{tar, zip};
-use std::ops::Range;
 use std::sync::OnceLock;
 use std::{error, fmt};
 
@@ -100,22 +99,6 @@ enum Appended {
 }
 
 impl Layout {
-    /// Lays out a tar archive.
-    ///
-    /// # Errors
-    /// `TooLong`.
-    pub fn tar(entries: Entries) -> Result<Self, LayoutError> {
-        Self::new(Format::Tar, entries)
-    }
-
-    /// Lays out a zip archive.
-    ///
-    /// # Errors
-    /// `NameTooLong`, `TooLong`.
-    pub fn zip(entries: Entries) -> Result<Self, LayoutError> {
-        Self::new(Format::Zip, entries)
-    }
-
     /// Lays out an archive of this format.
     ///
     /// # Errors
@@ -200,29 +183,6 @@ impl Layout {
     /// archive needs none.
     pub fn set_crc(&self, entry: usize, crc: u32) -> bool {
         self.crcs.get(entry).is_none_or(|known| *known.get_or_init(|| crc) == crc)
-    }
-
-    /// Returns the files whose CRC is not known, is in this range of the archive, and does not follow from their content
-    /// in it. Whoever sends the range may read them ahead, before they are asked for by [`Piece::NeedsCrc`].
-    pub fn missing_crcs(&self, range: Range<u64>) -> impl Iterator<Item = usize> {
-        let count = self.crcs.len();
-        let starts_before =
-            |slots: &[u64], offset_bytes| slots.partition_point(|start| *start < offset_bytes);
-        let (contents, directory) = self.starts.split_at(count);
-        // Of the entries up to here the content is not in the range, or not all of it.
-        let cut = starts_before(contents, range.start);
-        let directory_end = starts_before(&directory[..count.min(directory.len())], range.end);
-        let directory_start = starts_before(directory, range.start.saturating_add(1)).saturating_sub(1);
-        let in_directory = directory_start..directory_end.min(cut);
-        let begun = cut.checked_sub(1).filter(|entry| {
-            let end_bytes = self.starts[cut];
-            let descriptor_len = self.entries.get(*entry).map_or(0, |entry| zip::descriptor_len(&entry));
-            let has_descriptor = range.start < end_bytes && range.end > end_bytes - descriptor_len as u64;
-            has_descriptor && !in_directory.contains(entry)
-        });
-        let is_missing =
-            |entry: &usize| self.entries.get(*entry).is_some_and(|found| self.crc(*entry, &found).is_none());
-        begun.into_iter().chain(in_directory).filter(is_missing)
     }
 
     fn slot_at(&self, offset_bytes: u64) -> usize {

@@ -108,12 +108,9 @@ proptest! {
             let (one, other) = (one.index(whole.len() + 1), other.index(whole.len() + 1));
             let (start, end) = (one.min(other), one.max(other));
             let layout = new(format, &samples);
-            let missing: BTreeSet<_> = layout.missing_crcs(start as u64..end as u64).collect();
             let (bytes, asked) = assemble(&layout, &samples, start as u64..end as u64, step);
             prop_assert_eq!(&bytes, &whole[start..end]);
-            prop_assert!(asked.is_subset(&missing), "{:?} of {:?}", asked, missing);
-            let begun = missing.difference(&asked).count();
-            prop_assert!(begun <= 1, "{:?} of {:?}: all but one that begins in its header", asked, missing);
+            prop_assert!(is_zip || asked.is_empty(), "tar has no CRCs");
         }
     }
 }
@@ -166,14 +163,14 @@ fn what_cannot_be_laid_out_is_named() {
     let mut entries = Entries::new(b"");
     entries.push_file(b"a", 1, Attributes::default());
     entries.push_file(&[b'n'; 65_536], 1, Attributes::default());
-    assert_eq!(Layout::zip(entries.clone()).unwrap_err(), LayoutError::NameTooLong(1));
-    assert!(Layout::tar(entries).is_ok());
+    assert_eq!(Layout::new(Format::Zip, entries.clone()).unwrap_err(), LayoutError::NameTooLong(1));
+    assert!(Layout::new(Format::Tar, entries).is_ok());
     let mut entries = Entries::new(b"");
     entries.push_file(&[b'n'; 65_535], u64::MAX / 2, Attributes::default());
-    assert!(Layout::zip(entries.clone()).is_ok());
+    assert!(Layout::new(Format::Zip, entries.clone()).is_ok());
     entries.push_file(b"b", u64::MAX / 2, Attributes::default());
-    assert_eq!(Layout::zip(entries.clone()).unwrap_err(), LayoutError::TooLong(1));
-    assert_eq!(Layout::tar(entries).unwrap_err(), LayoutError::TooLong(1));
+    assert_eq!(Layout::new(Format::Zip, entries.clone()).unwrap_err(), LayoutError::TooLong(1));
+    assert_eq!(Layout::new(Format::Tar, entries).unwrap_err(), LayoutError::TooLong(1));
 }
 
 #[test]

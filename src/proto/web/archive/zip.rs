@@ -124,15 +124,6 @@ pub(super) fn write_local(entry: &Entry<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Returns the length of what [`write_descriptor`] appends.
-pub(super) fn descriptor_len(entry: &Entry<'_>) -> usize {
-    match needs_crc(entry) {
-        false => 0,
-        true if entry.content_bytes() >= MAX_32 => 24,
-        true => 16,
-    }
-}
-
 /// Appends the data descriptor of an entry (4.3.9), if it has one.
 pub(super) fn write_descriptor(entry: &Entry<'_>, crc: u32, out: &mut Vec<u8>) {
     let size_bytes = entry.content_bytes();

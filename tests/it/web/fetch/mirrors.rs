@@ -1,8 +1,12 @@
 //! Several servers of one file.
 
+use std::io::{ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
 use super::server::{Server, WebFile, one_after_the_other};
 use super::{assert_part_only, fetch};
-use crate::harness::payload;
+use crate::harness::{LIMIT, payload};
 use crate::transfer::xfer::{Place, run};
 
 const BLOCK: usize = 4 << 20;
@@ -88,4 +92,43 @@ fn connections_that_end_between_answers_are_made_anew() {
     let ended = fetch(&servers[0].url("f"), &here, &[&servers[1].url("f"), "-j", "3"]).expect(0);
     here.expect("f", &content);
     assert!(ended.stderr.contains("and 1 more"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_trees_is_not_waited_for() {
+    let (here, content) = (Place::new(), payload(BLOCK + 9));
+    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = (Mutex::new(sender), Mutex::new(receiver));
+    let file = WebFile { tree: None, ..WebFile::with_tree(&content) };
+    let first = Server::new(move |request, stream| match request.path() {
+        "/elsewhere" => {
+            // The rest of this answer never comes, and the client has to end it.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nabc");
+            let _ = stream.set_read_timeout(Some(LIMIT));
+            let end = stream.read(&mut [0]).map_err(|error| error.kind());
+            // Bytes that the client has not read make a reset of its end.
+            if matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)) {
+                let _ = sender.lock().unwrap_or_else(PoisonError::into_inner).send(());
+            }
+            false
+        }
+        _ if request.is_for_tree() => {
+            let answer = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(answer).is_ok()
+        }
+        _ => file.answer(request, stream),
+    });
+    let (has_ended, file) = (Arc::new(AtomicBool::new(false)), WebFile::with_tree(&content));
+    let seen = Arc::clone(&has_ended);
+    let second = Server::new(move |request, stream| {
+        if request.is_for_tree() {
+            let ended = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LIMIT / 5);
+            seen.store(ended.is_ok(), Ordering::SeqCst);
+        }
+        file.answer(request, stream)
+    });
+    let ended = fetch(&first.url("f"), &here, &[&second.url("f")]).expect(0);
+    here.expect("f", &content);
+    assert!(!ended.stderr.contains("unverified"), "{}", ended.stderr);
+    assert!(has_ended.load(Ordering::SeqCst), "its connection stayed open");
 }

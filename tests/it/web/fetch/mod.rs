@@ -1,7 +1,8 @@
-//! `download http(s)://...`, from servers of the test's own and from others.
+//! `download http(s)://...`, from servers of the tests, from `serve --http`, and from others.
 
 mod mirrors;
 mod others;
+mod own;
 mod refused;
 mod resumed;
 mod server;

@@ -1,9 +1,11 @@
 //! Whole files: lengths, chunks, names, stdout, digests, files that are there.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::server::{Server, WebFile};
 use super::{assert_empty, fetch};
+use crate::faults::trace;
 use crate::harness::{assert_same, payload};
 use crate::transfer::xfer::{Place, digest, run};
 
@@ -79,6 +81,25 @@ fn what_is_there_with_the_same_content_is_done_and_other_content_stays() {
             fetch(&server.url("f"), &here, &["--force"]).expect(0);
             here.expect("f", &content);
         }
+    }
+}
+
+#[test]
+fn what_is_there_is_synced_with_its_folder() {
+    if !trace::is_there() {
+        return;
+    }
+    for has_tree in [false, true] {
+        let (here, logs) = (Place::new(), Place::new());
+        here.write("f", b"content");
+        let file = if has_tree { WebFile::with_tree(b"content") } else { WebFile::new(b"content") };
+        let (server, log) = (Server::of(file), logs.at("log"));
+        let args = ["download", &server.url("f"), "-o", here.arg()];
+        let ended = trace::traced(&log, &["--trace=fsync"], &args).finish().expect(0);
+        assert!(ended.stderr.contains("f is there already"), "{}", ended.stderr);
+        let calls = trace::some_calls(Path::new(&log));
+        let synced: Vec<&str> = calls.iter().map(|call| &*call.path).collect();
+        assert!(synced.ends_with(&[&here.at("f"), here.arg()]), "{synced:?}");
     }
 }
 
