@@ -118,7 +118,7 @@ impl ServeArgs {
         }
         let trust = self.trust_plan(&endpoints, &mode, tls.is_some())?;
         let mut limits = match mode.serves_many() {
-            true => self.limits.for_many_clients(mode.is_costly(), self.web.plan().is_some()),
+            true => self.limits.for_many_clients(mode.is_costly(), self.web.plan()?.is_some()),
             false => self.limits.for_single_client()?,
         };
         if self.limits.accept_proxy_protocol {

@@ -14,9 +14,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::ThreadWaker;
 use crate::proto::web::etag::ETag;
 use crate::report::{Report, escape_name};
-use crate::store::{
-    Folder, Meta, Part, StagedEntry, StagingFolder, StoreErrorKind, hash_prefix, read_prefix,
-};
+use crate::store::{Folder, Meta, Part, StagingFolder, StoreErrorKind, read_prefix};
 use crate::web::tags::facts;
 use crate::web::terms::ETagSource;
 
@@ -327,28 +325,23 @@ impl Upload {
             }
         }
         let staging = StagingFolder::new(&self.folder).map_err(|fault| Refusal::of(&fault))?;
-        let results = staging.commit(vec![StagedEntry::Part { part, meta }], self.replaced.is_some());
-        match results.into_iter().next() {
-            Some(Ok(())) => Ok(201),
-            Some(Err(fault)) if fault.kind == StoreErrorKind::Exists => {
+        match staging.commit_part(part, meta, self.replaced.is_some()) {
+            Ok(()) => Ok(201),
+            Err(fault) if fault.kind == StoreErrorKind::Exists => {
                 if self.is_there() {
                     Ok(200)
                 } else {
                     Err(self.registration.end().unwrap_or(OTHER_CONTENT))
                 }
             }
-            Some(Err(fault)) => Err(Refusal::of(&fault)),
-            None => Err(BROKEN),
+            Err(fault) => Err(Refusal::of(&fault)),
         }
     }
 
     /// Returns whether the existing file has this content, and it is on the disk.
     fn is_there(&self) -> bool {
-        let Ok(Some((file, size_bytes))) = self.folder.existing(&self.path) else { return false };
-        size_bytes == self.offset
-            && hash_prefix(&file, size_bytes, &mut |_| self.registration.end().is_none())
-                .is_ok_and(|hasher| hasher.finalize() == self.hasher.finalize())
-            && file.sync_all().is_ok()
+        let (digest, is_needed) = (self.hasher.finalize(), &mut |_| self.registration.end().is_none());
+        matches!(self.folder.holds(&self.path, self.offset, digest.as_bytes(), is_needed), Ok(Some(true)))
     }
 
     fn stored(&self, status: u16) -> Stored {
