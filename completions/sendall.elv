@@ -72,7 +72,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --cache 'With --http and --share: let caches use a file for this long without asking again, and for a day if the server cannot be reached [default: they ask each time]'
             cand --etag 'With --http: choose what the ETag of a file is made of'
             cand --max-clients 'Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the rest'
-            cand --max-per-source 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, else no limit]'
+            cand --max-per-source 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, 80 with --http, else no limit]'
             cand --full 'Choose what happens to clients over --max-clients'
             cand --count 'End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client'
             cand --accept-timeout 'Fail if no client connects for this long [default: no limit]'

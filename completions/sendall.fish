@@ -82,7 +82,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l cache -d 'With
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l etag -d 'With --http: choose what the ETag of a file is made of' -r -f -a "metadata\t'Its identity, size and times'
 content\t'The BLAKE3 digest of its content: each file is read once, and copies have the same ETag on every server'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the rest' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, else no limit]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, 80 with --http, else no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'Choose what happens to clients over --max-clients' -r -f -a "wait\t'They wait in the system\'s queue until another client leaves'
 refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client' -r
