@@ -84,6 +84,8 @@ impl SocksPlan {
 
 /// Descriptors of the files that clients of HTTP fetch at a time, where there are too few for all.
 const OPEN_FILES: u64 = 64;
+/// Sessions of transfers come first, up to this number.
+const MIN_SESSIONS: usize = 8;
 
 /// A server that is about to listen.
 struct Server<'a> {
@@ -132,6 +134,11 @@ impl Plan {
         if let Mode::Transfer(_) = self.mode {
             // Reported for the default as well: it is fewer clients than expected.
             limits.requested_max_clients = (limits.max_clients < asked).then_some(asked);
+        }
+        if sessions < limits.max_clients && matches!(self.mode, Mode::Transfer(_)) {
+            report.warning(format_args!(
+                "the limit on descriptors (ulimit -n) has room for {sessions} transfers at a time; others wait"
+            ));
         }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
@@ -263,8 +270,10 @@ impl Plan {
         }
         // Where there are too few, a third of them is for sessions.
         let third = DescriptorBudget { per_client: 3 * budget.per_client, ..budget };
-        let sessions = within(third).max_clients;
+        let sessions = within(third).max_clients.max(limits.max_clients.min(MIN_SESSIONS));
         let fixed = budget.fixed + budget.per_client * sessions as u64 + OPEN_FILES;
-        (within(DescriptorBudget { per_client: 1, fixed }), sessions)
+        let mut more = within(DescriptorBudget { per_client: 1, fixed });
+        more.max_clients = more.max_clients.max(sessions);
+        (more, sessions)
     }
 }

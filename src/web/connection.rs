@@ -89,7 +89,7 @@ impl Connection {
         home: Home,
         now: Instant,
     ) -> Connection {
-        let Unbound { client, held, deadline, session_end } = moved;
+        let Unbound { client, held, deadline, session_end, failure } = moved;
         let terms = &worker.site.terms;
         let mut stream = Limited::new(transport, now);
         stream.limit_rate(terms.rate, 0);
@@ -106,7 +106,7 @@ impl Connection {
             session_end,
             worker: Rc::clone(worker),
             has_ended: false,
-            failure: None,
+            failure,
             gone_at: None,
             closes: false,
             is_stopping: false,
@@ -235,10 +235,12 @@ impl Session for Connection {
             }
             Ok(status) => Ok(status),
             Err(End::Moves) => {
-                if let Some(Inner { stream, held, client, home, session_end, worker, .. }) = self.0.take() {
+                if let Some(inner) = self.0.take() {
+                    let Inner { stream, held, client, home, session_end, failure, worker, .. } = inner;
                     let deadline = context.now + worker.site.terms.idle_timeout;
+                    let connection = Unbound { client, held, deadline, session_end, failure };
                     match stream.into_inner().into_socket() {
-                        Ok(socket) => home.leave(socket, Unbound { client, held, deadline, session_end }),
+                        Ok(socket) => home.leave(socket, connection),
                         Err(error) => return home.fail(lost(&error)),
                     }
                 }
@@ -252,9 +254,8 @@ impl Session for Connection {
             }
             Err(End::Replaced) => {
                 let _ = inner.stream.reset_on_close(true);
-                inner
-                    .home
-                    .fail(Error::new(Exit::Lost, "another request continues its upload").of_health_check())
+                inner.client.report.detail("another request continues its upload");
+                Ok(Status::Done)
             }
             Err(End::Lost) => {
                 inner.note_end(false);

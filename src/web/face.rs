@@ -262,7 +262,7 @@ impl Arriving {
         let FaceState { worker, threads, .. } = &*self.state;
         let session_end = worker.site.terms.session_timeout.map(|limit| now + limit);
         let deadline = now + worker.site.terms.head_timeout;
-        let connection = Unbound { client, held: Vec::new(), deadline, session_end };
+        let connection = Unbound { client, held: Vec::new(), deadline, session_end, failure: None };
         let home = Home::Acceptor { threads: Rc::clone(threads), permit };
         Stage::Web(Box::new(Connection::new(transport, worker, connection, home, now)))
     }

@@ -15,6 +15,8 @@ use crate::proto::web::upload::PARTIAL_UPLOAD;
 pub(super) fn route(request: &Request<'_>) -> Route {
     match admitted(request) {
         Ok((rest, is_private)) => dispatch(&Request { is_private, ..*request }, rest),
+        // It is asked again, by the same connection.
+        Err(answer) if answer.status == 401 => Route::Answer(answer),
         // It may not keep a place.
         Err(answer) => Route::Answer(answer.closing()),
     }
@@ -26,7 +28,7 @@ pub(super) fn logged_target<'t>(request: &Request<'t>) -> &'t str {
         WebAccess::Secret(secret) => match target::below(request.head.target, secret) {
             Some("") => "/",
             Some(rest) => rest,
-            None if request.client.is_here => request.head.target,
+            None if request.client.is_here && names_loopback(request.head) => request.head.target,
             None => "-",
         },
         WebAccess::Open | WebAccess::Token(_) => request.head.target,

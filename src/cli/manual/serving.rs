@@ -96,7 +96,7 @@ a server ends in any case, unless SIGHUP was ignored from the start (nohup).
 LIMITS
 
 Some modes need a process, or a thread and files, for each client: --exec, --sh, --store and --share. They serve 100 clients at a time, \
-16 from one source. With --store the number is lower, and one line says so, if the hard limit on descriptors (ulimit -Hn) has less than 177 for each client. The other modes \
+16 from one source, with --http 80. With --store the number is lower, and one line says so, if the hard limit on descriptors (ulimit -Hn) has less than 177 for each client, with --http 193. The other modes \
 serve 16384 clients, as far as descriptors allow (ulimit -n), and any number from one source, which may be a \
 load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits.
 

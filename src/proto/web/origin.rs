@@ -179,9 +179,9 @@ impl Hosts {
 }
 
 /// Returns whether a request names this machine as only its own programs do: `localhost`, or an address of loopback. A proxy on
-/// this machine passes on the name that its clients know. So does a request of HTTP/1.0 without `Host`, which is no browser's.
+/// this machine may pass on the name that its clients know.
 pub fn names_loopback(request: &RequestHead<'_, '_>) -> bool {
-    let Some(host) = authority(request) else { return true };
+    let Some(host) = authority(request) else { return false };
     let host = HostName::parse(host).unwrap_or_default().host;
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -5,6 +5,7 @@ use super::mode::{TransferPlan, WebPlan};
 use crate::error::{Error, Exit};
 use crate::http::log::Log;
 use crate::net::endpoint::Endpoint;
+use crate::net::listen::reached_by_others;
 use crate::net::reactor::{Io, WaitGroup};
 use crate::net::stdio::check_stdout;
 use crate::net::{fill_random, host_name};
@@ -65,8 +66,12 @@ impl TransferPlan {
                 WebAccess::Token(token.map_err(usage)?)
             }
             (None, true) => WebAccess::Open,
-            // Nobody else reaches it.
-            (None, false) if !is_behind_proxy && endpoints.iter().all(Endpoint::is_local) => WebAccess::Open,
+            // Nobody else reaches it. Of a socket that was passed on the address decides.
+            (None, false)
+                if endpoints.iter().all(|endpoint| is_for_this_machine(endpoint, is_behind_proxy)) =>
+            {
+                WebAccess::Open
+            }
             (None, false) => {
                 let mut random = Zeroizing::new([0; 16]);
                 fill_random(&mut *random)?;
@@ -104,6 +109,11 @@ impl TransferPlan {
             archives: ArchiveCache::default(),
         })
     }
+}
+
+/// Returns whether only this machine's programs reach an endpoint.
+fn is_for_this_machine(endpoint: &Endpoint, is_behind_proxy: bool) -> bool {
+    !is_behind_proxy && reached_by_others(endpoint, false).is_ok_and(|reached| reached.is_empty())
 }
 
 fn unusable(option: &str, path: &Path, fault: &StoreError) -> Error {

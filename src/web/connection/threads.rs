@@ -48,6 +48,8 @@ pub(in crate::web) struct Unbound {
     pub(in crate::web) deadline: Instant,
     /// When the session must be over.
     pub(in crate::web) session_end: Option<Instant>,
+    /// How the session has failed so far.
+    pub(in crate::web) failure: Option<Error>,
 }
 
 /// The reactor that a connection is on.

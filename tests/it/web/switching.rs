@@ -155,4 +155,6 @@ fn a_proxy_on_this_machine_opens_no_server_that_others_reach() {
         Reply::parse(&exchange_with(&to, request.as_bytes()), false).status
     };
     assert_eq!([status(&to), status("files.example")], [200, 404]);
+    let reply = exchange_with(&to, b"GET /a HTTP/1.0\r\n\r\n");
+    assert_eq!(Reply::parse(&reply, false).status, 404);
 }
