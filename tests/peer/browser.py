@@ -109,10 +109,15 @@ class Browser:
 
     def until(self, expression):
         deadline = time.monotonic() + LIMIT_SECONDS
-        while not self.evaluate(f"Boolean({expression})"):
+        while not self.is_true(expression):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"never: {expression}; the page: {self.evaluate('document.body.innerText')}")
             time.sleep(0.02)
+
+    def is_true(self, expression):
+        """What is looked for may not be in the page yet: an exception is not true."""
+        result = self.call("Runtime.evaluate", expression=f"Boolean({expression})", returnByValue=True)
+        return result["result"].get("value") is True
 
     def drop(self, paths):
         data = {"items": [], "files": paths, "dragOperationsMask": 1}

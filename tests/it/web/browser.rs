@@ -160,7 +160,7 @@ fn chromium_resumes_after_a_reload_and_a_kill() {
     if !is_slow_wanted("uploads that are cut") {
         return;
     }
-    let (web, outside) = (Web::storing(&["--limit-rate", "8MB"]), Place::new());
+    let (web, outside) = (Web::storing(&["--limit-rate", "4MB"]), Place::new());
     let bytes = payload(24_000_000);
     outside.write("large", &bytes);
     let steps = [
