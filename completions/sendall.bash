@@ -85,7 +85,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-4 -6 -v -q -h --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,7 +354,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -j -4 -6 -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --ca --verbose --quiet --json --help"
+            opts="-v -q -o -f -j -4 -6 -h --verbose --quiet --json --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --ca --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -665,7 +665,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__http__subcmd__hello)
-            opts="-4 -6 -v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --tls --client-ca --cert --cert-key --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --tls --client-ca --cert --cert-key --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -792,7 +792,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-4 -6 -v -q -h --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1280,7 +1280,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
-            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1366,7 +1366,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
-            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1436,7 +1436,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -j -4 -6 -v -q -h --force --name --exec --sh --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --verbose --quiet --json --help"
+            opts="-v -q -f -j -4 -6 -h --verbose --quiet --json --force --name --exec --sh --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

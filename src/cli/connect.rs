@@ -21,8 +21,11 @@ use crate::net::ports;
 use crate::relay::probe::ProbePlan;
 use crate::run::connect::{ConnectTask, Plan, RelayPlan};
 
-/// Connect stdin and stdout to a server
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Connect stdin and stdout to a server";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::PROCESSES,
     manual::CONNECT_EXAMPLES]
     .join("\n\n"))]

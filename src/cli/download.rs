@@ -25,8 +25,11 @@ use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::download::{Download, DownloadPlan, DownloadTask, Plan};
 
-/// Fetch files and folders from 'sendall serve --share', or a file from web servers, synced before they get their names
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Fetch files and folders from 'sendall serve --share', or a file from web servers, synced before they get their names";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
     /// The server.

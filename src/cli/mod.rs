@@ -59,14 +59,23 @@ pub struct Cli {
 const EXIT_CODES: &str = "Exit codes: 0 everything arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
 5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
 
+// The options of the command that is called are built, not those of all.
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 enum Command {
+    #[command(about = serve::ABOUT)]
     Serve(Box<serve::ServeArgs>),
+    #[command(about = connect::ABOUT)]
     Connect(connect::ConnectArgs),
+    #[command(about = upload::ABOUT)]
     Upload(upload::UploadArgs),
+    #[command(about = download::ABOUT)]
     Download(download::DownloadArgs),
+    #[command(about = http_hello::ABOUT)]
     HttpHello(http_hello::HttpHelloArgs),
+    #[command(about = udp_listen::ABOUT)]
     UdpListen(udp_listen::UdpListenArgs),
+    #[command(about = udp_send::ABOUT)]
     UdpSend(udp_send::UdpSendArgs),
 }
 

@@ -33,8 +33,12 @@ const MAX_WEB_PER_SOURCE: usize = 80;
 /// The default limit of modes in which each client costs a connection or two, and a few buffers.
 const MAX_CLIENTS: u32 = 16_384;
 
-/// Listen; without a mode, connect the first client to stdin and stdout, and end with it
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str =
+    "Listen; without a mode, connect the first client to stdin and stdout, and end with it";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::WEB, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]

@@ -25,8 +25,11 @@ use crate::proto::datagram::records::SplitAt;
 use crate::run::udp_listen::Plan;
 use crate::server::option_files::TextOrFile;
 
-/// Receive datagrams from any number of peers, and answer them if asked
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Receive datagrams from any number of peers, and answer them if asked";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(mut_arg("allow", |arg| arg.visible_alias("from")

@@ -26,8 +26,11 @@ use crate::server::option_files::unescape;
 /// The default of `--wait`.
 const DEFAULT_REPLY_WAIT: Duration = Duration::from_secs(10);
 
-/// Send datagrams from arguments or stdin, and wait for replies if asked
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Send datagrams from arguments or stdin, and wait for replies if asked";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub(crate) struct UdpSendArgs {
     /// The receiver, and texts.

@@ -23,8 +23,12 @@ use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
 use crate::store::{Filter, SymlinkPolicy};
 use crate::transfer::WireProtocol;
 
-/// Send files and folders to 'sendall serve --store', verified and synced before success is reported
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str =
+    "Send files and folders to 'sendall serve --store', verified and synced before success is reported";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::UPLOAD)]
 #[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
 pub(crate) struct UploadArgs {

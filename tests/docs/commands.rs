@@ -38,7 +38,8 @@ fn the_commands_that_are_not_run_are_command_lines() {
 
 #[test]
 fn the_options_that_are_named_exist() {
-    let program = Cli::command();
+    let mut program = Cli::command();
+    program.build();
     let all = options(&program);
     let mut count = 0;
     for file in files() {
