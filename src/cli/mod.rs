@@ -7,6 +7,7 @@ pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
+pub mod nc;
 pub mod options;
 pub(crate) mod pinned;
 pub(crate) mod proxy_args;
@@ -68,6 +69,7 @@ enum Command {
     HttpHello(http_hello::HttpHelloArgs),
     UdpListen(udp_listen::UdpListenArgs),
     UdpSend(udp_send::UdpSendArgs),
+    Nc(nc::NcArgs),
 }
 
 impl Cli {
@@ -92,6 +94,7 @@ impl Cli {
             Command::HttpHello(args) => args.plan()?.run(report, signals),
             Command::UdpListen(args) => args.plan()?.run(report, signals),
             Command::UdpSend(args) => args.plan()?.run(report, signals),
+            Command::Nc(args) => args.run(),
         }
     }
 }
