@@ -49,13 +49,15 @@ fn run_nc(words: &[OsString]) -> ExitCode {
     let report = Nc::report();
     let run = || -> anyhow::Result<()> {
         let nc = Nc::parse(words)?;
-        let last = report.clone();
-        let signals = Signals::install(move |number, is_second| stop_at_once(last, number, is_second));
+        let signals = Signals::install(|number, _is_second| std::process::exit(128 + number));
         Ok(nc.run(&report, &signals.context("cannot install signal handlers")?)?)
     };
     let Err(error) = run() else { return ExitCode::SUCCESS };
     let error = as_failure(error);
-    report.error(&error);
+    // A signal ends nc without a line.
+    if !matches!(error.exit(), Exit::Signal(_)) {
+        report.error(&error);
+    }
     ExitCode::from(nc::exit_code(&error))
 }
 
