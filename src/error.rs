@@ -66,6 +66,8 @@ pub struct Error {
     exit: Exit,
     retry: Retry,
     is_health_check: bool,
+    /// Its line was written already, or must not be.
+    is_reported: bool,
     text: String,
 }
 
@@ -76,7 +78,7 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Retry::Again,
             _ => Retry::Never,
         };
-        Error { exit, retry, is_health_check: false, text: plain_words(&cause.to_string()) }
+        Error { exit, retry, is_health_check: false, is_reported: false, text: plain_words(&cause.to_string()) }
     }
 
     /// The same failure, with a [`Retry`] other than the one that follows from its exit code.
@@ -90,6 +92,12 @@ impl Error {
     #[must_use]
     pub fn of_health_check(self) -> Error {
         Error { is_health_check: true, ..self }
+    }
+
+    /// The same, whose line was written already, or must not be.
+    #[must_use]
+    pub fn reported(self) -> Error {
+        Error { is_reported: true, ..self }
     }
 
     /// True if the failure is that of a client that sent nothing before it left.
@@ -114,7 +122,7 @@ impl Error {
 
     /// True if the failure has no line: its exit code is enough.
     pub fn is_silent(&self) -> bool {
-        self.exit == Exit::Signal(SIGPIPE)
+        self.is_reported || self.exit == Exit::Signal(SIGPIPE)
     }
 
     /// Puts the action that failed before the cause.

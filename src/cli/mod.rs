@@ -7,6 +7,7 @@ pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
+pub mod nc;
 pub mod options;
 pub(crate) mod pinned;
 pub(crate) mod proxy_args;
@@ -77,6 +78,7 @@ enum Command {
     UdpListen(udp_listen::UdpListenArgs),
     #[command(about = udp_send::ABOUT)]
     UdpSend(udp_send::UdpSendArgs),
+    Nc(nc::NcArgs),
 }
 
 impl Cli {
@@ -101,6 +103,7 @@ impl Cli {
             Command::HttpHello(args) => args.plan()?.run(report, signals),
             Command::UdpListen(args) => args.plan()?.run(report, signals),
             Command::UdpSend(args) => args.plan()?.run(report, signals),
+            Command::Nc(args) => args.run(),
         }
     }
 }

@@ -31,7 +31,7 @@ fn keepalive(text: &str) -> Result<Keepalive, String> {
 }
 
 /// Reads a differentiated services code point: a number, or a name of RFC 2474, 2597, 3246, 5865 or 8622.
-fn dscp(text: &str) -> Result<u8, String> {
+pub(super) fn dscp(text: &str) -> Result<u8, String> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
     match (text.trim_end_matches(|c: char| c.is_ascii_digit()), &digits[..]) {
         ("ef", []) => Some(46),
@@ -173,6 +173,7 @@ impl SocketArgs {
             user_timeout: self.user_timeout,
             congestion: self.congestion.clone(),
             mptcp: self.mptcp,
+            is_debugged: false,
         }
     }
 }

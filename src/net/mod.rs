@@ -40,7 +40,7 @@ pub mod resolve;
 mod route;
 pub mod send;
 pub(crate) mod send_file;
-mod services;
+pub mod services;
 mod session;
 pub mod signals;
 mod socket;

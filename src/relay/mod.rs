@@ -5,6 +5,7 @@ pub(crate) mod connector;
 pub mod exec;
 pub(crate) mod fast_open;
 pub mod modes;
+pub(crate) mod nc;
 pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;

@@ -8,6 +8,7 @@ mod docs;
 mod faults;
 mod harness;
 mod http;
+mod nc;
 mod secure;
 mod server;
 mod stream;

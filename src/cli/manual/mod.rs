@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod http;
+mod nc;
 mod netcats;
 mod serving;
 mod streams;
@@ -10,6 +11,7 @@ mod web;
 
 pub(crate) use self::datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
 pub(crate) use self::http::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
+pub(crate) use self::nc::{NC, NC_EXAMPLES};
 pub(crate) use self::netcats::NETCATS;
 pub(crate) use self::serving::{SERVE, SERVE_EXAMPLES};
 pub(crate) use self::streams::{CONNECT, CONNECT_EXAMPLES, END_OF_FILE, LINES_AND_MESSAGES, PROCESSES};

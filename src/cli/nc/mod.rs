@@ -1,0 +1,130 @@
+//! `nc`: the dialect of Debian's OpenBSD nc, by the name that the program is invoked with, and as `sendall nc`.
+
+mod letters;
+mod plan;
+mod values;
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use clap::{Args, CommandFactory};
+
+use self::letters::Letters;
+use super::{Cli, manual};
+use crate::error::{Error, Exit};
+use crate::net::reactor::read_clock;
+use crate::net::signals::Signals;
+use crate::report::{Level, Report};
+use crate::run::nc::Plan;
+
+/// The names of the program, other than its own, under which it is nc.
+const NAMES: &[&[u8]] = &[b"nc", b"nc.sendall", b"netcat"];
+/// The command after the program's own name.
+const COMMAND: &str = "nc";
+
+/// Speak the dialect of nc (OpenBSD's, as Debian has it): for scripts that call nc
+#[derive(Args, Clone, Debug)]
+#[command(disable_help_flag = true, after_long_help = [manual::NC, manual::NC_EXAMPLES].join("\n\n"))]
+pub(crate) struct NcArgs {
+    /// Letters, a host and ports, as nc has them
+    #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+impl NcArgs {
+    /// Runs nc with options of sendall before the command.
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        let text = "nc has its own letters: type 'sendall nc' without options of sendall before nc";
+        Err(Error::new(Exit::Usage, text))
+    }
+}
+
+/// Returns the words after the program's name if it was invoked as nc, and after the command in `sendall nc`.
+pub fn words(args: &[OsString]) -> Option<&[OsString]> {
+    let (program, words) = args.split_first()?;
+    let name = Path::new(program).file_name().map_or(&b""[..], OsStrExt::as_bytes);
+    match words.split_first() {
+        _ if NAMES.contains(&name) => Some(words),
+        Some((first, words)) if first == COMMAND => Some(words),
+        _ => None,
+    }
+}
+
+/// One run of nc.
+pub enum Nc {
+    /// `-h`: the text.
+    Help(String),
+    /// A task, and if it is verbose.
+    Run(Box<Plan>),
+}
+
+impl Nc {
+    /// Parses letters and operands.
+    ///
+    /// # Errors
+    /// What is wrong, in one line in nc's words.
+    pub fn parse(words: &[OsString]) -> Result<Nc, Error> {
+        if words.iter().any(|word| word == "--help") {
+            return Ok(Nc::Help(help()));
+        }
+        let usage = |text: String| Error::new(Exit::Failed, text);
+        let letters = Letters::parse(words).map_err(usage)?;
+        if letters.has('h') {
+            return Ok(Nc::Help(help()));
+        }
+        plan::plan(&letters).map(|plan| Nc::Run(Box::new(plan))).map_err(usage)
+    }
+
+    /// The report of nc: its lines begin with `nc: `.
+    pub fn report() -> Report {
+        Report::new(Level::Normal, read_clock).named(COMMAND)
+    }
+
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// Of the run. Its exit code is that of sendall: [`exit_code`] gives nc's.
+    pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        match self {
+            Nc::Help(text) => report
+                .print(text.as_bytes())
+                .map_err(|error| Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}"))),
+            Nc::Run(plan) => plan.run(report, signals),
+        }
+    }
+}
+
+/// The exit code of nc for a failure: 1, or that of a signal.
+pub fn exit_code(error: &Error) -> u8 {
+    match error.exit() {
+        exit @ Exit::Signal(_) => exit.code(),
+        _ => 1,
+    }
+}
+
+fn help() -> String {
+    let mut program = Cli::command();
+    program.build();
+    let page = program.find_subcommand_mut(COMMAND).map(|nc| nc.render_long_help().to_string());
+    page.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_program_or_the_first_word_is_nc() {
+        let found = |line: &str| {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            words(&args).map(|words| words.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+        };
+        let some = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(found("nc -z h 1"), some(&["-z", "h", "1"]));
+        assert_eq!(found("/bin/nc.sendall nc 1"), some(&["nc", "1"]));
+        assert_eq!(found("./netcat"), some(&[]));
+        assert_eq!(found("sendall nc -l 1"), some(&["-l", "1"]));
+        assert_eq!((found("sendall connect nc:1"), found("sendall"), found("ncat -l 1")), (None, None, None));
+    }
+}

@@ -1,0 +1,52 @@
+//! `nc`: the personality of OpenBSD's nc, with rows of data that nc.openbsd and ncat can run as well.
+
+mod openbsd;
+mod row;
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use self::row::{Netcat, Row, run_all};
+use crate::harness::LIMIT;
+use crate::harness::others::installed;
+
+/// A folder in which a program has the name nc.
+fn as_nc(program: &Path) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nc");
+    symlink(program, &path).expect("a link");
+    (folder, path)
+}
+
+#[track_caller]
+fn all_pass(rows: &[Row]) {
+    let (_folder, path) = as_nc(Path::new(env!("CARGO_BIN_EXE_sendall")));
+    let netcat = Netcat { path: &path, speaks: true, limit: LIMIT };
+    let failures = run_all(&rows.iter().collect::<Vec<_>>(), netcat);
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// The control: rows without a remark about nc.openbsd pass with it.
+#[track_caller]
+fn openbsd_passes(rows: &[Row]) {
+    let Some(program) = installed("nc.openbsd") else { return };
+    let (_folder, path) = as_nc(&program);
+    let netcat = Netcat { path: &path, speaks: true, limit: LIMIT };
+    let same: Vec<&Row> = rows.iter().filter(|row| row.openbsd.is_empty()).collect();
+    let failures = run_all(&same, netcat);
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn openbsds_cases() {
+    all_pass(openbsd::ROWS);
+    assert_eq!(openbsd::ROWS.len(), 20);
+}
+
+#[test]
+fn openbsds_cases_with_nc_openbsd() {
+    openbsd_passes(openbsd::ROWS);
+}
