@@ -42,11 +42,11 @@ fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
 }
 
-/// Replaces the text of a usage error if its cause is an option that nc has with another meaning.
+/// Replaces the text of a usage error if its cause are words that other programs understand.
 fn with_hint(error: Error) -> Error {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match hints::quiet_number(&words) {
-        Some(hint) if error.exit() == Exit::Usage => Error::new(Exit::Usage, hint),
+    match error.exit() {
+        Exit::Usage => hints::better_line(&words).map_or(error, |line| Error::new(Exit::Usage, line)),
         _ => error,
     }
 }
