@@ -65,11 +65,11 @@ fn as_failure(error: anyhow::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|other| Error::new(Exit::Failed, format!("{other:#}")))
 }
 
-/// Replaces the text of a usage error if its cause is an option that nc has with another meaning.
+/// Replaces the text of a usage error if its cause are words that other programs understand.
 fn with_hint(error: Error) -> Error {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match hints::quiet_number(&words) {
-        Some(hint) if error.exit() == Exit::Usage => Error::new(Exit::Usage, hint),
+    match error.exit() {
+        Exit::Usage => hints::better_line(&words).map_or(error, |line| Error::new(Exit::Usage, line)),
         _ => error,
     }
 }

@@ -1,4 +1,14 @@
 //! Usage errors as one line that suggests what to type instead.
+//!
+//! A line of sendall that is suggested has the user's own words in it where they are understood, and was parsed before it is
+//! shown. Where they are not, the line is one that names the parts in capitals.
+
+mod netcat;
+mod netcat_options;
+mod socat;
+mod suggest;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 
@@ -104,6 +114,9 @@ pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
+    if let Some(line) = quiet_number(&texts(words)) {
+        return line;
+    }
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             format!("no command: type {EACH_COMMAND}, or 'sendall --help'")
@@ -121,12 +134,64 @@ pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
     }
 }
 
-/// The line for `-q 1`, which nc's users take for its time limit. `None` if it was not typed.
-pub fn quiet_number(words: &[OsString]) -> Option<String> {
-    let is_number = |word: &OsString| word.to_str().is_some_and(|word| word.parse::<u16>().is_ok());
-    let pair = words.windows(2).find(|pair| pair[0] == "-q" && is_number(&pair[1]))?;
-    let number = pair[1].to_string_lossy();
-    Some(format!("-q is --quiet and takes no number: for nc's '-q {number}' type --linger {number}s"))
+/// The line for words that the parser takes and that cannot be meant so: `-q 1`, which nc's users take for its time limit;
+/// what is no endpoint here, but one of scp, socat or a browser. `None` if there is none.
+pub fn better_line(words: &[OsString]) -> Option<String> {
+    let typed = texts(words);
+    quiet_number(&typed).or_else(|| {
+        let (word, what) = typed.iter().find_map(|word| Some((word, suggest::foreign(word)?)))?;
+        let advice = suggest::advice(&typed, command_of(&typed))?;
+        Some(format!("'{}' {what}: {}", word.escape_debug(), advice.text()))
+    })
+}
+
+fn quiet_number(typed: &[String]) -> Option<String> {
+    let is_number = |word: &String| word.parse::<u16>().is_ok();
+    let [_, number] = typed.windows(2).find(|pair| pair[0] == "-q" && is_number(&pair[1]))? else {
+        return None;
+    };
+    let advice = match suggest::advice(typed, command_of(typed)) {
+        Some(advice) => advice.text(),
+        None if number == "0" => "for nc's '-q 0' type --end-when input".to_owned(),
+        None => format!("for nc's '-q {number}' type --linger {number}s"),
+    };
+    Some(format!("-q is --quiet and takes no number: {advice}"))
+}
+
+/// Text that is no UTF-8 is nothing that is known here.
+fn texts(words: &[OsString]) -> Vec<String> {
+    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// The command among these words, and where it stands: only options for all commands may stand before it.
+fn command_of(words: &[String]) -> Option<(usize, &str)> {
+    let is_global =
+        |word: &String| matches!(word.as_str(), "-v" | "-vv" | "-q" | "--verbose" | "--quiet" | "--json");
+    let at = words.iter().position(|word| !is_global(word))?;
+    let word = words[at].as_str();
+    Cli::command().find_subcommand(word).map(|_| (at, word))
+}
+
+/// True if the command has a long option of this name.
+fn is_own_option(command: &str, name: &str) -> bool {
+    of_command(command, name, |_| true)
+}
+
+/// True if that option has a value, which may be the next word.
+fn own_option_takes_value(command: &str, name: &str) -> bool {
+    of_command(command, name, |option| {
+        option.get_action().takes_values() && option.get_num_args().is_none_or(|count| count.min_values() > 0)
+    })
+}
+
+fn of_command(command: &str, name: &str, is_true: impl Fn(&clap::Arg) -> bool) -> bool {
+    let mut program = Cli::command();
+    // Options for all commands are among those of each.
+    program.build();
+    let command = program.find_subcommand(command);
+    command.is_some_and(|command| {
+        command.get_arguments().any(|option| option.get_long() == Some(name) && is_true(option))
+    })
 }
 
 /// The line for a command that was typed without its endpoint. `None` if something else is missing.
@@ -162,6 +227,9 @@ fn no_partner(error: &clap::Error, words: &[OsString]) -> Option<String> {
 
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    if let Some(advice) = suggest::advice(&texts(words), None) {
+        return Some(format!("'{}' is not a command: {}", word.escape_debug(), advice.text()));
+    }
     let suggest = |hint: &str| Some(format!("'{}' is not a command: type {hint}", word.escape_debug()));
     if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word.as_str())) {
         return suggest(hint);
@@ -180,10 +248,15 @@ fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
 }
 
 fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
-    let command = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
-    let command = command.filter(|command| Cli::command().find_subcommand(command).is_some());
     // Of a group of letters the parser names the first that it does not know.
     let option = option.split('=').next().unwrap_or(option);
+    let typed = texts(words);
+    let command = command_of(&typed);
+    let advice = suggest::advice(&typed, command).map(|advice| advice.text());
+    let command = command.map(|(_, command)| command);
+    if let (Some(advice), None) = (&advice, command) {
+        return Some(format!("'{option}' is not an option of sendall: {advice}"));
+    }
     let Some(command) = command else {
         let hint = netcat_option(option)?;
         return Some(format!("'{option}' is not an option of sendall: {hint}; see 'sendall --help'"));
@@ -192,6 +265,7 @@ fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
         commands.contains(&command) && options.contains(&option)
     };
     let hint = match OPTIONS.iter().find(listed) {
+        _ if advice.is_some() => advice?,
         Some((_, _, hint)) => (*hint).to_owned(),
         None if matches!(command, "connect" | "serve") => netcat_option(option)?,
         None => return None,

@@ -93,6 +93,19 @@ impl Cli {
         if self.json { Report::json(level, read_clock) } else { Report::new(level, read_clock) }
     }
 
+    /// Validates the arguments. Nothing is opened.
+    fn check(&self) -> Result<(), Error> {
+        match &self.command {
+            Command::Serve(args) => args.plan().map(drop),
+            Command::Connect(args) => args.plan().map(drop),
+            Command::Upload(args) => args.plan()?.check(),
+            Command::Download(args) => args.plan().map(drop),
+            Command::HttpHello(args) => args.plan().map(drop),
+            Command::UdpListen(args) => args.plan().map(drop),
+            Command::UdpSend(args) => args.plan().map(drop),
+        }
+    }
+
     /// Validates the arguments, then runs the command.
     pub fn run(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match &self.command {

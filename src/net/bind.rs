@@ -10,6 +10,7 @@ use rustix::event::Timespec;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::endpoint::host::with_scope;
 use super::endpoint::{Endpoint, Host};
 use super::options::{Family, is_refusal};
 use crate::error::{Error, Exit};
@@ -90,7 +91,7 @@ fn bind_each(addresses: &[SocketAddr], port: u16, bind: Bind) -> io::Result<Vec<
                 {
                     continue 'try_again;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(with_scope(address, error)),
             }
         }
         return match missing {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::access::Access;
+use super::endpoint::host::with_scope;
 use super::endpoint::{Endpoint, PeerName, UnixName};
 use super::local_end::LocalEnd;
 use super::reactor::Io;
@@ -206,7 +207,9 @@ impl Dial {
                     self.attempts.push(attempt);
                     next += ATTEMPT_DELAY;
                 }
-                Err(error) => self.failures.push((PeerName::from_ip(Some(address)), error)),
+                Err(error) => {
+                    self.failures.push((PeerName::from_ip(Some(address)), with_scope(address, error)));
+                }
             }
             self.next_attempt = (!self.queue.is_empty()).then_some(next);
         }

@@ -1,6 +1,6 @@
 //! Endpoints to listen on or connect to, parsed from what the user types, and addresses as users see them.
 
-mod host;
+pub(super) mod host;
 pub(super) mod mistyped;
 
 use std::fmt;

@@ -4,16 +4,18 @@
 pub(crate) const NETCATS: &str = "\
 COMING FROM OTHER NETCATS
 
-Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
+Options of nc (OpenBSD's) and ncat, lines of socat and others, and what to type instead. sendall suggests these lines, with \
+your own words in them, if you type theirs.
 
     nc HOST PORT            connect HOST PORT
     nc -l PORT              serve :PORT; serve PORT for this machine only
     nc -l -s ADDR PORT      serve ADDR:PORT
+    nc -lvnp PORT           serve --verbose :PORT
     nc -k -l PORT           serve --keep-open :PORT
     nc -N                   nothing: the end of stdin is passed on when the peer pauses, and the answer is received
     nc -q SECONDS           --linger 10s, counted from the last data of the peer; for -q 0: --end-when input
     nc -d                   --recv-only
-    nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence
+    nc -w SECONDS           --timeout 10s for connecting, --linger 10s for silence; --idle-timeout 10s if silence is a failure
     nc -W N                 udp-listen --count N, udp-send --replies N
     nc -z HOST 20-25        connect --probe HOST:20-25
     until nc -z HOST PORT; do sleep 1; done   connect --probe --within 60s HOST:PORT
@@ -27,7 +29,7 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     nc -x HOST:PORT -X 5    --proxy socks5://HOST:PORT; -X 4: socks4://, -X connect: http://
     nc -P USER              --proxy socks5://USER@HOST:PORT, the password in SENDALL_PROXY_PASSWORD
     nc -I N, -O N           --rcvbuf N, --sndbuf N
-    nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS
+    nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS, but a quarter of a number: -T 0x10 is --dscp 4
     nc -b                   udp-send --broadcast
     nc -n, -v               nothing (sendall never looks up names of addresses), --verbose
     nc -4, -6               -4, -6
@@ -36,7 +38,7 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     ncat -l --ssl           serve --tls --cert FILE --cert-key FILE
     openssl s_client -connect HOST:PORT    connect --tls HOST:PORT
 
-    ncat -l -k --exec CMD   serve PORT --exec -- CMD; --sh-exec LINE: --sh LINE
+    ncat -l -k --exec CMD   serve :PORT --exec -- CMD; --sh-exec LINE: --sh LINE; without -k: --count 1, too
     ncat -l --broker        serve --broker; --chat: serve --broker --chat
     ncat --send-only        --send-only; --recv-only is --recv-only
     ncat --no-shutdown      --no-half-close
@@ -48,7 +50,8 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
     ncat -l --proxy-type http    serve --socks, for SOCKS5 and HTTP
 
-    socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P
+    socat - TCP:HOST:P                      connect HOST:P
+    socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P; without fork: --count 1, too
     socat TCP-LISTEN:P,fork UNIX:PATH       serve --forward unix:PATH :P
     socat -t SECONDS ...                    --linger 10s
     socat UNIX-LISTEN:PATH,fork TCP:HOST:Q  serve --forward HOST:Q unix:PATH
@@ -65,7 +68,13 @@ Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
     socat UDP-RECVFROM:P,fork EXEC:CMD      udp-listen :P --exec -- CMD
     socat - UDP4-DATAGRAM:GROUP:P,...       udp-listen --join GROUP :P, udp-send GROUP:P
     socat - OPENSSL:HOST:P                  connect --tls HOST:P; cafile=F: --ca F; verify=0: --insecure
-    socat OPENSSL-LISTEN:P,cert=F,key=K ... serve --tls --cert F --cert-key K :P
+    socat OPENSSL-LISTEN:P,cert=F,key=K ...  serve --tls --cert F --cert-key K :P
     socat -x -v ...                         --hex-dump -
-    socat - SOCKS4A:..., PROXY:...          connect --proxy socks5://..., http://...
-    socat - TCP:HOST:P,retry=N,interval=S   connect --retry N --retry-delay S HOST:P";
+    socat - SOCKS4A:S:H:P, PROXY:S:H:P      connect --proxy socks4://S:1080 H:P, connect --proxy http://S:8080 H:P
+    socat - TCP:HOST:P,retry=N,interval=S   connect --retry N --retry-delay Ss HOST:P
+
+    wait-for-it HOST:PORT -t 60     connect --probe --within 60s HOST:PORT
+    telnet HOST PORT                connect --telnet HOST PORT
+    croc send FILE                  serve --share FILE :7255; on the other machine: download HOST
+    curl -O URL, wget URL           download URL
+    python3 -m http.server PORT     serve --http --share . PORT";

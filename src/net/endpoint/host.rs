@@ -1,8 +1,31 @@
 //! The host of an endpoint: as certificates and lists of known hosts name it, and whether it is this machine.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use rustix::io::Errno;
 
 use super::{Endpoint, Host};
+
+/// Explains the error of an address that is one on each link, and was typed without its link (RFC 4007, 11).
+pub(in crate::net) fn with_scope(address: SocketAddr, error: io::Error) -> io::Error {
+    match address {
+        SocketAddr::V6(v6)
+            if v6.ip().is_unicast_link_local()
+                && v6.scope_id() == 0
+                && Errno::from_io_error(&error) == Some(Errno::INVAL) =>
+        {
+            let (ip, port) = (v6.ip(), v6.port());
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "that address needs its interface: type [{ip}%INTERFACE]:{port}, as 'ip link' names it"
+                ),
+            )
+        }
+        _ => error,
+    }
+}
 
 impl Endpoint {
     /// The host of a TCP endpoint, as a certificate names it: without the zone of an address, or a name's last dot.

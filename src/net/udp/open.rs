@@ -12,6 +12,7 @@ use super::{DatagramSocket, Options, Peer};
 use crate::error::{Error, Exit};
 use crate::net::activation;
 use crate::net::bind::{SocketFile, bind_host, bind_path, cannot_listen};
+use crate::net::endpoint::host::with_scope;
 use crate::net::endpoint::{Endpoint, Host};
 use crate::net::options::Family;
 use crate::net::reactor::Io;
@@ -64,7 +65,10 @@ pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramS
     };
     let socket = DatagramSocket::register(fd, file, options.is_timed, io)?;
     if !(options.broadcast || peer.ip().is_some_and(|ip| ip.is_multicast())) {
-        socket.connect(peer)?;
+        socket.connect(peer).map_err(|error| match peer {
+            Peer::Ip(address) => with_scope(*address, error),
+            Peer::Unix(_) => error,
+        })?;
     }
     Ok(socket)
 }

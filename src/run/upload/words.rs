@@ -18,6 +18,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Fails if no reading makes sense.
+    pub(crate) fn check(self) -> Result<(), Error> {
+        match self.host_and_port {
+            Some(Ok(_)) => Ok(()),
+            _ => self.last_word.map(drop),
+        }
+    }
+
     /// Returns the reading that the files allow.
     pub(super) fn choose(self) -> Result<UploadPlan, Error> {
         let Some((last, before)) = self.words.split_last() else { return self.last_word };

@@ -28,7 +28,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "localhost:"], "0 to 65535"),
     (&["connect", "localhost:no-such-service"], "0 to 65535"),
     (&["connect", "user@host:/tmp"], "type host:PORT"),
-    (&["upload", "Cargo.toml", "user@host:/tmp"], "type host:PORT"),
+    (&["upload", "Cargo.toml", "user@host:/tmp"], "host:/tmp' names a path, as scp does"),
     (&["upload", "Cargo.toml", "localhost:", "9300"], "type localhost:9300"),
     (&["connect", "[::1]"], "type [::1]:PORT"),
     (&["connect", "localhost 9300"], "type localhost:9300"),
@@ -54,7 +54,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "[localhost]:80"], "not an IPv6 address"),
     (&["connect", "host/path:80"], "not a host name"),
     (&["connect", "three more words:80"], "not a host name"),
-    (&["connect", "http://localhost:80"], "localhost"),
+    (&["connect", "http://localhost:80"], "type 'sendall connect localhost:80'"),
     (&["connect", "/run/socket"], "unix:/run/socket"),
     (&["connect", "./socket"], "unix:./socket"),
     (&["connect", "unix:"], "unix:/path"),
@@ -144,23 +144,33 @@ fn every_mistake_is_exit_code_2_and_one_line_with_a_hint() {
 
 /// Command lines of other tools, and the hints to them.
 const HABITS: &[(&[&str], &str)] = &[
-    (&["send", "f", "h:1"], "sendall upload PATH HOST"),
-    (&["receive", "9000"], "sendall serve --store DIR :7255"),
-    (&["listen", "80"], "sendall serve :PORT"),
-    (&["get", "h:1", "f"], "sendall download HOST NAME"),
+    (&["send", "f", "h:1"], "type 'sendall upload f h:1'"),
+    (&["send"], "sendall upload PATH HOST"),
+    (&["receive", "9000"], "type 'sendall serve --store . :9000'"),
+    (&["listen", "80"], "type 'sendall serve :80'"),
+    (&["get", "h:1", "f"], "type 'sendall download h:1 f'"),
+    (&["get"], "sendall download HOST NAME"),
     (&["localhost:80"], "sendall connect localhost:80"),
-    (&["-l", "8080"], "serve :PORT"),
-    (&["-lvnp", "8080"], "serve :PORT"),
-    (&["serve", "-l", "80"], "leave it out"),
-    (&["serve", "-p", "80"], "sendall serve :PORT"),
-    (&["serve", "-e", "/bin/sh", "80"], "--exec -- COMMAND"),
-    (&["connect", "-z", "h", "1"], "connect --probe HOST:20-25"),
-    (&["connect", "-vzw5", "h", "1"], "connect --probe HOST:20-25"),
-    (&["connect", "-w", "5", "h:1"], "--idle-timeout 10s"),
+    (&["-l", "8080"], "type 'sendall serve :8080'"),
+    (&["-l"], "serve :PORT"),
+    (&["-q", "1", "h", "80"], "type 'sendall connect --linger 1s h:80'"),
+    (&["TCP-LISTEN:80,fork", "TCP:h:81"], "type 'sendall serve --forward h:81 :80'"),
+    (&["http://h/f"], "type 'sendall download http://h/f'"),
+    (&["-lvnp", "8080"], "type 'sendall serve --verbose :8080'"),
+    (&["serve", "-l", "80"], "type 'sendall serve :80'; see"),
+    (&["serve", "-l"], "leave it out"),
+    (&["serve", "-p", "80"], "type 'sendall serve :80'; see"),
+    (&["serve", "-e", "/bin/sh", "80"], "type 'sendall serve :80 --exec -- /bin/sh'"),
+    (&["connect", "-z", "h", "1"], "type 'sendall connect --probe h:1'"),
+    (&["connect", "-z"], "connect --probe HOST:20-25"),
+    (&["connect", "-vzw5", "h", "1"], "type 'sendall connect --probe --verbose --timeout 5s h:1'"),
+    (&["connect", "-w", "5", "h:1"], "type 'sendall connect --timeout 5s --linger 5s h:1'"),
     (&["connect", "-q", "1", "h:1"], "--linger 1s"),
-    (&["connect", "-u", "h", "53"], "udp-send HOST:PORT"),
-    (&["connect", "-l", "53"], "sendall serve :PORT"),
-    (&["connect", "--no-shutdown", "h:1"], "--no-shutdown"),
+    (&["connect", "-u", "h", "53"], "type 'sendall udp-send h:53'"),
+    (&["connect", "-q", "0", "h:1"], "type 'sendall connect --end-when input h:1'"),
+    (&["connect", "https://h/"], "type 'sendall connect --tls h:443' for the stream"),
+    (&["connect", "-l", "53"], "type 'sendall serve :53'"),
+    (&["connect", "--no-shutdown", "h:1"], "type 'sendall connect --no-half-close h:1'"),
     (&["upload", "-r", "d", "h:1"], "leave it out"),
     (&["upload", "-P", "22", "d", "h:1"], "HOST:PORT"),
     (&["download", "h:1", "-j", "0"], "type a number from 1 to 16"),
@@ -279,5 +289,19 @@ fn help_and_version_go_to_stdout() {
         let finished = sendall(args, In::Null, Out::Collect).finish().expect(0);
         assert!(String::from_utf8_lossy(&finished.stdout).contains(word), "{args:?}");
         assert_eq!(finished.stderr, "");
+    }
+}
+
+#[test]
+fn an_address_of_a_link_needs_its_interface() {
+    for args in [
+        &["connect", "fe80::1", "80"][..],
+        &["connect", "--probe", "-v", "[fe80::1]:80"],
+        &["serve", "[fe80::1]:0"],
+        &["udp-listen", "[fe80::1]:0"],
+        &["udp-send", "fe80::1", "80", "x"],
+    ] {
+        let finished = sendall(args, In::Null, Out::Collect).finish().expect(3);
+        assert!(finished.stderr.contains("type [fe80::1%INTERFACE]:"), "{args:?}: {}", finished.stderr);
     }
 }
