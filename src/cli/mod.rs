@@ -2,6 +2,7 @@
 
 pub(crate) mod access_args;
 pub(crate) mod connect;
+pub(crate) mod datagram_endpoints;
 pub(crate) mod download;
 pub(crate) mod exec_args;
 pub mod hints;

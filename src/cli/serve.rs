@@ -1,5 +1,6 @@
 //! Options of `serve`.
 
+mod forward;
 mod plan;
 
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ pub(super) const ABOUT: &str =
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub(crate) struct ServeArgs {
     /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a
-    /// free one; systemd:, systemd:NAME and fd:N are sockets that are passed to the server; with --store and --share the port
+    /// free one; with --forward udp: the same after udp:; systemd:, systemd:NAME and fd:N are sockets that are passed to the server; with --store and --share the port
     /// may be left out (7255), and so may ENDPOINT (this machine only)
     #[arg(value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) endpoints: Vec<String>,
@@ -248,9 +249,10 @@ pub(crate) struct ServeLimitArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
-    /// Choose what happens to clients over --max-clients
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OverloadPolicy::Queue)]
-    full: OverloadPolicy,
+    /// Choose what happens to clients over --max-clients [default: wait; with --forward udp: the one that is silent for longest
+    /// makes way]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    full: Option<OverloadPolicy>,
 
     /// End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -281,7 +283,7 @@ impl ServeLimitArgs {
         ClientLimits {
             max_clients: self.max_clients.unwrap_or(clients) as usize,
             requested_max_clients: None,
-            overload: self.full,
+            overload: self.full.unwrap_or(OverloadPolicy::Queue),
             full_hint: "",
             per_source: self.max_per_source.map_or(per_source, |limit| limit as usize),
             total_clients: self.count,
@@ -305,7 +307,7 @@ impl ServeLimitArgs {
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),
             ("--count", self.count.is_some()),
-            ("--full refuse", self.full == OverloadPolicy::Reset),
+            ("--full refuse", self.full == Some(OverloadPolicy::Reset)),
         ];
         if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
             let text =

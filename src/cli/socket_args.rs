@@ -159,6 +159,23 @@ impl SocketArgs {
         Ok(options)
     }
 
+    /// An option that was typed and has nothing to do with datagrams: all but the family.
+    pub(crate) fn typed_for_streams(&self) -> Option<&'static str> {
+        let typed = [
+            ("--nodelay", self.nodelay.is_some()),
+            ("--keepalive", self.keepalive.is_some()),
+            ("--ttl", self.ttl.is_some()),
+            ("--dscp", self.dscp.is_some()),
+            ("--sndbuf", self.sndbuf.is_some()),
+            ("--rcvbuf", self.rcvbuf.is_some()),
+            ("--mark", self.mark.is_some()),
+            ("--user-timeout", self.user_timeout.is_some()),
+            ("--congestion", self.congestion.is_some()),
+            ("--mptcp", self.mptcp),
+        ];
+        typed.iter().find(|(_, is_typed)| *is_typed).map(|(option, _)| *option)
+    }
+
     /// Returns the options.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {

@@ -1,5 +1,6 @@
 //! `serve`: listens. Without a mode it connects the first client to stdin and stdout; with one it serves many.
 
+pub(crate) mod datagrams;
 pub(crate) mod mode;
 mod transfers;
 
@@ -140,6 +141,9 @@ impl Plan {
                 "the limit on descriptors (ulimit -n) has room for {sessions} transfers at a time; others wait"
             ));
         }
+        if let Mode::Datagrams(_) = self.mode {
+            return datagrams::relay(self, limits, (report, signals));
+        }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let is_for_transfers = matches!(self.mode, Mode::Transfer(_));
@@ -197,6 +201,8 @@ impl Plan {
                 let destination = plan.load()?;
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
+            // Returned above.
+            Mode::Datagrams(_) => Ok(()),
             Mode::Socks(plan) => {
                 let rules = plan.load()?;
                 if rules.users.is_none() && server.setup.is_open_to_others() {

@@ -25,6 +25,7 @@ const MODES: &[(&str, &[&str])] = &[
     ("exec all many seen raw", &["--sh=cat"]),
     ("socket all many", &["--exec-socket", "--", "cat"]),
     ("forward all many seen raw", &["--forward=127.0.0.1:1"]),
+    ("datagrams", &["--forward=udp:127.0.0.1:1"]),
     ("socks all many seen raw", &["--socks"]),
     ("store all many seen", &["--store=/"]),
     ("share all many seen", &["--share=/"]),
@@ -113,16 +114,17 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--target-pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""),
     ("--target-name=a.example", ""),
     ("--target-insecure", ""),
-    ("--max-clients=1", "many"),
-    ("--max-per-source=1", "many"),
-    ("--count=1", "many"),
-    ("--full=refuse", "many"),
-    ("--accept-timeout=1s", "all"),
+    ("--max-clients=1", "many datagrams"),
+    ("--max-per-source=1", "many datagrams"),
+    ("--count=1", "many datagrams"),
+    ("--full=refuse", "many datagrams"),
+    ("--full=wait", "all"),
+    ("--accept-timeout=1s", "all datagrams"),
     ("--accept-proxy-protocol", "all"),
     ("--session-timeout=1s", "all"),
-    ("--allow=127.0.0.1", "all"),
-    ("--deny=127.0.0.1", "all"),
-    ("--idle-timeout=1s", "seen"),
+    ("--allow=127.0.0.1", "all datagrams"),
+    ("--deny=127.0.0.1", "all datagrams"),
+    ("--idle-timeout=1s", "seen datagrams"),
     ("--limit-rate=1MB", "seen"),
     ("--send-only", "plain keep-open"),
     ("--recv-only", "plain keep-open"),
@@ -146,8 +148,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--hex-dump=/dev/null", "raw"),
     ("--tee-append", ""),
     ("--tee-append --tee-in=/dev/null", "raw"),
-    ("--ipv4", "all"),
-    ("--ipv6", "all"),
+    ("--ipv4", "all datagrams"),
+    ("--ipv6", "all datagrams"),
     ("--nodelay=off", "all"),
     ("--keepalive=1s", "all"),
     ("--ttl=1", "all"),
@@ -166,7 +168,8 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 fn plan(mode: &[&str], options: &str) -> Option<Plan> {
-    let line = ["serve", "0"].into_iter().chain(options.split_whitespace()).chain(mode.iter().copied());
+    let endpoint = if mode.iter().any(|word| word.contains("udp:")) { "udp:0" } else { "0" };
+    let line = ["serve", endpoint].into_iter().chain(options.split_whitespace()).chain(mode.iter().copied());
     Line::try_parse_from(line).ok()?.serve.plan().ok()
 }
 

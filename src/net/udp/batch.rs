@@ -60,8 +60,8 @@ impl Batch {
         (self.count > 0).then(|| &bytes[..self.segment_bytes.min(bytes.len())])
     }
 
-    /// Removes the first datagram, which was sent.
-    pub(super) fn remove_first(&mut self) {
+    /// Removes the first datagram, which was sent or cannot be.
+    pub fn remove_first(&mut self) {
         self.start = (self.start + self.segment_bytes).min(self.bytes.len());
         self.count -= 1;
     }

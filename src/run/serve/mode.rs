@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::datagram::relay::intake::MAX_NEW_FLOWS;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
@@ -19,6 +20,7 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
+use crate::run::serve::datagrams::DatagramPlan;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
@@ -37,6 +39,8 @@ pub(crate) enum Mode {
     /// A text with escapes, or `@FILE`.
     Reply(String),
     Forward(ForwardPlan),
+    /// `--forward` of datagrams.
+    Datagrams(DatagramPlan),
     Socks(SocksPlan),
     Script(Rc<Script>),
     Broker {
@@ -160,6 +164,8 @@ impl Mode {
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let per_client = match self {
             Mode::Transfer(plan) => return plan.descriptors(),
+            // A flow, and those that have made way in one turn.
+            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: MAX_NEW_FLOWS as u64 },
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.
@@ -185,6 +191,7 @@ impl Mode {
             | Mode::Discard
             | Mode::Reply(_)
             | Mode::Forward(_)
+            | Mode::Datagrams(_)
             | Mode::Socks(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
@@ -201,6 +208,7 @@ impl Mode {
             | Mode::Discard
             | Mode::Reply(_)
             | Mode::Forward(_)
+            | Mode::Datagrams(_)
             | Mode::Socks(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
@@ -217,6 +225,7 @@ impl Mode {
             | Mode::Echo
             | Mode::Discard
             | Mode::Reply(_)
+            | Mode::Datagrams(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
             | Mode::KeepOpen { .. }
