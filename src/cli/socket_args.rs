@@ -159,6 +159,12 @@ impl SocketArgs {
         Ok(options)
     }
 
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        let options = self.options();
+        options.needs_tcp() || options.send_buffer_bytes.is_some() || options.receive_buffer_bytes.is_some()
+    }
+
     /// Returns the options.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {

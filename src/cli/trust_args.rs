@@ -179,6 +179,11 @@ impl ServerTrustArgs {
         self.code.is_typed() || self.open || self.clients.is_some()
     }
 
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.encrypts() || self.plain || self.typed_terms().is_some()
+    }
+
     /// An option was typed that is of use only where clients have to be admitted.
     pub(crate) fn typed_terms(&self) -> Option<&'static str> {
         let typed = [(self.code_uses.is_some(), "--code-uses"), (self.code.key.is_some(), "--key")];
