@@ -205,6 +205,11 @@ pub struct LocalArgs {
 }
 
 impl LocalArgs {
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.source.is_some() || self.interface.is_some() || self.socket.is_typed()
+    }
+
     /// Returns the local end of connections to `endpoint`.
     pub(crate) fn local_end(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());

@@ -112,6 +112,11 @@ impl TransferTrustArgs {
         self.plain
     }
 
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.is_explicit() || self.plain || self.is_key_typed()
+    }
+
     /// True if encryption was requested by an option.
     pub(crate) fn is_explicit(&self) -> bool {
         self.code.is_typed() || !self.pin.is_empty() || self.trust_new

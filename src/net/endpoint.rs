@@ -1,6 +1,7 @@
 //! Endpoints to listen on or connect to, parsed from what the user types, and addresses as users see them.
 
 mod host;
+mod inherited;
 pub(super) mod mistyped;
 
 use std::fmt;
@@ -212,25 +213,6 @@ impl Endpoint {
     }
 }
 
-impl Inherited {
-    /// Parses `systemd:`, `systemd:NAME`, `fd:N` and `stdio:`; `None` for any other word.
-    fn parse(word: &str) -> Option<Result<Inherited, String>> {
-        if let Some(name) = word.strip_prefix("systemd:") {
-            return Some(Ok(Inherited::Systemd(Some(name.to_owned()).filter(|name| !name.is_empty()))));
-        }
-        if word == "stdio:" {
-            return Some(Ok(Inherited::Stdio));
-        }
-        let number = word.strip_prefix("fd:")?;
-        Some(match number.parse() {
-            Ok(number) if number >= FIRST_INHERITED && is_number(word.trim_start_matches("fd:")) => {
-                Ok(Inherited::Descriptor(number))
-            }
-            _ => Err(format!("'{word}' is not a descriptor of a socket: type fd:3 or a higher number")),
-        })
-    }
-}
-
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
@@ -317,6 +299,11 @@ impl PeerName {
             }
             _ => (&self.shown, None),
         }
+    }
+
+    /// A peer that has a name and no address.
+    pub(crate) fn named(name: &str) -> PeerName {
+        PeerName { shown: name.to_owned(), address: None }
     }
 
     /// The endpoint as it was typed, for one that could not be connected to.

@@ -8,6 +8,7 @@ pub mod modes;
 pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;
+pub(crate) mod remote;
 mod send_only;
 pub mod session;
 pub(crate) mod starttls;

@@ -129,7 +129,9 @@ impl Server<'_> {
 impl Plan {
     /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        if let (Mode::Transfer(plan), [Endpoint::Inherited(Inherited::Stdio)]) = (&self.mode, &self.endpoints[..]) {
+        if let (Mode::Transfer(plan), [Endpoint::Inherited(Inherited::Stdio)]) =
+            (&self.mode, &self.endpoints[..])
+        {
             return stdio::serve(plan, self.session_limits, report, signals);
         }
         self.check_hosts()?;

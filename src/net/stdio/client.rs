@@ -9,7 +9,6 @@ use rustix::stdio;
 use super::{Stdio, check_stdin, check_stdout, kind_of};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Inherited, PeerName};
-use crate::net::pipes::enlarge;
 use crate::net::reactor::Io;
 use crate::net::stream::FdKind;
 
@@ -24,7 +23,8 @@ impl Stdio {
         for (fd, what) in [(stdio::stdin(), "stdin"), (stdio::stdout(), "stdout")] {
             check(fd, what)?;
             // For pipes only: a socket refuses.
-            enlarge(fd);
+            #[cfg(all(target_os = "linux", not(sendall_portable)))]
+            crate::net::pipes::enlarge(fd);
         }
         Stdio::open(io)
     }

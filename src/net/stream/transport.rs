@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use rustix::event::PollFlags;
 
-use super::{FdKind, Handover, KernelEnd, KernelEnds, RelayHints, Socket, SocketState, Stream, Timed, would_block};
+use super::{
+    FdKind, Handover, KernelEnd, KernelEnds, RelayHints, Socket, SocketState, Stream, Timed, would_block,
+};
 use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::options::{InForce, SocketOptions};

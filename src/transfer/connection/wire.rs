@@ -87,6 +87,11 @@ impl<S: Stream> Wire<S> {
         }
     }
 
+    /// Returns what survives a retry, if this connection is tracked.
+    pub(crate) fn run_state(&self) -> Option<&RunState> {
+        self.run_state.as_ref()
+    }
+
     /// Sets the time of this call: traffic in it happens now.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;

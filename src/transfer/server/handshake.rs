@@ -242,13 +242,7 @@ impl<S: Handover + 'static> Serving<S> {
         }
     }
 
-    fn begin(
-        &mut self,
-        mut wire: Wire<S>,
-        hello: &Hello,
-        granted: Granted,
-        is_successor: bool,
-    ) -> State<S> {
+    fn begin(&mut self, mut wire: Wire<S>, hello: &Hello, granted: Granted, is_successor: bool) -> State<S> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
