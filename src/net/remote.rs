@@ -18,14 +18,16 @@ use super::process::Process;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, Transport, would_block};
 use super::uninterrupted;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Retry};
 
 /// Starts a program. Returns the connection to it, and the program itself.
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
 pub(crate) fn spawn(program: &Program, io: &Io) -> Result<(Ready, RemoteProgram), Error> {
-    let failed = |error: io::Error| cannot_run(program, &error);
+    let failed = |error: io::Error| {
+        Error::new(Exit::NoConnection, cannot_run(program, &error)).with_retry(Retry::Never)
+    };
     let (ours, theirs) = UnixStream::pair().map_err(failed)?;
     let mut command = command(program, &Vec::new());
     let stdin = OwnedFd::from(theirs.try_clone().map_err(failed)?);

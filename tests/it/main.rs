@@ -10,6 +10,7 @@ mod harness;
 mod http;
 mod secure;
 mod server;
+mod ssh;
 mod stream;
 mod transfer;
 mod web;
