@@ -49,6 +49,25 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The kind of failure that another sendall has ended with, by its exit code.
+    pub(crate) fn of_code(code: i32) -> Option<Exit> {
+        let all = [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NoConnection,
+            Exit::TimedOut,
+            Exit::Lost,
+            Exit::Integrity,
+            Exit::Refused,
+            Exit::Untrusted,
+            Exit::Partial,
+            Exit::CannotWrite,
+        ];
+        all.into_iter().find(|exit| i32::from(exit.code()) == code)
+    }
+}
+
 /// Whether a retry over a new connection may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retry {

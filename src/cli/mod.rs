@@ -13,6 +13,7 @@ pub mod options;
 pub(crate) mod pinned;
 pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
+pub(crate) mod remote_args;
 pub(crate) mod retry_args;
 pub(crate) mod serve;
 pub mod socket_args;

@@ -2,6 +2,7 @@
 
 mod forward;
 mod plan;
+mod stdio;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -297,19 +298,24 @@ impl ServeLimitArgs {
         ExplicitLimits { max_clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
     }
 
-    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
-        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
-    }
-
-    /// Returns the limits of a server for one client.
-    pub(crate) fn for_single_client(&self) -> Result<ClientLimits, Error> {
+    /// The first option that was typed of those for many clients.
+    fn of_many_clients(&self) -> Option<&'static str> {
         let given = [
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),
             ("--count", self.count.is_some()),
             ("--full refuse", self.full == Some(OverloadPolicy::Reset)),
         ];
-        if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        given.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
+    }
+
+    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
+        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
+    }
+
+    /// Returns the limits of a server for one client.
+    pub(crate) fn for_single_client(&self) -> Result<ClientLimits, Error> {
+        if let Some(option) = self.of_many_clients() {
             let text =
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));

@@ -176,6 +176,12 @@ impl SocketArgs {
         typed.iter().find(|(_, is_typed)| *is_typed).map(|(option, _)| *option)
     }
 
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        let options = self.options();
+        options.needs_tcp() || options.send_buffer_bytes.is_some() || options.receive_buffer_bytes.is_some()
+    }
+
     /// Returns the options.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {
@@ -217,6 +223,11 @@ pub struct LocalArgs {
 }
 
 impl LocalArgs {
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.source.is_some() || self.interface.is_some() || self.socket.is_typed()
+    }
+
     /// Returns the local end of connections to `endpoint`.
     pub(crate) fn local_end(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());

@@ -36,6 +36,7 @@ pub mod rate;
 mod raw;
 pub mod reachable;
 pub mod reactor;
+pub(crate) mod remote;
 pub mod resolve;
 mod route;
 pub mod send;

@@ -9,6 +9,7 @@ pub(crate) mod nc;
 pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;
+pub(crate) mod remote;
 mod send_only;
 pub mod session;
 pub(crate) mod starttls;

@@ -2,6 +2,7 @@
 
 pub(crate) mod datagrams;
 pub(crate) mod mode;
+mod stdio;
 mod transfers;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
-use crate::net::endpoint::Endpoint;
+use crate::net::endpoint::{Endpoint, Inherited};
 use crate::net::listen::check_tcp;
 use crate::net::options::SocketOptions;
 use crate::net::reactor::Io;
@@ -129,6 +130,11 @@ impl Server<'_> {
 impl Plan {
     /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        if let (Mode::Transfer(plan), [Endpoint::Inherited(Inherited::Stdio)]) =
+            (&self.mode, &self.endpoints[..])
+        {
+            return stdio::serve(plan, self.session_limits, report, signals);
+        }
         self.check_hosts()?;
         let asked = self.limits.max_clients;
         let (mut limits, sessions) = self.limits_within_descriptors();

@@ -11,6 +11,7 @@ mod http;
 mod nc;
 mod secure;
 mod server;
+mod ssh;
 mod stream;
 mod transfer;
 mod web;

@@ -8,7 +8,7 @@ use crate::cli::datagram_endpoints::parse_listeners;
 use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
-use crate::net::endpoint::{Endpoint, EndpointUse};
+use crate::net::endpoint::{Endpoint, EndpointUse, Inherited};
 use crate::proto::secure::Rights;
 use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
@@ -106,6 +106,9 @@ impl ServeArgs {
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
         let mode = self.mode()?;
+        if endpoints.contains(&Endpoint::Inherited(Inherited::Stdio)) {
+            self.check_stdio(&endpoints, &mode)?;
+        }
         let tls = self.tls.plan(self.handshake_timeout());
         if tls.is_some() {
             self.check_tls(&endpoints, &mode)?;
