@@ -80,6 +80,7 @@ enum Command {
     UdpListen(udp_listen::UdpListenArgs),
     #[command(about = udp_send::ABOUT)]
     UdpSend(udp_send::UdpSendArgs),
+    #[command(about = nc::ABOUT)]
     Nc(nc::NcArgs),
 }
 
@@ -105,6 +106,7 @@ impl Cli {
             Command::HttpHello(args) => args.plan().map(drop),
             Command::UdpListen(args) => args.plan().map(drop),
             Command::UdpSend(args) => args.plan().map(drop),
+            Command::Nc(args) => args.run(),
         }
     }
 

@@ -23,9 +23,11 @@ const NAMES: &[&[u8]] = &[b"nc", b"nc.sendall", b"netcat"];
 /// The command after the program's own name.
 const COMMAND: &str = "nc";
 
-/// Speak the dialect of nc (OpenBSD's, as Debian has it): for scripts that call nc
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Speak the dialect of nc (OpenBSD's, as Debian has it): for scripts that call nc";
+
 #[derive(Args, Clone, Debug)]
-#[command(disable_help_flag = true, after_long_help = [manual::NC, manual::NC_EXAMPLES].join("\n\n"))]
+#[command(about = ABOUT, disable_help_flag = true, after_long_help = [manual::NC, manual::NC_EXAMPLES].join("\n\n"))]
 pub(crate) struct NcArgs {
     /// Letters, a host and ports, as nc has them
     #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]

@@ -146,8 +146,8 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
         listener = Some(running);
     }
     let mut results = Vec::new();
-    let client = (!row.client.words.is_empty())
-        .then(|| launch(&row.client, &names(row.client.words, &port), netcat));
+    let client =
+        (!row.client.words.is_empty()).then(|| launch(&row.client, &names(row.client.words, &port), netcat));
     let sides = [client.zip(Some(&row.client)), listener.zip(Some(&row.listener))];
     // Both have what they wait for before one is stopped.
     for (running, side) in sides.iter().flatten() {
@@ -194,7 +194,9 @@ fn bound_port(listener: &Running, side: &Side, netcat: Netcat<'_>) -> Option<Str
         let mut lines = whole.lines().filter(|line| !is_unix_stream || line.contains("Listening"));
         lines.find_map(bound).map(str::to_owned)
     };
-    listener.stderr.wait(netcat.limit, |bytes, ended| ended || found(&String::from_utf8_lossy(bytes)).is_some());
+    listener
+        .stderr
+        .wait(netcat.limit, |bytes, ended| ended || found(&String::from_utf8_lossy(bytes)).is_some());
     found(&listener.stderr.text())
 }
 
@@ -212,7 +214,13 @@ fn wait_for_output(running: &Running, side: &Side, netcat: Netcat<'_>) {
     }
 }
 
-fn check(side: &Side, mut running: Running, port: &str, folder: &Path, netcat: Netcat<'_>) -> Result<(), String> {
+fn check(
+    side: &Side,
+    mut running: Running,
+    port: &str,
+    folder: &Path,
+    netcat: Netcat<'_>,
+) -> Result<(), String> {
     let what = format!("{} [{}]", netcat.path.display(), side.words);
     match side.end {
         End::Stopped => running.signal(Signal::TERM),
