@@ -34,7 +34,7 @@ fn suggested(typed: &str) -> Option<String> {
 /// Rows of the manual by their left side; a line like it as it is typed, without the program; the line that is suggested.
 /// Where nothing is typed, what the row says is parsed only.
 const ROWS: &[(&str, &str, &str)] = &[
-    ("nc HOST PORT", "nc h 80", "connect h:80"),
+    ("nc HOST PORT", "netcat h 80", "connect h:80"),
     ("nc -l PORT", "-l 80", "serve :80"),
     ("nc -l -s ADDR PORT", "-l -s ::1 80", "serve [::1]:80"),
     ("nc -lvnp PORT", "-lvnp 4444", "serve --verbose :4444"),
