@@ -78,7 +78,13 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Retry::Again,
             _ => Retry::Never,
         };
-        Error { exit, retry, is_health_check: false, is_reported: false, text: plain_words(&cause.to_string()) }
+        Error {
+            exit,
+            retry,
+            is_health_check: false,
+            is_reported: false,
+            text: plain_words(&cause.to_string()),
+        }
     }
 
     /// The same failure, with a [`Retry`] other than the one that follows from its exit code.

@@ -76,9 +76,8 @@ impl Plan {
                 reactor.add(|io| Ok(NcClient::new(target, options, (io, words))))?;
             }
             NcTask::Listen { endpoint, socket, keeps_listening } => {
-                reactor.add(|io| {
-                    NcListener::open((endpoint, socket), options, keeps_listening, (io, words))
-                })?;
+                reactor
+                    .add(|io| NcListener::open((endpoint, socket), options, keeps_listening, (io, words)))?;
             }
             NcTask::ListenForDatagrams { endpoint, socket, keeps_listening } => {
                 reactor.add_at_start(|io, now| {

@@ -11,7 +11,10 @@ const ALONE: &[u8] = b"46bCDdhklNntUuvz";
 const WITH_VALUE: &[u8] = b"cesGiIMOpPqTwWxX";
 /// Letters of other netcats, and of this one, that are not here, and what there is in their place.
 const ELSEWHERE: &[(u8, &str)] = &[
-    (b'F', "it passes a descriptor on: 'sendall connect --exec-socket -- CMD' gives a process the connection"),
+    (
+        b'F',
+        "it passes a descriptor on: 'sendall connect --exec-socket -- CMD' gives a process the connection",
+    ),
     (b'm', "there is no limit on the TTL of what arrives: 'sendall serve --allow' admits networks"),
     (b'r', "ports are tried in their order"),
     (b'S', "there are no TCP MD5 signatures: 'sendall serve --code' and '--tls' say who is trusted"),
@@ -117,9 +120,10 @@ mod tests {
     fn parsed(line: &str) -> Result<(String, String), String> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let letters = Letters::parse(&words)?;
-        let shown = letters.letters.iter().map(|(letter, value)| {
-            format!("{}{}", *letter as char, value.to_string_lossy())
-        });
+        let shown = letters
+            .letters
+            .iter()
+            .map(|(letter, value)| format!("{}{}", *letter as char, value.to_string_lossy()));
         let operands: Vec<_> = letters.operands.iter().map(|word| word.to_string_lossy()).collect();
         Ok((shown.collect::<Vec<_>>().join(" "), operands.join(" ")))
     }

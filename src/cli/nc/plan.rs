@@ -99,7 +99,10 @@ fn place(letters: &Letters) -> Result<Place, String> {
     let listening_port = letters.raw('p').filter(|_| is_listener).map(OsString::from);
     match (&letters.operands[..], listening_port) {
         ([], Some(port)) => Ok(Place { host: source, ports: vec![port], unix: None }),
-        ([_, ..], Some(_)) => Err("-l -p PORT says where to listen: leave out the operand, type -s ADDRESS for an address".into()),
+        ([_, ..], Some(_)) => {
+            Err("-l -p PORT says where to listen: leave out the operand, type -s ADDRESS for an address"
+                .into())
+        }
         ([port], None) if is_listener => Ok(Place { host: source, ports: vec![port.clone()], unix: None }),
         ([_host, _port], None) if is_listener && source.is_some() => {
             Err("-s is the address to listen on: leave it or the host out".into())
@@ -280,8 +283,7 @@ fn connect(letters: &Letters, place: Place, options: &NcOptions) -> Result<NcTas
     let route = Route::parse(url.as_slice(), &endpoint).map_err(|error| error.to_string())?;
     let source = if is_unix { None } else { source(letters)? };
     let local = LocalEnd { source, interface: None, options: socket_options(letters)? };
-    let server =
-        ConnectorPlan { endpoint, route, password_file: None, local, tls: None, trust: None };
+    let server = ConnectorPlan { endpoint, route, password_file: None, local, tls: None, trust: None };
     let limit = match limit(letters, 'G', "timeout")? {
         None => limit(letters, 'w', "timeout")?,
         limit => limit,
@@ -318,7 +320,5 @@ fn proxy(letters: &Letters) -> Result<Option<String>, String> {
 /// A user as a URL has it.
 fn encoded(user: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    user.bytes()
-        .map(|b| if is_plain(b) { (b as char).to_string() } else { format!("%{b:02X}") })
-        .collect()
+    user.bytes().map(|b| if is_plain(b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -149,7 +149,8 @@ mod tests {
             let words = command(OsStr::new(line))?;
             Ok(words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>())
         };
-        let wanted = |words: &[&str]| Ok::<_, String>(words.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let wanted =
+            |words: &[&str]| Ok::<_, String>(words.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(words("/bin/sh -i"), wanted(&["/bin/sh", "-i"]));
         assert_eq!(words(r#" a 'b  c' "d\"e" f\ g '' "#), wanted(&["a", "b  c", "d\"e", "f g", ""]));
         assert!(words("a 'b").is_err() && words("  ").is_err());

@@ -112,13 +112,7 @@ impl NcClient {
         }
         let name = Host::Named(host.clone());
         let whole = (connector.endpoint(), (&name, self.port));
-        Ok(State::Resolving(Resolution::new(
-            whole.0,
-            whole.1,
-            self.target.limit,
-            (&self.io, None),
-            now,
-        )?))
+        Ok(State::Resolving(Resolution::new(whole.0, whole.1, self.target.limit, (&self.io, None), now)?))
     }
 
     /// Opens a socket for datagrams to an address of the host, or to a Unix socket.
@@ -193,25 +187,23 @@ impl NcClient {
                 self.port = port;
                 self.start(now)?
             }
-            State::Resolving(resolution) => {
-                match resolution.advance(self.target.connector.local(), now) {
-                    Ok(None) => return Ok(Some(Status::Waiting)),
-                    Ok(Some(mut addresses)) if self.target.datagrams.is_some() => {
-                        let endpoint = self.target.connector.endpoint().clone();
-                        self.open_datagrams(endpoint, addresses.pop_front(), now)?
-                    }
-                    Ok(Some(addresses)) => {
-                        let dial = self.target.connector.to_port(self.port).dial(self.target.limit, &self.io);
-                        State::Dialling(dial.to(addresses))
-                    }
-                    Err(error) => {
-                        let text = error.to_string();
-                        let why = text.rsplit(": ").next().unwrap_or(&text);
-                        self.words.unresolved(self.place(), why);
-                        self.next()
-                    }
+            State::Resolving(resolution) => match resolution.advance(self.target.connector.local(), now) {
+                Ok(None) => return Ok(Some(Status::Waiting)),
+                Ok(Some(mut addresses)) if self.target.datagrams.is_some() => {
+                    let endpoint = self.target.connector.endpoint().clone();
+                    self.open_datagrams(endpoint, addresses.pop_front(), now)?
                 }
-            }
+                Ok(Some(addresses)) => {
+                    let dial = self.target.connector.to_port(self.port).dial(self.target.limit, &self.io);
+                    State::Dialling(dial.to(addresses))
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    let why = text.rsplit(": ").next().unwrap_or(&text);
+                    self.words.unresolved(self.place(), why);
+                    self.next()
+                }
+            },
             State::Dialling(dial) => match dial.advance(now) {
                 Ok(None) => return Ok(Some(Status::Waiting)),
                 result => {

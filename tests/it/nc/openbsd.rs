@@ -7,7 +7,11 @@ const HELLO: &str = "greeting\n";
 const COMMAND: &str = "command\n";
 
 /// Both sides have the other's text, and go on: neither passes its end on.
-const fn crossing(name: &'static str, listener: (&'static str, &'static [&'static str]), client: (&'static str, &'static [&'static str])) -> Row {
+const fn crossing(
+    name: &'static str,
+    listener: (&'static str, &'static [&'static str]),
+    client: (&'static str, &'static [&'static str]),
+) -> Row {
     Row {
         name,
         listener: side(listener.0, HELLO, COMMAND).says(listener.1).stopped(),
@@ -21,7 +25,10 @@ const fn failing(name: &'static str, client: &'static str) -> Row {
     Row {
         name,
         listener: side("-n -v -l 127.0.0.1 PORT", HELLO, "").stopped(),
-        client: Side { says: &["nc: getaddrinfo for host \"*\" port PORT: *"], ..NOBODY.code_with(client, 1) },
+        client: Side {
+            says: &["nc: getaddrinfo for host \"*\" port PORT: *"],
+            ..NOBODY.code_with(client, 1)
+        },
         ..ROW
     }
 }
@@ -66,8 +73,16 @@ pub(super) const ROWS: &[Row] = &[
         ("-n -v -l ::1 PORT", &["Listening on ::1 PORT", "Connection received on ::1 *"]),
         ("-6 -v ::1 PORT", &["Connection to ::1 PORT port [tcp/*] succeeded!"]),
     ),
-    Row { listener: NOBODY, client: side("-4 -v -l ::1 PORT", "", "").says(&["nc: *"]).code(1), ..named("tcp-bad-localhost-server") },
-    Row { listener: NOBODY, client: side("-6 -v -l 127.0.0.0 PORT", "", "").says(&["nc: *"]).code(1), ..named("tcp6-bad-localhost-server") },
+    Row {
+        listener: NOBODY,
+        client: side("-4 -v -l ::1 PORT", "", "").says(&["nc: *"]).code(1),
+        ..named("tcp-bad-localhost-server")
+    },
+    Row {
+        listener: NOBODY,
+        client: side("-6 -v -l 127.0.0.0 PORT", "", "").says(&["nc: *"]).code(1),
+        ..named("tcp6-bad-localhost-server")
+    },
     failing("tcp-bad-localhost-client", "-4 -v ::1 PORT"),
     failing("tcp6-bad-localhost-client", "-6 -v 127.0.0.1 PORT"),
     crossing(
@@ -84,7 +99,10 @@ pub(super) const ROWS: &[Row] = &[
         openbsd: "with -v it sends four X before the input, and waits three seconds: bytes that nobody typed are lost data, too",
         ..crossing(
             "udp-udptest",
-            ("-u -n -v -l 127.0.0.1 PORT", &["Bound on 127.0.0.1 PORT", "Connection received on 127.0.0.1 *"]),
+            (
+                "-u -n -v -l 127.0.0.1 PORT",
+                &["Bound on 127.0.0.1 PORT", "Connection received on 127.0.0.1 *"],
+            ),
             ("-u -v -n 127.0.0.1 PORT", &["Connection to 127.0.0.1 PORT port [udp/*] succeeded!"]),
         )
     },
