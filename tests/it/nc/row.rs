@@ -216,7 +216,7 @@ fn bound(line: &str) -> Option<&str> {
 fn wait_for_output(running: &Running, side: &Side, netcat: Netcat<'_>) {
     if side.end == End::Stopped {
         let output = running.output.as_ref().expect("collected");
-        output.wait(netcat.limit, |bytes, ended| ended || bytes.len() >= side.out.len());
+        output.wait(netcat.limit, |bytes, ended| ended || fits(side.out, &String::from_utf8_lossy(bytes)));
     }
 }
 
