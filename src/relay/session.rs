@@ -226,6 +226,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             Err(_) if self.ends_when_idle && is_empty && !self.is_delivering() => {
                 self.stop_sending();
                 self.stop_receiving();
+                // For the acknowledgement of our end.
+                self.idle.restart(now);
                 Ok(())
             }
             result => result,

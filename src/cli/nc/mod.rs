@@ -24,7 +24,8 @@ const NAMES: &[&[u8]] = &[b"nc", b"nc.sendall", b"netcat"];
 const COMMAND: &str = "nc";
 
 /// What it does, for --help and the manual.
-pub(super) const ABOUT: &str = "Speak the dialect of nc (OpenBSD's, as Debian has it): for scripts that call nc";
+pub(super) const ABOUT: &str =
+    "Speak the dialect of nc (OpenBSD's, as Debian has it): for scripts that call nc";
 
 #[derive(Args, Clone, Debug)]
 #[command(about = ABOUT, disable_help_flag = true, after_long_help = [manual::NC, manual::NC_EXAMPLES].join("\n\n"))]

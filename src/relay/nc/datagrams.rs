@@ -56,12 +56,13 @@ impl DatagramConnection {
 pub(super) struct DatagramProbe {
     connection: DatagramConnection,
     sent: u32,
+    start: Instant,
     next: Instant,
 }
 
 impl DatagramProbe {
     pub(super) fn new(connection: DatagramConnection, now: Instant) -> DatagramProbe {
-        DatagramProbe { connection, sent: 0, next: now }
+        DatagramProbe { connection, sent: 0, start: now, next: now }
     }
 
     /// The address, once the port counts as open: it has answered, or has not refused in time.
@@ -73,7 +74,11 @@ impl DatagramProbe {
         let answer = peer.read(&mut [0; 1]);
         let has_answered = !would_block(&answer) && answer? > 0;
         if now >= self.next && self.sent < PROBES && !has_answered {
-            peer.write(b"X")?;
+            let sent = peer.write(b"X");
+            if would_block(&sent) {
+                return Ok(None);
+            }
+            sent?;
             peer.socket().take_error()?;
             self.sent += 1;
             self.next = now + PROBE_INTERVAL;
@@ -84,7 +89,8 @@ impl DatagramProbe {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        self.next
+        // The first one waits for the socket alone.
+        self.next.max(self.start + PROBE_INTERVAL)
     }
 }
 

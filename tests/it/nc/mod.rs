@@ -1,11 +1,12 @@
 //! `nc`: the personality of OpenBSD's nc, with rows of data that nc.openbsd and ncat can run as well.
 
+mod ncat;
 mod openbsd;
 mod row;
+mod survey;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -49,4 +50,24 @@ fn openbsds_cases() {
 #[test]
 fn openbsds_cases_with_nc_openbsd() {
     openbsd_passes(openbsd::ROWS);
+}
+
+#[test]
+fn ncats_cases() {
+    all_pass(ncat::ROWS);
+}
+
+#[test]
+fn ncats_cases_with_nc_openbsd() {
+    openbsd_passes(ncat::ROWS);
+}
+
+#[test]
+fn calls_in_scripts() {
+    all_pass(survey::ROWS);
+}
+
+#[test]
+fn calls_in_scripts_with_nc_openbsd() {
+    openbsd_passes(survey::ROWS);
 }
