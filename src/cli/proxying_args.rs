@@ -28,11 +28,12 @@ pub(crate) struct ProxyingArgs {
     #[arg(long, value_enum, value_name = "VERSION", requires = "forward")]
     proxy_protocol: Option<HeaderVersion>,
 
-    /// Run a proxy server for SOCKS5 and HTTP (CONNECT, and requests for http:// URLs)
+    /// Run a proxy server for SOCKS5, SOCKS4, SOCKS4a and HTTP (CONNECT, and requests for http:// URLs)
     #[arg(long)]
     pub(crate) socks: bool,
 
-    /// With --socks: require a user and password from this file; each line is user:password
+    /// With --socks: require a user and password from this file; each line is user:password. SOCKS4 has no passwords, and is
+    /// refused
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "socks")]
     socks_users: Option<PathBuf>,
 

@@ -238,6 +238,11 @@ impl LocalArgs {
         Ok(end)
     }
 
+    /// An option that was typed and has nothing to do with datagrams.
+    pub(crate) fn typed_for_streams(&self) -> Option<&'static str> {
+        self.interface.as_ref().map(|_| "--interface").or(self.socket.typed_for_streams())
+    }
+
     /// Returns the number of connections, as requested. A fixed source port allows only one.
     pub(crate) fn connections(&self, asked: Option<usize>) -> Result<Option<usize>, Error> {
         match (self.source.filter(|source| source.has_port()), asked) {

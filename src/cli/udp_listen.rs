@@ -96,8 +96,8 @@ pub(crate) struct UdpListenArgs {
     exec: ExecArgs,
 
     /// With --exec or --sh: split a process's output into datagrams at each line, at its end (all), at each write (raw), at
-    /// length prefixes (u16be), or after SIZE bytes [default: as --each and --frame]
-    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = OutputSplit::parse, requires = "process")]
+    /// length prefixes (u16be), after SIZE bytes, or at each object of --each json (json) [default: as --each and --frame]
+    #[arg(long, value_name = "line|SIZE|all|raw|u16be|json", value_parser = OutputSplit::parse, requires = "process")]
     answer_each: Option<OutputSplit>,
 
     /// With --exec or --sh: run at most N processes at a time

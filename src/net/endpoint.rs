@@ -317,6 +317,12 @@ impl PeerName {
         PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
     }
 
+    /// The same as the name of a port of datagrams.
+    #[must_use]
+    pub fn of_datagrams(self) -> PeerName {
+        PeerName { shown: format!("udp:{}", self.shown), ..self }
+    }
+
     /// The IP address, canonical, if it has one.
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip())

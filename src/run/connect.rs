@@ -29,8 +29,8 @@ pub struct Plan(pub(crate) ConnectTask);
 pub(crate) enum ConnectTask {
     Relay(Box<RelayPlan>),
     Probe {
-        /// Each endpoint with its ports.
-        targets: Vec<(ConnectorPlan, Vec<u16>)>,
+        /// Each endpoint with its ports, and what is sent to it if these are ports of datagrams.
+        targets: Vec<(ConnectorPlan, Vec<u16>, Option<Rc<[u8]>>)>,
         /// The rest, without targets.
         options: ProbePlan,
     },
@@ -57,8 +57,8 @@ impl Plan {
                 plan.retry.run(report, signals, |_| plan.relay_once(&connector, &partner, report, signals))
             }
             ConnectTask::Probe { targets, options: mut plan } => {
-                for (server, ports) in targets {
-                    plan.targets.push(ProbeTarget::new(server.connector(false, report)?, ports));
+                for (server, ports, datagram) in targets {
+                    plan.targets.push(ProbeTarget::new(server.connector(false, report)?, ports, datagram));
                 }
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;

@@ -165,13 +165,14 @@ summary: a session has ended. If part of it failed, an error event follows.
     received_bytes  number: bytes of content received
     resumed_bytes   number: bytes of these files that earlier, interrupted sessions had transferred
     seconds         number: duration of the session
-    datagrams       object or null: counts of udp-listen and udp-send
+    datagrams       object or null: counts of udp-listen, udp-send and serve --forward udp:
     ended_after     number or null: seconds from passing on the end of the input to the end of the peer; null unless \
 the peer had begun to answer and this took only a moment: the peer may have taken the end for a hang-up
 
 The counts of datagrams are sent; received, written to stdout; dropped, by the system or for lack of space before stdout; \
 dropped_exactly, false if more may have been dropped; truncated, too_large, filtered; withheld, answers that were not sent; and \
-undelivered, lines of stdin that were not sent, and datagrams that no process took, or not in one piece.
+undelivered, lines of stdin that were not sent, and datagrams that no process took, or not in one piece. Of serve --forward udp: sent is what went to \
+the target, received what went back, undelivered what was refused or had no flow; and flows is their number, else 0.
 
 error: a failure. Without a peer it is the last event of the command, and its code is the exit code. With a peer it is the \
 failure of that client's session, and the server continues.

@@ -82,6 +82,8 @@ impl Intake {
     /// Sends what is waiting. Returns whether all of it was sent, and more may be received.
     pub(crate) fn advance(&mut self, now: Instant) -> bool {
         (self.now, self.opened) = (now, 0);
+        // A flow that has ended is closed.
+        self.last.take_if(|flow| flow.is_over.get() && self.batch.count() == 0);
         self.retry_at = self.retry_at.filter(|at| now < *at);
         if self.retry_at.is_some() || !self.flush() {
             return false;
@@ -156,7 +158,7 @@ impl Intake {
         let has_sent = self.batch.count() > 0;
         while self.batch.count() > 0 {
             let before = self.batch.bytes().len();
-            match flow.socket.send_batch(&flow.target, &mut self.batch) {
+            match send(&flow, &mut self.batch) {
                 Ok(count) => {
                     let mut stats = self.shared.stats.borrow_mut();
                     stats.sent += count as u64;
@@ -325,6 +327,19 @@ impl Intake {
         if self.reported.insert(reason) {
             self.report.warning(format_args!("{text} (reported once)"));
         }
+    }
+}
+
+/// Sends datagrams of a batch. Returns their number.
+fn send(flow: &Flow, batch: &mut Batch) -> io::Result<usize> {
+    match (&flow.target, batch.first()) {
+        // By its name another socket could be reached, whose answers the connected one does not take.
+        (Peer::Unix(_), Some(datagram)) => {
+            flow.socket.send_to_connected(datagram)?;
+            batch.remove_first();
+            Ok(1)
+        }
+        _ => flow.socket.send_batch(&flow.target, batch),
     }
 }
 

@@ -55,7 +55,7 @@ impl Batch {
     }
 
     /// The first datagram.
-    pub(super) fn first(&self) -> Option<&[u8]> {
+    pub fn first(&self) -> Option<&[u8]> {
         let bytes = self.bytes();
         (self.count > 0).then(|| &bytes[..self.segment_bytes.min(bytes.len())])
     }

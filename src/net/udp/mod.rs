@@ -159,6 +159,7 @@ impl DatagramSocket {
             Peer::Unix(_) => SocketKind::Unix,
         };
         let readiness = io.register(&mut SourceFd(&fd.as_raw_fd()))?;
+        readiness.set_writable();
         Ok(DatagramSocket { fd, readiness, kind, local, is_timed, _file: file })
     }
 
