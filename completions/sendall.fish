@@ -260,10 +260,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l retry-delay -
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l digests -d 'Write the digest of each file that arrived, in the format of b3sum --check; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l wire -d 'Choose the protocol of the server' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
 text\t'The classic header \'command|name|size\', for peers that know nothing else; content is not verified'"
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Limit the time for each address, and for the handshake' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Limit the time for each address, and for the handshake [default: 10s; 150s for the answer of a server by ssh or --via]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing is sent or received for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s j -l connections -d 'Use N connections for files over 4 MiB [default: 1; 4 if the round trip takes 10 ms or more]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l limit-rate -d 'Limit the bytes sent and received per second, for example 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l via -d 'Run this program, which leads to \'sendall serve ... stdio:\' by its stdin and stdout; no server is named then' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l ssh -d 'With ssh://HOST/DIR: run this instead of ssh, for example \'ssh -J BASTION\' [default: SENDALL_SSH, else ssh]' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l remote-command -d 'With ssh://HOST/DIR: start sendall there by these words of the remote shell, for example \'sudo sendall\' [default: sendall]' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l source -d 'Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r
@@ -299,10 +302,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry -d 'Retry up to N times after a failure that reconnecting may fix' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry-delay -d 'Pause before the first retry; each further pause is twice as long, up to 10s' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l digests -d 'Write the digest of each file that arrived, in the format of b3sum --check; - is stdout' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Limit the time for each address, and for the handshake' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Limit the time for each address, and for the handshake [default: 10s; 150s for the answer of a server by ssh or --via]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeout -d 'Give up when nothing is sent or received for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s j -l connections -d 'Use N connections for files over 4 MiB [default: 1; 4 if the round trip takes 10 ms or more]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l limit-rate -d 'Limit the bytes sent and received per second, for example 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l via -d 'Run this program, which leads to \'sendall serve ... stdio:\' by its stdin and stdout; no server is named then' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l ssh -d 'With ssh://HOST/DIR: run this instead of ssh, for example \'ssh -J BASTION\' [default: SENDALL_SSH, else ssh]' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l remote-command -d 'With ssh://HOST/DIR: start sendall there by these words of the remote shell, for example \'sudo sendall\' [default: sendall]' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l source -d 'Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r

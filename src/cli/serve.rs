@@ -47,7 +47,8 @@ pub(super) const ABOUT: &str =
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub(crate) struct ServeArgs {
     /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a
-    /// free one; with --forward udp: the same after udp:; systemd:, systemd:NAME and fd:N are sockets that are passed to the server; with --store and --share the port
+    /// free one; with --forward udp: the same after udp:; systemd:, systemd:NAME and fd:N are sockets that are passed to the
+    /// server; with --store and --share stdio: is one client at stdin and stdout; with --store and --share the port
     /// may be left out (7255), and so may ENDPOINT (this machine only)
     #[arg(value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) endpoints: Vec<String>,

@@ -14,7 +14,7 @@ use crate::net::reactor::{Io, Reactor, Session};
 use crate::net::signals::Signals;
 use crate::net::stream::Transport;
 use crate::proto::SessionId;
-use crate::relay::connector::{Connector, report_connected};
+use crate::relay::connector::{Connector, describe, report_connected};
 use crate::relay::proxies::Route;
 use crate::relay::remote::RemoteServer;
 use crate::report::Report;
@@ -95,10 +95,10 @@ impl Server {
         }
     }
 
-    /// Connects, and runs the session that `make` makes of the connection.
+    /// Connects within `limit`, and runs the session that `make` makes of the connection, which is an event if it `is_reported`.
     pub(crate) fn run<S: Session + 'static>(
         &self,
-        limit: Duration,
+        (limit, is_reported): (Duration, bool),
         run_state: &RunState,
         (report, signals): (&Report, &Signals),
         make: impl FnOnce(Opened) -> Result<S, Error> + 'static,
@@ -111,7 +111,13 @@ impl Server {
                     let connecting = connector.connecting(limit, &io)?;
                     let dialer = connector.clone();
                     Ok(Connecting::new(connecting, move |transport, now| {
-                        let peer = dialer.server(report_connected(&transport, &reported));
+                        let peer = if is_reported {
+                            report_connected(&transport, &reported)
+                        } else {
+                            describe(&transport, &reported);
+                            transport.peer_name()
+                        };
+                        let peer = dialer.server(peer);
                         make(Opened { transport, now, peer, dialer, io })
                     }))
                 })?;
@@ -120,7 +126,9 @@ impl Server {
             Server::Remote(server) => {
                 let peer = server.peer_name();
                 remote::run(server, run_state, (report, signals), move |transport, now, io| {
-                    reported.peer("connected", &peer);
+                    if is_reported {
+                        reported.peer("connected", &peer);
+                    }
                     make(Opened { transport, now, peer, dialer: Box::new(NoMore), io })
                 })
             }

@@ -171,7 +171,7 @@ impl Plan {
             let (to_report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
             let run_state = RunState::new(false);
             let state = run_state.clone();
-            server.run(limits.handshake, &run_state, (report, signals), move |opened| {
+            server.run((limits.handshake, false), &run_state, (report, signals), move |opened| {
                 let Opened { transport, now, io, .. } = opened;
                 let mut wire = Wire::new(transport, now).tracked(&state);
                 wire.push(&hello);
@@ -203,7 +203,7 @@ impl Plan {
                 destination.folder.remove_leftovers();
                 let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
                 let (to_report, state, names) = (report.clone(), run_state.clone(), self.names.clone());
-                server.run(limits.handshake, run_state, (report, signals), move |opened| {
+                server.run((limits.handshake, true), run_state, (report, signals), move |opened| {
                     let Opened { transport, now, peer, dialer, io } = opened;
                     let origin = ConnectionOrigin::Client { dialer, connections };
                     let mut wire = Wire::new(transport, now).tracked(&state);

@@ -198,7 +198,7 @@ impl UploadPlan {
                 let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 let (to_report, state) = (report.clone(), run_state.clone());
-                server.run(limits.handshake, run_state, (report, signals), move |opened| {
+                server.run((limits.handshake, true), run_state, (report, signals), move |opened| {
                     let Opened { transport, now, peer, dialer, io } = opened;
                     let origin = ConnectionOrigin::Client { dialer, connections };
                     let mut wire = Wire::new(transport, now).tracked(&state);

@@ -211,7 +211,7 @@ Offer a file to those who have the code, and fetch it under another name:
 /// The arguments of `upload`.
 pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); last, the server: \
 HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also says which \
-key the server has";
+key the server has; or ssh://HOST/DIR, ssh:HOST:DIR";
 /// For `--json`.
 pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr instead of text; the schema is under EVENTS in 'sendall --help' and sendall(1)";
@@ -221,4 +221,4 @@ pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path,
 
 /// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str = "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also \
-    says which key the server has. Or a file's URL: http://HOST/PATH, https://HOST/PATH";
+    says which key the server has. Or ssh://HOST/DIR, ssh:HOST:DIR. Or a file's URL: http://HOST/PATH, https://HOST/PATH";

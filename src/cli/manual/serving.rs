@@ -16,6 +16,7 @@ ENDPOINTS
     fd:3           a listening socket that is passed as this descriptor
     udp:PORT, udp::PORT, udp:HOST:PORT, unix-dgram:/path
         with --forward udp: or unix-dgram:, a socket of datagrams
+    stdio:         with --store and --share: one client, at the other end of stdin and stdout
 
 With --store and --share the port may be left out, and is 7255. Without an ENDPOINT they listen on that port, for this machine only. \
 Type :7255 for every interface.
@@ -30,6 +31,14 @@ are written, and the rest are counted in one line ('and 4812 more within 4s: ...
 there are too many. -v writes all lines, and --json has an event for each. A client that resets or ends its connection without sending anything, as \
 health checks do, has no line, except with -v. Without a code or --tls everyone \
 who can connect can use the server, and nothing is encrypted. --allow and --deny limit that.
+
+STDIO
+
+With stdio: stdin and stdout are the connection of one client, as with ssh, inetd, 'docker exec -i' and 'kubectl exec -i': pipes or a socket, not a terminal or a \
+file. Nothing is encrypted, and there is no code: whoever can start the server may use it. --once is implied: the exit code is that of the session. stdout belongs to the \
+protocol. 'upload' and 'download' start such a server by ssh://HOST/DIR and --via. A line of authorized_keys keeps a key to one folder, and to uploads:
+
+    restrict,command=\"sendall serve --store inbox stdio:\" ssh-ed25519 AAAA...
 
 MANY CLIENTS
 

@@ -40,20 +40,20 @@ fn server(line: Line) -> Result<ConnectorPlan, Error> {
             ConnectTask::Probe { mut targets, .. } => targets.remove(0).0,
         },
         Line::Download(args) => match args.plan()? {
-            DownloadPlan::Server(plan) => connected(plan.server),
+            DownloadPlan::Server(plan) => of_network(plan.server),
             DownloadPlan::Web(plan) => plan.server,
         },
         Line::Upload(args) => {
             let plan = args.plan()?;
-            connected(plan.host_and_port.unwrap_or(plan.last_word)?.server)
+            of_network(plan.host_and_port.unwrap_or(plan.last_word)?.server)
         }
     })
 }
 
-fn connected(server: ServerPlan) -> ConnectorPlan {
+fn of_network(server: ServerPlan) -> ConnectorPlan {
     match server {
         ServerPlan::Network(plan) => *plan,
-        ServerPlan::Remote(_) => panic!("no program is named"),
+        ServerPlan::Remote(plan) => panic!("{plan:?} has no key"),
     }
 }
 

@@ -29,6 +29,7 @@ const MODES: &[(&str, &[&str])] = &[
     ("socks all many seen raw", &["--socks"]),
     ("store all many seen", &["--store=/"]),
     ("share all many seen", &["--share=/"]),
+    ("stdio", &["--store=/", "stdio:"]),
 ];
 
 /// Options, each with a value, and the modes or groups that use it. Those of a script ask for that mode by themselves.
@@ -58,11 +59,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--deny-target=127.0.0.1", "socks"),
     ("--wire=text", "store"),
     ("--links=copy", "share"),
-    ("--once", "store share"),
-    ("--keep-existing", "store"),
-    ("--max-size=1", "store"),
-    ("--max-entries=1", "store"),
+    ("--once", "store share stdio"),
+    ("--keep-existing", "store stdio"),
+    ("--max-size=1", "store stdio"),
+    ("--max-entries=1", "store stdio"),
     ("--digests=-", "store"),
+    ("--digests=x", "store stdio"),
     ("--http", "store share"),
     ("--http=open", "store share"),
     ("--http --token=/dev/null", "store share"),
@@ -82,7 +84,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--site", ""),
     ("--http --etag=content", "store share"),
     ("--etag=content", ""),
-    ("--timeout=1s", "all"),
+    ("--timeout=1s", "all stdio"),
     ("--tls --cert=/dev/null --cert-key=/dev/null", "raw"),
     ("--tls", ""),
     ("--cert=/dev/null --cert-key=/dev/null", ""),
@@ -121,11 +123,11 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--full=wait", "all"),
     ("--accept-timeout=1s", "all datagrams"),
     ("--accept-proxy-protocol", "all"),
-    ("--session-timeout=1s", "all"),
+    ("--session-timeout=1s", "all stdio"),
     ("--allow=127.0.0.1", "all datagrams"),
     ("--deny=127.0.0.1", "all datagrams"),
-    ("--idle-timeout=1s", "seen datagrams"),
-    ("--limit-rate=1MB", "seen"),
+    ("--idle-timeout=1s", "seen stdio datagrams"),
+    ("--limit-rate=1MB", "seen stdio"),
     ("--send-only", "plain keep-open"),
     ("--recv-only", "plain keep-open"),
     ("--end-when=peer", "plain exec"),
@@ -168,8 +170,13 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 fn plan(mode: &[&str], options: &str) -> Option<Plan> {
-    let endpoint = if mode.iter().any(|word| word.contains("udp:")) { "udp:0" } else { "0" };
-    let line = ["serve", endpoint].into_iter().chain(options.split_whitespace()).chain(mode.iter().copied());
+    let endpoint = match mode {
+        mode if mode.contains(&"stdio:") => None,
+        mode if mode.iter().any(|word| word.contains("udp:")) => Some("udp:0"),
+        _ => Some("0"),
+    };
+    let line =
+        ["serve"].into_iter().chain(endpoint).chain(options.split_whitespace()).chain(mode.iter().copied());
     Line::try_parse_from(line).ok()?.serve.plan().ok()
 }
 
@@ -179,7 +186,7 @@ fn is_taken(mode: &[&str], options: &str) -> bool {
 
 /// True for the two options of one variant of `Mode`: `--store` and `--share`, `--exec` and `--exec-socket`.
 fn is_one_mode(one: &str, other: &str) -> bool {
-    let pairs = [("store", "share"), ("exec", "socket")];
+    let pairs = [("store", "share"), ("exec", "socket"), ("store", "stdio"), ("share", "stdio")];
     pairs.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
 }
 
@@ -214,8 +221,8 @@ fn modes_do_not_go_together() {
     for (one, mode) in &MODES[1..] {
         for (other, more) in &MODES[1..] {
             let (one, other) = (name(one), name(other));
-            let may_go_together =
-                one == other || matches!((one, other), ("store", "share") | ("share", "store"));
+            let are_transfers = [one, other].iter().all(|mode| ["store", "share", "stdio"].contains(mode));
+            let may_go_together = one == other || are_transfers;
             // The command comes last.
             let (mode, more) = if one == "socket" { (more, mode) } else { (mode, more) };
             let both = [*mode, *more].concat();

@@ -1,7 +1,7 @@
 //! Transfers through a program's stdin and stdout: `stdio:`, `--via`, `ssh://`.
 
 mod ends;
-//mod sshd;
+mod sshd;
 mod stdio;
 mod urls;
 mod via;
