@@ -290,6 +290,6 @@ fn what_is_not_understood_is_not_suggested() {
 fn suggested_lines_can_be_pasted() {
     assert_eq!(
         suggested("-l 80 -c 'echo $HOME'").as_deref(),
-        Some("type 'serve --count 1 :80 --sh \"echo \\$HOME\"'")
+        Some("type 'serve --count 1 :80 --sh \"echo \\$HOME\"', or 'nc -l 80 -c \"echo \\$HOME\"'")
     );
 }

@@ -120,7 +120,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--max-per-source=1", "many datagrams"),
     ("--count=1", "many datagrams"),
     ("--full=refuse", "many datagrams"),
-    ("--full=wait", "all"),
+    ("--full=wait", "all stdio"),
     ("--accept-timeout=1s", "all datagrams"),
     ("--accept-proxy-protocol", "all"),
     ("--session-timeout=1s", "all stdio"),
