@@ -1,5 +1,6 @@
 //! `nc`: the personality of OpenBSD's nc, with rows of data that nc.openbsd and ncat can run as well.
 
+mod losses;
 mod ncat;
 mod openbsd;
 mod row;
@@ -7,12 +8,14 @@ mod survey;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use self::row::{Netcat, Row, run_all};
 use crate::harness::LIMIT;
 use crate::harness::others::installed;
+use crate::transfer::xfer::is_slow_wanted;
 
 /// A folder in which a program has the name nc.
 fn as_nc(program: &Path) -> (TempDir, PathBuf) {
@@ -39,6 +42,27 @@ fn openbsd_passes(rows: &[Row]) {
     let same: Vec<&Row> = rows.iter().filter(|row| row.openbsd.is_empty()).collect();
     let failures = run_all(&same, netcat);
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// How many rows other netcats pass, by what the two sides read and by their exit codes; of nc.openbsd by its lines, too.
+#[test]
+fn scores_of_others() {
+    if !is_slow_wanted("scores of nc.openbsd and ncat") {
+        return;
+    }
+    for (program, speaks) in [("nc.openbsd", true), ("ncat", false), (env!("CARGO_BIN_EXE_sendall"), true)] {
+        let Some(program) = installed(program) else { continue };
+        let (_folder, path) = as_nc(&program);
+        for (name, rows) in [("OpenBSD", openbsd::ROWS), ("ncat", ncat::ROWS), ("scripts", survey::ROWS)] {
+            let netcat = Netcat { path: &path, speaks, limit: Duration::from_secs(4) };
+            let failures = run_all(&rows.iter().collect::<Vec<_>>(), netcat);
+            let passed = rows.len() - failures.len();
+            println!("{}: {passed} of {} rows of {name}", program.display(), rows.len());
+            for (row, why) in failures {
+                println!("    {row}: {why}");
+            }
+        }
+    }
 }
 
 #[test]

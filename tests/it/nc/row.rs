@@ -139,6 +139,9 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
         words.split(' ').map(|word| word.replace('~', " ")).collect()
     };
     let silent = silent_port();
+    // Connected to somebody else, it refuses what others send.
+    let deaf =
+        std::net::UdpSocket::bind(silent.1).and_then(|socket| socket.connect("127.0.0.1:9").map(|()| socket));
     let mut port = silent.1.port().to_string();
     let mut listener = None;
     if !row.listener.words.is_empty() {
@@ -151,6 +154,7 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
         }
         listener = Some(running);
     }
+    let _refusing = deaf;
     let client =
         (!row.client.words.is_empty()).then(|| launch(&row.client, &names(row.client.words, &port), netcat));
     let sides = [client.zip(Some(&row.client)), listener.zip(Some(&row.listener))];
