@@ -4,7 +4,7 @@
 pub(crate) const NETCATS: &str = "\
 COMING FROM OTHER NETCATS
 
-Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
+Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead. 'sendall nc' speaks OpenBSD's dialect itself, see sendall-nc(1).
 
     nc HOST PORT            connect HOST PORT
     nc -l PORT              serve :PORT; serve PORT for this machine only

@@ -106,6 +106,8 @@ pub(super) struct Netcat<'a> {
     pub(super) path: &'a Path,
     /// It says on which port it listens, and its lines are those of the rows.
     pub(super) speaks: bool,
+    /// The words of OpenBSD's nc in its own.
+    pub(super) dialect: fn(&str) -> String,
     /// The time that it has for each row.
     pub(super) limit: Duration,
 }
@@ -136,7 +138,7 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
     let names = |words: &str, port: &str| -> Vec<String> {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let words = words.replace("SOCKET", &path("s")).replace("CLIENT", &path("c")).replace("PORT", port);
-        words.split(' ').map(|word| word.replace('~', " ")).collect()
+        (netcat.dialect)(&words).split(' ').map(|word| word.replace('~', " ")).collect()
     };
     let silent = silent_port();
     // Connected to somebody else, it refuses what others send.
