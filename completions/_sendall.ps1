@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('http-hello', 'http-hello', [CompletionResultType]::ParameterValue, 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls')
             [CompletionResult]::new('udp-listen', 'udp-listen', [CompletionResultType]::ParameterValue, 'Receive datagrams from any number of peers, and answer them if asked')
             [CompletionResult]::new('udp-send', 'udp-send', [CompletionResultType]::ParameterValue, 'Send datagrams from arguments or stdin, and wait for replies if asked')
+            [CompletionResult]::new('nc', 'nc', [CompletionResultType]::ParameterValue, 'Speak the dialect of nc (OpenBSD''s, as Debian has it): for scripts that call nc')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -441,6 +442,14 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'sendall;nc' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print peers, addresses, byte counts and durations; give it twice for socket options as well')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print peers, addresses, byte counts and durations; give it twice for socket options as well')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write events as JSON, one per line, to stderr instead of text')
+            break
+        }
         'sendall;help' {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Listen; without a mode, connect the first client to stdin and stdout, and end with it')
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Connect stdin and stdout to a server')
@@ -449,6 +458,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('http-hello', 'http-hello', [CompletionResultType]::ParameterValue, 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls')
             [CompletionResult]::new('udp-listen', 'udp-listen', [CompletionResultType]::ParameterValue, 'Receive datagrams from any number of peers, and answer them if asked')
             [CompletionResult]::new('udp-send', 'udp-send', [CompletionResultType]::ParameterValue, 'Send datagrams from arguments or stdin, and wait for replies if asked')
+            [CompletionResult]::new('nc', 'nc', [CompletionResultType]::ParameterValue, 'Speak the dialect of nc (OpenBSD''s, as Debian has it): for scripts that call nc')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -471,6 +481,9 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;help;udp-send' {
+            break
+        }
+        'sendall;help;nc' {
             break
         }
         'sendall;help;help' {

@@ -28,6 +28,9 @@ _sendall() {
             sendall,http-hello)
                 cmd="sendall__subcmd__http__subcmd__hello"
                 ;;
+            sendall,nc)
+                cmd="sendall__subcmd__nc"
+                ;;
             sendall,serve)
                 cmd="sendall__subcmd__serve"
                 ;;
@@ -52,6 +55,9 @@ _sendall() {
             sendall__subcmd__help,http-hello)
                 cmd="sendall__subcmd__help__subcmd__http__subcmd__hello"
                 ;;
+            sendall__subcmd__help,nc)
+                cmd="sendall__subcmd__help__subcmd__nc"
+                ;;
             sendall__subcmd__help,serve)
                 cmd="sendall__subcmd__help__subcmd__serve"
                 ;;
@@ -71,7 +77,7 @@ _sendall() {
 
     case "${cmd}" in
         sendall)
-            opts="-v -q -h -V --verbose --quiet --json --help --version serve connect upload download http-hello udp-listen udp-send help"
+            opts="-v -q -h -V --verbose --quiet --json --help --version serve connect upload download http-hello udp-listen udp-send nc help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -539,7 +545,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__help)
-            opts="serve connect upload download http-hello udp-listen udp-send help"
+            opts="serve connect upload download http-hello udp-listen udp-send nc help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -595,6 +601,20 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__help__subcmd__http__subcmd__hello)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sendall__subcmd__help__subcmd__nc)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -784,6 +804,20 @@ _sendall() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=()
+            return 0
+            ;;
+        sendall__subcmd__nc)
+            opts="-v -q --verbose --quiet --json"
+            if [[ ${cur} == -* ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand http-hello 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
             cand udp-listen 'Receive datagrams from any number of peers, and answer them if asked'
             cand udp-send 'Send datagrams from arguments or stdin, and wait for replies if asked'
+            cand nc 'Speak the dialect of nc (OpenBSD''s, as Debian has it): for scripts that call nc'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sendall;serve'= {
@@ -430,6 +431,13 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'sendall;nc'= {
+            cand -v 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+            cand --verbose 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr instead of text'
+        }
         &'sendall;help'= {
             cand serve 'Listen; without a mode, connect the first client to stdin and stdout, and end with it'
             cand connect 'Connect stdin and stdout to a server'
@@ -438,6 +446,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand http-hello 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
             cand udp-listen 'Receive datagrams from any number of peers, and answer them if asked'
             cand udp-send 'Send datagrams from arguments or stdin, and wait for replies if asked'
+            cand nc 'Speak the dialect of nc (OpenBSD''s, as Debian has it): for scripts that call nc'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sendall;help;serve'= {
@@ -453,6 +462,8 @@ set edit:completion:arg-completer[sendall] = {|@words|
         &'sendall;help;udp-listen'= {
         }
         &'sendall;help;udp-send'= {
+        }
+        &'sendall;help;nc'= {
         }
         &'sendall;help;help'= {
         }

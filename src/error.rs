@@ -125,6 +125,13 @@ impl Error {
         Error { is_reported: true, ..self }
     }
 
+    /// The same with other words for some of its own: pairs of both.
+    #[must_use]
+    pub fn reworded(self, words: &[(&str, &str)]) -> Error {
+        let text = words.iter().fold(self.text, |text, (ours, theirs)| text.replace(ours, theirs));
+        Error { text, ..self }
+    }
+
     /// True if the failure is that of a client that sent nothing before it left.
     pub fn is_health_check(&self) -> bool {
         self.is_health_check

@@ -21,7 +21,7 @@ use sendall::report::{Level, Report};
 pub(crate) fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(words) = nc::words(&args) {
-        return run_nc(words);
+        return run_nc(&words);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -46,7 +46,7 @@ fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
 
 /// Runs as nc: with its words, and its exit codes.
 fn run_nc(words: &[OsString]) -> ExitCode {
-    let report = Nc::report();
+    let report = Nc::report(read_clock);
     let run = || -> anyhow::Result<()> {
         let nc = Nc::parse(words)?;
         let signals = Signals::install(|number, _is_second| std::process::exit(128 + number));

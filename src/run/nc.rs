@@ -13,7 +13,7 @@ use crate::net::udp;
 use crate::relay::nc::client::{NcClient, NcTarget};
 use crate::relay::nc::datagrams::NcDatagramListener;
 use crate::relay::nc::listener::NcListener;
-use crate::relay::nc::{NcOptions, Words};
+use crate::relay::nc::{NcOptions, Words, reworded};
 use crate::report::Report;
 
 /// The validated letters and operands of `nc`.
@@ -54,8 +54,12 @@ pub(crate) struct NcConnect {
 }
 
 impl Plan {
-    /// Returns when the last port was tried, or the session has ended.
+    /// Returns when the last port was tried, or the session has ended. Errors are in nc's words.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        self.start(report, signals).map_err(reworded)
+    }
+
+    fn start(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let words = Words::new(report.clone(), self.is_verbose, self.is_numeric);
         let options = Rc::new(self.options);
         if options.program.is_none() {

@@ -5,7 +5,7 @@ pub(crate) const NETCATS: &str = "\
 COMING FROM OTHER NETCATS
 
 Options of nc (OpenBSD's) and ncat, lines of socat and others, and what to type instead. sendall suggests these lines, with \
-your own words in them, if you type theirs.
+your own words in them, if you type theirs. 'sendall nc' speaks OpenBSD's dialect itself, see sendall-nc(1).
 
     nc HOST PORT            connect HOST PORT
     nc -l PORT              serve :PORT; serve PORT for this machine only

@@ -8,18 +8,21 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use self::letters::Letters;
-use super::{Cli, manual};
+use super::manual;
 use crate::error::{Error, Exit};
-use crate::net::reactor::read_clock;
 use crate::net::signals::Signals;
-use crate::report::{Level, Report};
+use crate::relay::nc::reworded;
+use crate::report::{Clock, Level, Report};
 use crate::run::nc::Plan;
 
 /// The names of the program, other than its own, under which it is nc.
 const NAMES: &[&[u8]] = &[b"nc", b"nc.sendall", b"netcat"];
+/// The first lines of its help.
+const USAGE: &str =
+    "nc [LETTERS] HOST PORT...\n       nc -l [LETTERS] [HOST] PORT\n       nc -U [-l] [LETTERS] PATH";
 /// The command after the program's own name.
 const COMMAND: &str = "nc";
 
@@ -44,12 +47,13 @@ impl NcArgs {
 }
 
 /// Returns the words after the program's name if it was invoked as nc, and after the command in `sendall nc`.
-pub fn words(args: &[OsString]) -> Option<&[OsString]> {
+pub fn words(args: &[OsString]) -> Option<Vec<OsString>> {
     let (program, words) = args.split_first()?;
     let name = Path::new(program).file_name().map_or(&b""[..], OsStrExt::as_bytes);
-    match words.split_first() {
-        _ if NAMES.contains(&name) => Some(words),
-        Some((first, words)) if first == COMMAND => Some(words),
+    match words {
+        _ if NAMES.contains(&name) => Some(words.to_vec()),
+        [first, words @ ..] if first == COMMAND => Some(words.to_vec()),
+        [first, second] if first == "help" && second == COMMAND => Some(vec!["-h".into()]),
         _ => None,
     }
 }
@@ -71,7 +75,7 @@ impl Nc {
         if words.iter().any(|word| word == "--help") {
             return Ok(Nc::Help(help()));
         }
-        let usage = |text: String| Error::new(Exit::Failed, text);
+        let usage = |text: String| reworded(Error::new(Exit::Failed, text));
         let letters = Letters::parse(words).map_err(usage)?;
         if letters.has('h') {
             return Ok(Nc::Help(help()));
@@ -80,8 +84,8 @@ impl Nc {
     }
 
     /// The report of nc: its lines begin with `nc: `.
-    pub fn report() -> Report {
-        Report::new(Level::Normal, read_clock).named(COMMAND)
+    pub fn report(clock: Clock) -> Report {
+        Report::new(Level::Normal, clock).named(COMMAND)
     }
 
     /// Does what was asked for.
@@ -107,10 +111,10 @@ pub fn exit_code(error: &Error) -> u8 {
 }
 
 fn help() -> String {
-    let mut program = Cli::command();
-    program.build();
-    let page = program.find_subcommand_mut(COMMAND).map(|nc| nc.render_long_help().to_string());
-    page.unwrap_or_default()
+    let text = [manual::NC, manual::NC_EXAMPLES].join("\n\n");
+    let page = clap::Command::new(COMMAND).max_term_width(100).disable_help_flag(true);
+    let mut page = page.override_usage(USAGE).after_long_help(text);
+    page.render_long_help().to_string()
 }
 
 #[cfg(test)]
@@ -121,13 +125,16 @@ mod tests {
     fn the_name_of_the_program_or_the_first_word_is_nc() {
         let found = |line: &str| {
             let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            words(&args).map(|words| words.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+            words(&args).map(|words: Vec<OsString>| {
+                words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+            })
         };
         let some = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(found("nc -z h 1"), some(&["-z", "h", "1"]));
         assert_eq!(found("/bin/nc.sendall nc 1"), some(&["nc", "1"]));
         assert_eq!(found("./netcat"), some(&[]));
         assert_eq!(found("sendall nc -l 1"), some(&["-l", "1"]));
+        assert_eq!(found("sendall help nc"), some(&["-h"]));
         assert_eq!((found("sendall connect nc:1"), found("sendall"), found("ncat -l 1")), (None, None, None));
     }
 }

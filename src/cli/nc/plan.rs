@@ -1,5 +1,8 @@
 //! The plan of an invocation of nc. Nothing is opened here.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,6 +32,7 @@ const HTTP_PROXY_PORT: &str = "3128";
 const CONFLICTS: &[(char, &str, &str)] = &[
     ('l', "z", "cannot use -z and -l"),
     ('l', "x", "cannot use -x and -l"),
+    ('l', "G", "-G limits connecting: leave it out with -l"),
     ('x', "u", "no proxy support for UDP mode"),
     ('x', "U", "no proxy support for unix sockets"),
     ('x', "s", "no proxy support for local source address"),
@@ -41,9 +45,9 @@ const CONFLICTS: &[(char, &str, &str)] = &[
     ('4', "6", "-4 and -6 exclude each other"),
     ('U', "p", "a Unix socket has no port: leave out -p"),
     ('U', "TMD", "a Unix socket has none of these: leave out -T, -M and -D"),
-    ('e', "Ctdi", "the command has the connection: leave out -t, -d, -i and, with -e, -C"),
+    ('e', "tdi", "the command has the connection: leave out -t, -d and -i"),
     ('c', "tdi", "the command has the connection: leave out -t, -d and -i"),
-    ('e', "Wqw", "the command ends the connection: leave out -W, -q and -w"),
+    ('e', "Wq", "the command ends the connection: leave out -W and -q"),
     ('c', "Wq", "the command ends the connection: leave out -W and -q"),
 ];
 
@@ -78,8 +82,8 @@ fn check(letters: &Letters) -> Result<(), String> {
             return Err(format!("must use -{needed} with -{needing}"));
         }
     }
-    if letters.has('l') && letters.has('i') && letters.has('u') {
-        return Err("-i goes with streams: leave it out with -u".into());
+    if letters.has('k') && letters.has('u') && letters.first_of("iCNq").is_some() {
+        return Err("with -k and -u nothing is sent: leave out -i, -C, -N and -q".into());
     }
     Ok(())
 }
@@ -202,7 +206,7 @@ fn socket_options(letters: &Letters) -> Result<SocketOptions, String> {
 
 /// The options of datagram sockets, with `-s` and `-p`.
 fn datagram_options(letters: &Letters) -> Result<udp::Options, String> {
-    if let Some(letter) = letters.first_of("DIOTCt") {
+    if let Some(letter) = letters.first_of("DIOTt") {
         return Err(format!("-{letter} is for streams: leave it out with -u"));
     }
     let is_client = !letters.has('l');

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::datagrams::{DatagramConnection, DatagramProbe};
-use super::{NcOptions, Role, Words};
+use super::{NcOptions, Role, Words, reworded};
 use crate::error::{Error, Exit};
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
@@ -235,7 +235,7 @@ impl NcClient {
                 Ok(Status::Done) => self.next(),
                 Ok(status) => return Ok(Some(status)),
                 Err(error) if self.has_several && error.exit() != Exit::CannotWrite && !error.is_silent() => {
-                    self.words.report().error(&error);
+                    self.words.report().error(&reworded(error));
                     self.has_failed = true;
                     self.next()
                 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::net::stream::{SocketState, Stream};
-use crate::net::udp::{DatagramSocket, Peer, ReceiveBuffer};
+use crate::net::udp::{DatagramSocket, Dropped, Peer, ReceiveBuffer};
 use crate::proto::relay::half_close_timer::Delivery;
 
 /// The most bytes of a datagram that is sent: the size of nc's buffer.
@@ -13,15 +13,25 @@ const MAX_SENT_BYTES: usize = 16 << 10;
 /// A peer that sends and receives datagrams.
 pub(super) struct DatagramPeer {
     socket: DatagramSocket,
-    /// The only peer; `None`: datagrams of everybody are read, and nothing is sent.
+    /// Where datagrams are sent; `None`: nowhere.
     peer: Option<Peer>,
+    /// Datagrams of everybody are read, not only those of the peer.
+    hears_all: bool,
     buffer: ReceiveBuffer,
     received: VecDeque<Vec<u8>>,
 }
 
 impl DatagramPeer {
+    /// The peer of a socket that is connected to it; without a peer datagrams are only received.
     pub(super) fn new(socket: DatagramSocket, peer: Option<Peer>) -> DatagramPeer {
-        DatagramPeer { socket, peer, buffer: ReceiveBuffer::default(), received: VecDeque::new() }
+        let hears_all = peer.is_none();
+        DatagramPeer { socket, peer, hears_all, buffer: ReceiveBuffer::default(), received: VecDeque::new() }
+    }
+
+    /// The same, whose datagrams are answered from other addresses: a group, or a network.
+    #[must_use]
+    pub(super) fn hearing_all(self, hears_all: bool) -> DatagramPeer {
+        DatagramPeer { hears_all: self.hears_all || hears_all, ..self }
     }
 
     /// Adds datagrams that were received before.
@@ -38,15 +48,14 @@ impl DatagramPeer {
     /// Receives what is there. Datagrams of others, sent before the socket was connected, are not for this session; empty
     /// ones are not an end.
     fn receive(&mut self) -> io::Result<()> {
-        let (peer, received) = (&self.peer, &mut self.received);
-        let result = self.socket.receive(&mut self.buffer, |datagram| {
+        let (peer, hears_all, received) = (&self.peer, self.hears_all, &mut self.received);
+        self.socket.receive(&mut self.buffer, |datagram| {
             let is_foreign =
                 matches!((peer, &datagram.peer), (Some(peer @ Peer::Ip(_)), from) if peer != from);
-            if !is_foreign && !datagram.payload.is_empty() {
+            if (hears_all || !is_foreign) && !datagram.payload.is_empty() {
                 received.push_back(datagram.payload.to_vec());
             }
-        });
-        result
+        })
     }
 }
 
@@ -89,9 +98,16 @@ impl SocketState for DatagramPeer {
         Ok(())
     }
 
-    /// True unless an error is known: nobody acknowledges a datagram.
+    /// True unless a loss is known: nobody acknowledges a datagram.
     fn is_acknowledged(&mut self) -> io::Result<bool> {
-        self.socket.take_error().map(|()| true)
+        self.socket.take_error()?;
+        match self.socket.dropped() {
+            Some(Dropped { count, .. }) if count > 0 => {
+                let text = format!("{count} datagrams were dropped by the system: stdout was too slow");
+                Err(io::Error::other(text))
+            }
+            _ => Ok(true),
+        }
     }
 
     fn delivery(&self) -> Option<Delivery> {

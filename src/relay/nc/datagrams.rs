@@ -40,8 +40,9 @@ impl DatagramConnection {
             }
         };
         let socket = udp::open_for(&to, options, io)?;
+        let is_for_many = options.broadcast || to.ip().is_some_and(|ip| ip.is_multicast());
         Ok(DatagramConnection {
-            peer: DatagramPeer::new(socket, Some(to)),
+            peer: DatagramPeer::new(socket, Some(to)).hearing_all(is_for_many),
             ip: address.map(|address| address.ip()),
         })
     }
@@ -104,7 +105,7 @@ pub(crate) struct NcDatagramListener {
 }
 
 enum State {
-    Waiting(Option<DatagramSocket>, Box<ReceiveBuffer>),
+    Waiting(Option<Box<DatagramSocket>>, ReceiveBuffer),
     Joined(Box<dyn Session>),
 }
 
@@ -128,7 +129,7 @@ impl NcDatagramListener {
                 let peer = Box::new(DatagramPeer::new(socket, None));
                 State::Joined(options.join_stdio(peer, role, (&io, words.report()), now)?)
             }
-            false => State::Waiting(Some(socket), Box::default()),
+            false => State::Waiting(Some(Box::new(socket)), ReceiveBuffer::default()),
         };
         Ok(NcDatagramListener { state, endpoint, options, io, words })
     }
@@ -156,7 +157,7 @@ impl NcDatagramListener {
         }
         self.words.received(address_of(&peer), &self.endpoint);
         received.retain(|datagram| !datagram.is_empty());
-        let peer = DatagramPeer::new(socket, Some(peer)).after(received);
+        let peer = DatagramPeer::new(*socket, Some(peer)).after(received);
         let role = Role { is_listener: true, has_followers: false };
         self.options.join_stdio(Box::new(peer), role, (&self.io, self.words.report()), now).map(Some)
     }

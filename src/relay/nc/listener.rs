@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::{NcOptions, Role, Words};
+use super::{NcOptions, Role, Words, reworded};
 use crate::error::{Error, Exit, lost};
 use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
@@ -70,7 +70,7 @@ impl NcListener {
                 Err(error)
             }
             Err(error) => {
-                self.words.report().error(&error);
+                self.words.report().error(&reworded(error));
                 Ok(Status::Again)
             }
             Ok(()) if self.keeps_listening => Ok(Status::Again),

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::stdio::{NcStdio, ReceiveLimit};
-pub(crate) use self::words::Words;
+pub(crate) use self::words::{Words, reworded};
 use super::exec::{Exec, ExecRules};
 use super::options::RelayOptions;
 use super::session::Relay;

@@ -8,6 +8,27 @@ use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::services;
 use crate::report::Report;
 
+/// Our words in errors, and those of nc.
+const REWORDED: &[(&str, &str)] = &[
+    ("(see --idle-timeout)", "(see -w)"),
+    ("(see --timeout)", "(see -w)"),
+    ("address in use", "Address already in use"),
+    ("--source ", "-s and -p: "),
+    ("--rcvbuf ", "-I "),
+    ("--sndbuf ", "-O "),
+    ("--ttl ", "-M "),
+    ("--dscp ", "-T "),
+    ("--proxy: ", "-x: "),
+    (" (type USER@ before its host)", " (see -P)"),
+    ("in --proxy-password-file FILE or ", "in "),
+    ("connection lost: ", ""),
+];
+
+/// An error in the words of nc.
+pub(crate) fn reworded(error: Error) -> Error {
+    error.reworded(REWORDED)
+}
+
 /// Writes lines with `-v`.
 #[derive(Clone)]
 pub(crate) struct Words {

@@ -54,49 +54,42 @@ pub(super) const ROWS: &[Row] = &[
         listener: mute("-v -n -e /bin/cat -l 127.0.0.1 PORT", ""),
         client: side("-N 127.0.0.1 PORT", "abc\n", "abc\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--keep-open --exec",
         listener: mute("-v -n -k -e /bin/cat -l 127.0.0.1 PORT", "").stopped(),
         client: side("-N 127.0.0.1 PORT", "abc\n", "abc\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--exec on the client's side",
         listener: side("-v -n -N -l 127.0.0.1 PORT", "abc\n", "abc\n"),
         client: mute("-e /bin/cat 127.0.0.1 PORT", ""),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--sh-exec",
         listener: mute("-v -n -c tr~a-z~A-Z -l 127.0.0.1 PORT", ""),
         client: side("-N 127.0.0.1 PORT", "abc\n", "ABC\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--exec, quits instantly",
         listener: mute("-v -n -e /bin/echo~abc -l 127.0.0.1 PORT", ""),
         client: mute("127.0.0.1 PORT", "abc\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--sh-exec with -C",
         listener: mute("-v -n -C -c /bin/cat -l 127.0.0.1 PORT", ""),
         client: side("-N 127.0.0.1 PORT", "abc\n", "abc\r\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "--sh-exec, environment variables",
         listener: mute("-v -n -c echo~$SENDALL_LOCAL_ADDR -l 127.0.0.1 PORT", ""),
         client: mute("127.0.0.1 PORT", "127.0.0.1\n"),
         openbsd: NEEDS_COMMAND,
-        ..ROW
     },
     Row {
         name: "-C translation on input",

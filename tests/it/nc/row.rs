@@ -106,6 +106,8 @@ pub(super) struct Netcat<'a> {
     pub(super) path: &'a Path,
     /// It says on which port it listens, and its lines are those of the rows.
     pub(super) speaks: bool,
+    /// The words of OpenBSD's nc in its own.
+    pub(super) dialect: fn(&str) -> String,
     /// The time that it has for each row.
     pub(super) limit: Duration,
 }
@@ -136,9 +138,12 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
     let names = |words: &str, port: &str| -> Vec<String> {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let words = words.replace("SOCKET", &path("s")).replace("CLIENT", &path("c")).replace("PORT", port);
-        words.split(' ').map(|word| word.replace('~', " ")).collect()
+        (netcat.dialect)(&words).split(' ').map(|word| word.replace('~', " ")).collect()
     };
     let silent = silent_port();
+    // Connected to somebody else, it refuses what others send.
+    let deaf =
+        std::net::UdpSocket::bind(silent.1).and_then(|socket| socket.connect("127.0.0.1:9").map(|()| socket));
     let mut port = silent.1.port().to_string();
     let mut listener = None;
     if !row.listener.words.is_empty() {
@@ -151,6 +156,7 @@ fn run(row: &Row, netcat: Netcat<'_>) -> Result<(), String> {
         }
         listener = Some(running);
     }
+    let _refusing = deaf;
     let client =
         (!row.client.words.is_empty()).then(|| launch(&row.client, &names(row.client.words, &port), netcat));
     let sides = [client.zip(Some(&row.client)), listener.zip(Some(&row.listener))];

@@ -145,7 +145,6 @@ pub(super) const ROWS: &[Row] = &[
         listener: side("-v -n -l 127.0.0.1 PORT", "echo abc; exit\n", "abc\n"),
         client: mute("-e /bin/sh 127.0.0.1 PORT", ""),
         openbsd: "it has no -e",
-        ..ROW
     },
     Row {
         name: "nc -W 1 HOST PORT: a greeting",
