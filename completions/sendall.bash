@@ -85,13 +85,17 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-4 -6 -v -q -h --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --probe --within --send --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -63,7 +63,7 @@ const EXIT_CODES: &str = "Exit codes: 0 everything arrived, 1 other failure, 2 w
 #[derive(Subcommand, Debug)]
 enum Command {
     Serve(Box<serve::ServeArgs>),
-    Connect(connect::ConnectArgs),
+    Connect(Box<connect::ConnectArgs>),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
     HttpHello(http_hello::HttpHelloArgs),

@@ -4,8 +4,8 @@ use super::ServeArgs;
 use crate::cli::datagram_endpoints::{is_datagram, parse};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
-use crate::run::serve::datagrams::{DatagramPlan, FLOW_IDLE};
-use crate::run::serve::mode::Mode;
+use crate::run::serve::datagrams::FLOW_IDLE;
+use crate::run::serve::mode::{DatagramPlan, Mode};
 use crate::server::acceptor::OverloadPolicy;
 
 impl ServeArgs {

@@ -9,6 +9,7 @@ use crate::datagram::relay::intake::MAX_NEW_FLOWS;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
+use crate::net::endpoint::Endpoint;
 use crate::net::host_name;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
@@ -20,7 +21,6 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
-use crate::run::serve::datagrams::DatagramPlan;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
@@ -135,6 +135,13 @@ impl ForwardPlan {
         let host = plan.host(&self.target.endpoint);
         Ok(ForwardTarget { tls: Some((plan.load()?, host)), ..self.target })
     }
+}
+
+/// The arguments of `--forward udp:` and `--forward unix-dgram:`.
+pub(crate) struct DatagramPlan {
+    pub(crate) target: Endpoint,
+    /// How long a flow may be silent.
+    pub(crate) idle: Duration,
 }
 
 /// The arguments of `--socks`.
