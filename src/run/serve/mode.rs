@@ -171,8 +171,8 @@ impl Mode {
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let per_client = match self {
             Mode::Transfer(plan) => return plan.descriptors(),
-            // A flow, and those that have made way in one turn.
-            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: MAX_NEW_FLOWS as u64 },
+            // A flow, and those that have made way in this turn and the one before.
+            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: 2 * MAX_NEW_FLOWS as u64 },
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.

@@ -244,6 +244,7 @@ fn a_relay_to_itself_and_options_of_streams_are_refused() {
         (&["--forward", "udp:127.0.0.1:9", "udp:0", "--full", "wait"], "type --full refuse"),
         (&["--forward", "udp:127.0.0.1", "udp:0"], "type udp:127.0.0.1:PORT"),
         (&["--forward", "udp:127.0.0.1:9"], "udp::PORT for every interface"),
+        (&["--echo", "udp:0"], "sendall udp-listen PORT"),
     ] {
         let finished = sendall(&[&["serve"], options].concat(), In::Null, Out::Collect).finish().expect(2);
         assert!(finished.stderr.contains(hint), "{options:?}: {}", finished.stderr);
