@@ -22,7 +22,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::ports;
 use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
 use crate::relay::probe::ProbePlan;
-use crate::run::connect::{ConnectTask, Plan, RelayPlan};
+use crate::run::connect::{ConnectTask, Plan, ProbeEndpoint, RelayPlan};
 use crate::server::option_files::unescape;
 
 /// The default of `--timeout`.
@@ -169,10 +169,11 @@ impl ConnectArgs {
             }
             for (endpoint, ports) in ports::parse_all(named.as_deref().unwrap_or(streams)).map_err(usage)? {
                 let datagram = port.map(|_| Rc::clone(&send));
-                targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports, datagram));
+                let server = connector(&endpoint, &self.proxy, &self.local)?;
+                targets.push(ProbeEndpoint { server, ports, datagram });
             }
         }
-        if self.send.is_some() && targets.iter().all(|(_, _, datagram)| datagram.is_none()) {
+        if self.send.is_some() && targets.iter().all(|target| target.datagram.is_none()) {
             return Err(usage("--send is for datagrams: type udp:HOST:PORT".into()));
         }
         let total_timeout = self.within;

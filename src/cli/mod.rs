@@ -69,7 +69,7 @@ enum Command {
     #[command(about = serve::ABOUT)]
     Serve(Box<serve::ServeArgs>),
     #[command(about = connect::ABOUT)]
-    Connect(connect::ConnectArgs),
+    Connect(Box<connect::ConnectArgs>),
     #[command(about = upload::ABOUT)]
     Upload(upload::UploadArgs),
     #[command(about = download::ABOUT)]

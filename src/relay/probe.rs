@@ -133,7 +133,8 @@ impl Probe {
                     for port in failed {
                         let name = target.name_of(port);
                         let (result, time) = ((state, &name), Duration::ZERO);
-                        let outcome = PortReport::new(&self.report, target, port, result, Some(&why), time);
+                        let outcome =
+                            PortReport::new(&self.report, target.number_of(port), result, Some(&why), time);
                         target.failed.insert(port, outcome);
                     }
                 }
@@ -166,7 +167,8 @@ impl Probe {
             let name = target.name_of(port);
             let state = if target.datagram.is_some() { "silent" } else { "timeout" };
             let why = Some("no answer in time");
-            let outcome = PortReport::new(&self.report, target, port, (state, &name), why, now - started);
+            let outcome =
+                PortReport::new(&self.report, target.number_of(port), (state, &name), why, now - started);
             target.failed.entry(port).or_insert(outcome);
         }
         self.finish_target(index);
@@ -266,8 +268,13 @@ impl Probe {
                 target.requeue(index);
                 continue;
             };
-            let outcome =
-                PortReport::new(&self.report, target, index, (state, &name), why.as_deref(), now - *started);
+            let outcome = PortReport::new(
+                &self.report,
+                target.number_of(index),
+                (state, &name),
+                why.as_deref(),
+                now - *started,
+            );
             target.attempt_ended();
             self.attempts.swap_remove(at);
             if outcome.is_open() || target.round >= self.plan.retries {

@@ -4,8 +4,8 @@ use super::ServeArgs;
 use crate::cli::datagram_endpoints::{is_datagram, parse};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
-use crate::run::serve::datagrams::{DatagramPlan, FLOW_IDLE};
-use crate::run::serve::mode::Mode;
+use crate::run::serve::datagrams::FLOW_IDLE;
+use crate::run::serve::mode::{DatagramPlan, Mode};
 use crate::server::acceptor::OverloadPolicy;
 
 impl ServeArgs {
@@ -14,14 +14,17 @@ impl ServeArgs {
         self.proxying.forward.as_deref().is_some_and(is_datagram)
     }
 
-    /// Fails for a relay of streams that would listen for datagrams.
+    /// Fails for a server of streams that would listen for datagrams.
     pub(super) fn check_listeners(&self) -> Result<(), String> {
         let listener = self.endpoints.iter().find(|word| is_datagram(word));
         match (&self.proxying.forward, listener) {
             (Some(target), Some(word)) => Err(format!(
                 "{word} is for datagrams, and --forward {target} for streams: type --forward udp:HOST:PORT, or listen on PORT"
             )),
-            _ => Ok(()),
+            (None, Some(word)) => Err(format!(
+                "{word} is for datagrams: type --forward udp:HOST:PORT with it to relay them, or 'sendall udp-listen PORT'"
+            )),
+            (_, None) => Ok(()),
         }
     }
 

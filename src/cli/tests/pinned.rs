@@ -14,7 +14,7 @@ use crate::run::tls::ServerCheckPlan;
 
 #[derive(Parser)]
 enum Line {
-    Connect(ConnectArgs),
+    Connect(Box<ConnectArgs>),
     Download(DownloadArgs),
     Upload(UploadArgs),
 }
@@ -37,7 +37,7 @@ fn server(line: Line) -> Result<ConnectorPlan, Error> {
     Ok(match line {
         Line::Connect(args) => match args.plan()?.0 {
             ConnectTask::Relay(plan) => plan.server,
-            ConnectTask::Probe { mut targets, .. } => targets.remove(0).0,
+            ConnectTask::Probe { mut targets, .. } => targets.remove(0).server,
         },
         Line::Download(args) => match args.plan()? {
             DownloadPlan::Server(plan) => of_network(plan.server),

@@ -133,7 +133,9 @@ impl Shared {
         if replies.is_empty() {
             return true;
         }
-        let are_sent = listener.socket.send_replies_with_room(&mut replies, |peer, result| {
+        // One client of a Unix socket that does not read must not hold up the others: nothing says when it has room.
+        let waits = matches!(listener.socket.local_address(), Peer::Ip(_));
+        let are_sent = listener.socket.send_replies_with_room(&mut replies, waits, |peer, result| {
             let mut stats = self.stats.borrow_mut();
             match result {
                 Ok(bytes) => {

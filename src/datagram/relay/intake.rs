@@ -176,6 +176,9 @@ impl Intake {
                 Err(error) if is_refusal(&error) && refusals < MAX_REFUSALS => {
                     refusals += 1;
                     self.refused(&flow, &error);
+                    if flow.is_over.get() {
+                        self.drop_batch();
+                    }
                 }
                 Err(error) => {
                     self.shared.refused(&flow, &error, self.now);
@@ -187,6 +190,14 @@ impl Intake {
             self.shared.flows.borrow_mut().touch(flow.number, self.now);
         }
         true
+    }
+
+    /// Counts what was for a flow that has ended as lost.
+    fn drop_batch(&mut self) {
+        self.shared.stats.borrow_mut().undelivered += self.batch.count() as u64;
+        while self.batch.count() > 0 {
+            self.batch.remove_first();
+        }
     }
 
     fn refused(&self, flow: &Flow, error: &io::Error) {

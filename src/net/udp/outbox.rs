@@ -83,19 +83,11 @@ impl DatagramSocket {
     /// Sends all replies, with few calls where the system can. Calls `done` with the outcome of each: its size in
     /// bytes, or the error.
     pub fn send_replies(&self, batch: &mut ReplyBatch, done: impl FnMut(&Peer, io::Result<usize>)) {
-        self.send_each(batch, false, done);
+        self.send_replies_with_room(batch, false, done);
     }
 
-    /// The same, but keeps the rest where the system has no room. Returns whether all were sent.
+    /// The same; with `waits_for_room`, keeps the rest where the system has no room. Returns whether all were sent.
     pub fn send_replies_with_room(
-        &self,
-        batch: &mut ReplyBatch,
-        done: impl FnMut(&Peer, io::Result<usize>),
-    ) -> bool {
-        self.send_each(batch, true, done)
-    }
-
-    fn send_each(
         &self,
         batch: &mut ReplyBatch,
         waits_for_room: bool,

@@ -214,7 +214,8 @@ mod tests {
             let mut expired = table.expire(now);
             let mut due: Vec<u32> =
                 list.extract_if(.., |(_, last)| *last + IDLE <= now).map(|(key, _)| key).collect();
-            (expired.sort_unstable(), due.sort_unstable());
+            expired.sort_unstable();
+            due.sort_unstable();
             assert_eq!(expired, due, "step {step}");
             let known = list.iter_mut().find(|(other, _)| *other == key);
             assert_eq!(table.touch_key(&key, now).copied(), known.as_ref().map(|(key, _)| *key));

@@ -11,7 +11,6 @@ use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::stream::Transport;
 use crate::proto::proxy::fault::Cause;
-use crate::relay::probe::target::ProbeTarget;
 use crate::relay::proxies::Via;
 use crate::report::{Probed, Report};
 
@@ -37,16 +36,15 @@ pub(super) enum Outcome {
 }
 
 impl PortReport {
-    /// The report about a port of `target`, by its index there.
+    /// The report about a port, or about a Unix socket, which has none.
     pub(super) fn new(
         report: &Report,
-        target: &ProbeTarget,
-        index: usize,
+        port: Option<u16>,
         (state, name): (&'static str, &PeerName),
         why: Option<&str>,
         time: Duration,
     ) -> PortReport {
-        let probed = Probed { state, address: name, port: target.ports.get(index).copied(), text: why, time };
+        let probed = Probed { state, address: name, port, text: why, time };
         let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
         let why = why.unwrap_or_default();
         let (outcome, reason) = match state {

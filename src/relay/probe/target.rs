@@ -80,6 +80,11 @@ impl ProbeTarget {
         self.ports.len().max(1)
     }
 
+    /// The number of a port, by index.
+    pub(super) fn number_of(&self, index: usize) -> Option<u16> {
+        self.ports.get(index).copied()
+    }
+
     /// The name of a port, by index, as it was typed.
     pub(super) fn name_of(&self, index: usize) -> PeerName {
         let name = PeerName::from_endpoint(self.connector_of(index).endpoint());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Plan;
-use super::mode::Mode;
+use super::mode::{DatagramPlan, Mode};
 use crate::datagram::relay::intake::FlowRules;
 use crate::datagram::relay::session::Relaying;
 use crate::datagram::relay::target::Target;
@@ -24,13 +24,6 @@ use crate::server::setup::notify_ready;
 const FLOW_QUEUE_BYTES: usize = 4 << 20;
 /// The default time after which a silent flow ends. RFC 4787, section 4.3: not less than two minutes.
 pub(crate) const FLOW_IDLE: Duration = Duration::from_secs(120);
-
-/// The arguments of `--forward udp:` and `--forward unix-dgram:`.
-pub(crate) struct DatagramPlan {
-    pub(crate) target: Endpoint,
-    /// How long a flow may be silent.
-    pub(crate) idle: Duration,
-}
 
 /// Relays datagrams until `--count` peers were served, or a signal arrives.
 pub(super) fn relay(

@@ -9,6 +9,7 @@ use crate::datagram::relay::intake::MAX_NEW_FLOWS;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
+use crate::net::endpoint::Endpoint;
 use crate::net::host_name;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
@@ -20,7 +21,6 @@ use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
-use crate::run::serve::datagrams::DatagramPlan;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
@@ -137,6 +137,13 @@ impl ForwardPlan {
     }
 }
 
+/// The arguments of `--forward udp:` and `--forward unix-dgram:`.
+pub(crate) struct DatagramPlan {
+    pub(crate) target: Endpoint,
+    /// How long a flow may be silent.
+    pub(crate) idle: Duration,
+}
+
 /// The arguments of `--socks`.
 pub(crate) struct SocksPlan {
     /// The file of users and passwords.
@@ -164,8 +171,8 @@ impl Mode {
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let per_client = match self {
             Mode::Transfer(plan) => return plan.descriptors(),
-            // A flow, and those that have made way in one turn.
-            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: MAX_NEW_FLOWS as u64 },
+            // A flow, and those that have made way in this turn and the one before.
+            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: 2 * MAX_NEW_FLOWS as u64 },
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.

@@ -124,7 +124,9 @@ fn ports_of_datagrams_are_answered_refused_or_silent() {
     assert!(texts.take(20).any(|text| text == b"who?"), "and empty ones before");
     // Until it answers.
     let later = answering(3);
-    probe(&[&later, "--within", "20s", "--timeout", "50ms", "--retry-delay", "1ms"]).finish().expect(0);
+    let options = ["--within", "20s", "--timeout", "50ms", "--retry-delay", "1ms"];
+    let finished = probe(&[&[later.as_str()], &options[..]].concat()).finish();
+    assert_eq!((finished.code, lines(&finished)), (0, vec![format!("answered {later}")]));
     let finished = probe(&[&silent, "--within", "100ms"]).finish().expect(4);
     assert!(
         finished.stderr.contains("--within") && finished.stdout.starts_with(b"silent "),

@@ -121,6 +121,7 @@ impl Handshake for Socks4Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::proxy::answer::{MisuseKind, ProxyAnswer};
 
     /// Feeds a request in pieces. Returns its target, and how much was left.
     fn asked(request: &[u8], piece: usize) -> Result<(String, usize), Misuse> {
@@ -165,7 +166,12 @@ mod tests {
                 assert!(misuse.text.contains(why), "{request:?}: {misuse}");
             }
         }
-        assert!(Socks4Server::new(true).is_err_and(|misuse| misuse.text.contains("no passwords")));
+        let misuse = Socks4Server::new(true).err().expect("a password is needed");
+        assert_eq!(
+            (misuse.kind, misuse.text),
+            (MisuseKind::Credentials, "speaks SOCKS4, which has no passwords")
+        );
+        assert_eq!(misuse.answer, ProxyAnswer::Bytes(vec![0, WRONG_USER, 0, 0, 0, 0, 0, 0]));
     }
 
     #[test]

@@ -147,16 +147,6 @@ fn users_are_asked_for_their_passwords() {
 }
 
 #[test]
-fn socks4_is_refused_where_a_password_is_needed() {
-    let misuse = ProxyServer::new(users()).receive(b"\x04\x01").unwrap_err();
-    assert_eq!(
-        (misuse.kind, misuse.text),
-        (MisuseKind::Credentials, "speaks SOCKS4, which has no passwords")
-    );
-    assert_eq!(misuse.answer.encode(DATE), [0, 93, 0, 0, 0, 0, 0, 0]);
-}
-
-#[test]
 fn a_server_explains_what_it_does_not_do() {
     let head = |text: &str| text.replace('\n', "\r\n").into_bytes();
     let long = format!("CONNECT a:1 HTTP/1.1\r\nHost: {}", "a".repeat(20_000));
