@@ -103,6 +103,11 @@ impl Report {
         self.json
     }
 
+    /// Draws no bars while another program may ask a question at the terminal.
+    pub fn lend_terminal(&self, is_lent: bool) {
+        self.screen.lend(is_lent);
+    }
+
     /// True if text goes to a terminal.
     pub fn is_read_by_a_person(&self) -> bool {
         !self.json && self.screen.is_terminal()

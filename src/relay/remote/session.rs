@@ -57,6 +57,8 @@ impl<S: Session> RemoteSession<S> {
         has_answered: Rc<Cell<bool>>,
         end: Rc<RefCell<ProgramEnd>>,
     ) -> RemoteSession<S> {
+        // It may ask for a password.
+        report.lend_terminal(true);
         let lines = Lines { buffer: Vec::new(), held: None, name, report, has_answered, is_muted: false };
         RemoteSession {
             session: Some(session),
@@ -117,13 +119,18 @@ impl<S: Session> Session for RemoteSession<S> {
         let has_more = self.read_words(context.now);
         self.lines.release(context.now);
         if let Some(session) = &mut self.session {
-            match session.advance(context) {
+            let result = session.advance(context);
+            if self.lines.has_answered.get() {
+                self.lines.report.lend_terminal(false);
+            }
+            match result {
                 Ok(Status::Done | Status::RunOver) => {}
                 Ok(status) => return Ok(if has_more { Status::Again } else { status }),
                 Err(error) => self.result = Some(error),
             }
             // Closes the connection.
             self.session = None;
+            self.lines.report.lend_terminal(false);
         }
         match self.await_end(context.now, has_more) {
             Status::Done => self.result.take().map_or(Ok(Status::Done), Err),
