@@ -143,6 +143,9 @@ fn refuse_without_tcp(endpoint: &Endpoint) -> Result<(), Error> {
     if matches!(endpoint, Endpoint::Tcp { .. }) {
         return Ok(());
     }
+    if let Endpoint::Special(special) = endpoint {
+        return Err(Error::new(Exit::Usage, format!("{special} has no socket options: leave them out")));
+    }
     let text = "a Unix socket has --sndbuf and --rcvbuf only: leave the other socket options out";
     Err(Error::new(Exit::Usage, text))
 }
