@@ -56,7 +56,7 @@ pub(super) fn is_taken(words: &[String]) -> bool {
     let words = words.iter().filter(|word| !is_redirection(word)).map(String::as_str);
     let args: Vec<OsString> = std::iter::once("sendall").chain(words).map(OsString::from).collect();
     match nc::words(&args) {
-        Some(letters) => Nc::parse(letters).is_ok(),
+        Some(letters) => Nc::parse(&letters).is_ok(),
         None => Cli::try_parse_from(args).is_ok_and(|cli| cli.check().is_ok()),
     }
 }
