@@ -96,28 +96,7 @@ impl ConnectArgs {
             return Err(usage("--pin goes with --tls or --code".into()));
         }
         if self.probe {
-            let mut targets = Vec::new();
-            for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
-                if is_line(&endpoint) {
-                    return Err(usage(format!(
-                        "--probe is for servers, and {endpoint} is a line: leave it out"
-                    )));
-                }
-                targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
-            }
-            let total_timeout = self.within;
-            // Only the time limits the retries.
-            let retries =
-                if total_timeout.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
-            let retry_interval = self.retry.retry_delay;
-            let options = ProbePlan {
-                targets: Vec::new(),
-                connect_timeout: timeout,
-                retries,
-                retry_interval,
-                total_timeout,
-            };
-            return Ok(Plan(ConnectTask::Probe { targets, options }));
+            return self.probe_plan();
         }
         let pinned = PinnedEndpoint::parse_only(&self.endpoint).map_err(usage)?;
         if self.fastopen && !matches!(pinned.endpoint, Endpoint::Tcp { .. }) {
@@ -157,6 +136,31 @@ impl ConnectArgs {
         let program = program.zip(rules);
         let plan = RelayPlan { server, timeout, retry, program, relay, first };
         Ok(Plan(ConnectTask::Relay(Box::new(plan))))
+    }
+
+    /// The plan of `--probe`.
+    fn probe_plan(&self) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let mut targets = Vec::new();
+        for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
+            if is_line(&endpoint) {
+                return Err(usage(format!("--probe is for servers, and {endpoint} is a line: leave it out")));
+            }
+            targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
+        }
+        let total_timeout = self.within;
+        // Only the time limits the retries.
+        let retries =
+            if total_timeout.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
+        let retry_interval = self.retry.retry_delay;
+        let options = ProbePlan {
+            targets: Vec::new(),
+            connect_timeout: self.timeout,
+            retries,
+            retry_interval,
+            total_timeout,
+        };
+        Ok(Plan(ConnectTask::Probe { targets, options }))
     }
 }
 
