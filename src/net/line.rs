@@ -236,7 +236,7 @@ fn set(fd: BorrowedFd<'_>, mut termios: Termios, settings: LineSettings) -> io::
             7 => ControlModes::CS7,
             _ => ControlModes::CS8,
         };
-        termios.control_modes = termios.control_modes - ControlModes::CSIZE | size;
+        termios.control_modes = (termios.control_modes - ControlModes::CSIZE) | size;
     }
     termios.control_modes.set(ControlModes::CSTOPB, settings.has_two_stops);
     termios.control_modes.set(ControlModes::PARENB, settings.parity != Parity::None);
