@@ -4,12 +4,14 @@
     cargo build --release && benches/ssh.py [--rounds N] [--size MIB] [--files N] [large] [small]
 
 large: one file (1 GiB). small: many files of 1 to 4 KiB in folders (10,000). Both are sent to an empty folder and fetched
-into one. sshd runs on 127.0.0.1 with keys of its own; all use one login for a round (ControlMaster), so that its cost is
-nobody's. Files are in memory. Rounds alternate; the medians count. The ratio is that of the times: below 1 sendall is faster.
+into one. sshd runs on 127.0.0.1 with keys of its own; each run is one login. Files are in memory. Rounds alternate; the medians
+count: of the time, and of the processor time of all programs at both ends, ssh and sshd among them, which a busy machine changes
+less. Ratios below 1: sendall needs less.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -48,29 +50,22 @@ class Sshd:
         with open(self.config, "w") as file:
             file.write(
                 f"Host box\nHostName 127.0.0.1\nPort {port}\nIdentityFile {root}/id\nIdentitiesOnly yes\n"
-                f"UserKnownHostsFile {root}/known\nBatchMode yes\nControlMaster auto\nControlPath {root}/mux\n"
+                f"UserKnownHostsFile {root}/known\nBatchMode yes\n"
             )
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
         self.process = subprocess.Popen([sshd, "-D", "-f", f"{root}/sshd_config"], stderr=subprocess.DEVNULL)
-        self.master = None
 
-    def log_in(self):
-        """A login for the commands of a round."""
-        self.log_out()
-        self.master = subprocess.Popen(["ssh", "-F", self.config, "-N", "box"])
-        while subprocess.run(["ssh", "-F", self.config, "-O", "check", "box"], capture_output=True).returncode:
-            if self.master.poll() is not None:
-                self.master = subprocess.Popen(["ssh", "-F", self.config, "-N", "box"])
-            time.sleep(0.05)
+    def cpu(self):
+        """Processor seconds of the connections that have ended."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rsplit(") ", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
-    def log_out(self):
-        if self.master:
-            self.master.terminate()
-            self.master.wait()
-            self.master = None
+    def is_idle(self):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
+            return not file.read().strip()
 
     def stop(self):
-        self.log_out()
         self.process.terminate()
         self.process.wait()
 
@@ -104,28 +99,40 @@ def count(path):
     return files, bytes_
 
 
+def run(sshd, words):
+    """Seconds, and processor seconds of both ends."""
+
+    def cpu():
+        own = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return own.ru_utime + own.ru_stime + sshd.cpu()
+
+    before, begun = cpu(), time.monotonic()
+    subprocess.run(words, check=True)
+    took = time.monotonic() - begun
+    while not sshd.is_idle():
+        time.sleep(0.01)
+    return took, cpu() - before
+
+
 def measure(title, sshd, root, source, rounds):
     due = count(source)
+    target = os.path.join(root, "target")
     for is_upload in (True, False):
-        times = {}
+        figures = {}
         for _ in range(rounds):
-            sshd.log_in()
-            target = os.path.join(root, "target")
             for way in ("sendall", "scp", "rsync"):
                 shutil.rmtree(target, ignore_errors=True)
                 os.mkdir(target)
-                words = ways(sshd, source, target, is_upload)[way]
-                begun = time.monotonic()
-                subprocess.run(words, check=True)
-                times.setdefault(way, []).append(time.monotonic() - begun)
+                figures.setdefault(way, []).append(run(sshd, ways(sshd, source, target, is_upload)[way]))
                 found = count(os.path.join(target, os.path.basename(source)))
                 if found != due:
                     sys.exit(f"{way}: {found} where {due} was due")
-        medians = {way: statistics.median(of_way) for way, of_way in times.items()}
-        verb = "upload" if is_upload else "download"
-        shown = ", ".join(f"{way} {median:.2f} s" for way, median in medians.items())
-        ratios = ", ".join(f"{medians['sendall'] / medians[way]:.2f} of {way}" for way in ("scp", "rsync"))
-        print(f"{title} {verb}: {shown}; sendall takes {ratios}", flush=True)
+        for number, what in enumerate(("time", "processor time")):
+            medians = {way: statistics.median(pair[number] for pair in pairs) for way, pairs in figures.items()}
+            verb = "upload" if is_upload else "download"
+            shown = ", ".join(f"{way} {median:.2f} s" for way, median in medians.items())
+            ratios = ", ".join(f"{medians['sendall'] / medians[way]:.2f} of {way}" for way in ("scp", "rsync"))
+            print(f"{title} {verb}, {what}: {shown}; sendall needs {ratios}", flush=True)
 
 
 def main():

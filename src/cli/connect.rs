@@ -121,7 +121,15 @@ impl ConnectArgs {
         }
         let pinned = PinnedEndpoint::parse_only(&self.endpoint).map_err(usage)?;
         if self.fastopen && !matches!(pinned.endpoint, Endpoint::Tcp { .. }) {
-            return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
+            return Err(usage(format!(
+                "--fastopen is for TCP: leave it out with {}",
+                shown(&pinned.endpoint)
+            )));
+        }
+        if program.as_ref().is_some_and(|program| program.stdio == ChildStdio::Socket)
+            && is_line(&pinned.endpoint)
+        {
+            return Err(usage("--exec-socket is for sockets: type --exec with a line".into()));
         }
         let mut server = connector(&pinned.endpoint, &self.proxy, &self.local)?;
         if is_tls && is_code {
@@ -141,7 +149,8 @@ impl ConnectArgs {
             return Err(usage(text.into()));
         }
         if is_secure && !matches!(pinned.endpoint, Endpoint::Tcp { .. }) {
-            return Err(usage("--tls and --code are for TCP: leave them out with a Unix socket".into()));
+            let what = shown(&pinned.endpoint);
+            return Err(usage(format!("--tls and --code are for TCP: leave them out with {what}")));
         }
         let (retry, relay, first) =
             (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
@@ -168,6 +177,11 @@ impl ConnectArgs {
                 return Err(usage(format!("{option} is for streams: leave it out with udp:")));
             }
             for (endpoint, ports) in ports::parse_all(named.as_deref().unwrap_or(streams)).map_err(usage)? {
+                if is_line(&endpoint) {
+                    return Err(usage(format!(
+                        "--probe is for servers, and {endpoint} is a line: leave it out"
+                    )));
+                }
                 let datagram = port.map(|_| Rc::clone(&send));
                 let server = connector(&endpoint, &self.proxy, &self.local)?;
                 targets.push(ProbeEndpoint { server, ports, datagram });
@@ -189,4 +203,17 @@ impl ConnectArgs {
         };
         Ok(Plan(ConnectTask::Probe { targets, options }))
     }
+}
+
+/// An endpoint that is not TCP, in an error.
+fn shown(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Special(special) => special.to_string(),
+        _ => "a Unix socket".into(),
+    }
+}
+
+/// True for a serial line or a pseudoterminal.
+fn is_line(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Special(special) if special.is_terminal())
 }

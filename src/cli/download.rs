@@ -25,6 +25,7 @@ use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::remote::RemoteRole;
+use crate::relay::remote::target::SshTarget;
 use crate::report::escape_name;
 use crate::run::dialer::ServerPlan;
 use crate::run::download::{Download, DownloadPlan, DownloadTask, Plan};
@@ -166,7 +167,9 @@ impl DownloadArgs {
     /// Returns what to type if the server comes last, as for an upload.
     fn misplaced(&self) -> Option<String> {
         let last = self.names.last()?.to_str()?;
-        let is_server = |word: &str| Endpoint::is_whole(word, EndpointUse::Connect);
+        let is_server = |word: &str| {
+            Endpoint::is_whole(word, EndpointUse::Connect) || SshTarget::is_begun(word.as_bytes())
+        };
         let second = self.names.first().and_then(|name| name.to_str());
         let is_two_words =
             PinnedEndpoint::parse_first_of_transfer(&self.server(), second).is_ok_and(|(_, used)| used == 2);

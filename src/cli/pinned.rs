@@ -23,6 +23,11 @@ impl PinnedEndpoint {
             _ => (second, None),
         };
         let (endpoint, used) = Endpoint::parse_first_of_transfer(host, port, EndpointUse::Connect)?;
+        if matches!(&endpoint, Endpoint::Special(special) if special.is_terminal()) {
+            return Err(format!(
+                "{endpoint} is no server of files: 'sendall connect {endpoint}' sends a stream there"
+            ));
+        }
         let pin = same(pin, pin_of_port.filter(|_| used == 2))?;
         PinnedEndpoint { endpoint, pin }.checked().map(|server| (server, used))
     }
@@ -45,6 +50,9 @@ impl PinnedEndpoint {
     fn checked(self) -> Result<PinnedEndpoint, String> {
         match (&self.endpoint, self.pin) {
             (Endpoint::Tcp { .. }, _) | (_, None) => Ok(self),
+            (endpoint @ Endpoint::Special(_), Some(_)) => {
+                Err(format!("{endpoint} has no key: leave #sha256:... out"))
+            }
             (endpoint, Some(_)) => {
                 Err(format!("a Unix socket has no key: leave #sha256:... out, and type {endpoint}"))
             }

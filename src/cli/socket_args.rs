@@ -143,6 +143,9 @@ fn refuse_without_tcp(endpoint: &Endpoint) -> Result<(), Error> {
     if matches!(endpoint, Endpoint::Tcp { .. }) {
         return Ok(());
     }
+    if let Endpoint::Special(special) = endpoint {
+        return Err(Error::new(Exit::Usage, format!("{special} has no socket options: leave them out")));
+    }
     let text = "a Unix socket has --sndbuf and --rcvbuf only: leave the other socket options out";
     Err(Error::new(Exit::Usage, text))
 }
@@ -151,6 +154,11 @@ impl SocketArgs {
     /// Returns the options for the clients of these endpoints.
     pub(crate) fn options_for(&self, endpoints: &[Endpoint]) -> Result<SocketOptions, Error> {
         let options = self.options();
+        let has_buffers = options.send_buffer_bytes.is_some() || options.receive_buffer_bytes.is_some();
+        let is_special = |endpoint: &&Endpoint| matches!(endpoint, Endpoint::Special(_));
+        if let Some(endpoint) = endpoints.iter().find(is_special).filter(|_| has_buffers) {
+            refuse_without_tcp(endpoint)?;
+        }
         if options.needs_tcp() {
             // An inherited socket may be of any kind: the system rejects options that do not fit.
             let mut known = endpoints.iter().filter(|endpoint| !matches!(endpoint, Endpoint::Inherited(_)));
@@ -232,7 +240,9 @@ impl LocalArgs {
     pub(crate) fn local_end(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());
         let end = LocalEnd { source, interface, options: self.socket.options() };
-        if end.needs_tcp() {
+        let has_buffers =
+            end.options.send_buffer_bytes.is_some() || end.options.receive_buffer_bytes.is_some();
+        if end.needs_tcp() || has_buffers && matches!(endpoint, Endpoint::Special(_)) {
             refuse_without_tcp(endpoint)?;
         }
         Ok(end)

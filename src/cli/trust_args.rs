@@ -129,7 +129,8 @@ impl TransferTrustArgs {
     pub(crate) fn plan_for(&self, server: &PinnedEndpoint) -> Result<ClientTrustPlan, Error> {
         let usage = |text: String| Error::new(Exit::Usage, text);
         if self.is_explicit() && !matches!(server.endpoint, Endpoint::Tcp { .. }) {
-            let text = "--code, --pin and --trust-new are for TCP: leave them out with a Unix socket";
+            let text =
+                "--code, --pin and --trust-new are for TCP: leave them out with Unix sockets and vsock";
             return Err(usage(text.into()));
         }
         for (is_typed, option) in [(self.plain, "--plain"), (self.trust_new, "--trust-new")] {

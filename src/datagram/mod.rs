@@ -19,7 +19,7 @@ use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
 /// Fails for an endpoint of a kind that has no datagrams.
 pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     match endpoint {
-        Endpoint::SeqPacket(_) => {
+        Endpoint::SeqPacket(_) | Endpoint::Special(_) => {
             let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
             Err(Error::new(Exit::Usage, text))
         }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::endpoint::host::with_scope;
-use super::endpoint::{Endpoint, PeerName, UnixName};
+use super::endpoint::{Endpoint, PeerName, Special, UnixName};
+use super::line::Line;
 use super::local_end::LocalEnd;
 use super::reactor::Io;
 use super::resolve::{Resolution, timed_out};
@@ -160,6 +161,14 @@ impl Dial {
                 let deadline = now + self.limit;
                 DialState::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
             }
+            Endpoint::Special(special) => {
+                let transport = open(special)
+                    .and_then(|socket| socket.enroll(&self.io))
+                    .map_err(|error| self.about(Error::new(Exit::NoConnection, without_device(&error))))?;
+                let (name, deadline) = (PeerName::from_endpoint(&self.target), now + self.limit);
+                self.attempts.push(Attempt { name, transport, deadline });
+                DialState::Racing
+            }
             Endpoint::Inherited(_) => {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));
@@ -294,6 +303,23 @@ impl Dial {
     }
 }
 
+/// Describes the error of a line that cannot be opened.
+fn without_device(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound if error.raw_os_error().is_some() => "there is no such device".into(),
+        _ => explain(error),
+    }
+}
+
+/// Opens a line, or begins a connection of vsock.
+fn open(special: Special) -> io::Result<Socket> {
+    match special {
+        Special::Vsock { cid, port } => super::vsock::connect(cid, port).map(Socket::Vsock),
+        Special::Line(path, settings) => Line::open(&path, settings).map(|line| Socket::Line(Box::new(line))),
+        Special::Pty(link) => Line::with_link(&link).map(|line| Socket::Line(Box::new(line))),
+    }
+}
+
 /// One attempt to connect to a Unix socket. `WouldBlock`: it has no room now.
 fn connect_unix(target: &Endpoint) -> io::Result<Socket> {
     let name = match target {
@@ -313,7 +339,7 @@ pub fn explain(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset => {
             "connection reset by peer at once: perhaps it rejects this address, or is full".into()
         }
-        io::ErrorKind::NotFound => "there is no such socket".into(),
+        io::ErrorKind::NotFound if error.raw_os_error().is_some() => "there is no such socket".into(),
         _ => error.to_string(),
     }
 }

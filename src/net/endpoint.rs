@@ -3,11 +3,15 @@
 pub(super) mod host;
 mod inherited;
 pub(super) mod mistyped;
+mod peer_name;
+pub(super) mod special;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
+pub use self::peer_name::PeerName;
+pub use self::special::Special;
 use super::services;
 
 /// The first descriptor after stdin, stdout and stderr.
@@ -31,6 +35,8 @@ pub enum Endpoint {
     SeqPacket(UnixName),
     /// `systemd:`, `systemd:NAME`, `fd:N` or `stdio:`: what the process has inherited.
     Inherited(Inherited),
+    /// `vsock:CID:PORT`, `tty:/dev/...` or `pty:LINK`.
+    Special(Special),
 }
 
 /// Listening sockets that this process has inherited, or a connection.
@@ -92,6 +98,9 @@ impl Endpoint {
                 Endpoint::UnixAbstract(name) => Endpoint::SeqPacket(UnixName::Abstract(name)),
                 other => other,
             });
+        }
+        if let Some(special) = Special::parse(word, role) {
+            return special.map(Endpoint::Special);
         }
         if let Some(advice) = mistyped::url(word) {
             return Err(advice);
@@ -252,91 +261,10 @@ impl fmt::Display for Endpoint {
             Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
             Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
             Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),
+            Endpoint::Special(special) => write!(f, "{special}"),
             Endpoint::SeqPacket(UnixName::Path(path)) => write!(f, "unix-seqpacket:{}", path.display()),
             Endpoint::SeqPacket(UnixName::Abstract(name)) => write!(f, "unix-seqpacket:@{name}"),
         }
-    }
-}
-
-/// A peer's or a listener's address as users see it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PeerName {
-    shown: String,
-    address: Option<SocketAddr>,
-}
-
-impl PeerName {
-    /// The name of an IP socket. IPv4-mapped IPv6 addresses are shown as IPv4. `None` if the socket has lost its peer.
-    pub fn from_ip(address: Option<SocketAddr>) -> PeerName {
-        match address {
-            Some(address) => {
-                let ip = address.ip().to_canonical();
-                let shown = match (address, ip) {
-                    (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
-                    (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
-                };
-                PeerName { shown, address: Some(SocketAddr::new(ip, address.port())) }
-            }
-            None => PeerName { shown: "a peer that is gone".into(), address: None },
-        }
-    }
-
-    /// The name of a Unix socket; that of a client usually has none.
-    pub fn from_unix(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
-        let path = |address: &std::os::unix::net::SocketAddr| {
-            address.as_pathname().map(|path| path.display().to_string())
-        };
-        let name =
-            address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
-        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
-    }
-
-    /// The host without brackets, and the port if there is one.
-    pub fn host_and_port(&self) -> (&str, Option<&str>) {
-        match self.shown.rsplit_once(':') {
-            Some((host, port)) if self.ip().is_some() => {
-                (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
-            }
-            _ => (&self.shown, None),
-        }
-    }
-
-    /// A peer that has a name and no address.
-    pub(crate) fn named(name: &str) -> PeerName {
-        PeerName { shown: name.to_owned(), address: None }
-    }
-
-    /// The endpoint as it was typed, for one that could not be connected to.
-    pub fn from_endpoint(endpoint: &Endpoint) -> PeerName {
-        PeerName { shown: endpoint.to_string(), address: None }
-    }
-
-    /// The name of a listener of type SOCK_SEQPACKET.
-    pub(super) fn from_seqpacket(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
-        let stream = PeerName::from_unix(address);
-        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
-    }
-
-    /// The same as the name of a port of datagrams.
-    #[must_use]
-    pub fn of_datagrams(self) -> PeerName {
-        PeerName { shown: format!("udp:{}", self.shown), ..self }
-    }
-
-    /// The IP address, canonical, if it has one.
-    pub fn ip(&self) -> Option<IpAddr> {
-        self.address.map(|address| address.ip())
-    }
-
-    /// The IP address, canonical, and the port.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.address
-    }
-}
-
-impl fmt::Display for PeerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
     }
 }
 
@@ -377,16 +305,5 @@ mod tests {
         assert_eq!(parse(&["::1", "http"], EndpointUse::Connect), Ok(vec![tcp("::1", 80)]));
         assert_eq!(parse(&["80", "81"], EndpointUse::Listen).map(|list| list.len()), Ok(2));
         assert_eq!(parse(&["a:1", "b", "2"], EndpointUse::Listen).map(|list| list.len()), Ok(2));
-    }
-
-    #[test]
-    fn mapped_addresses_are_shown_as_ipv4() {
-        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
-        assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
-        let scoped = PeerName::from_ip("[fe80::1%3]:80".parse().ok());
-        assert_eq!(scoped.to_string(), "[fe80::1%3]:80");
-        assert_eq!(scoped.host_and_port(), ("fe80::1%3", Some("80")));
-        assert_eq!(PeerName::from_ip(Some(mapped)).host_and_port(), ("192.0.2.1", Some("80")));
-        assert_eq!(PeerName::from_unix(None).host_and_port(), ("unix", None));
     }
 }

@@ -8,7 +8,7 @@ use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, SockAddr};
 
 use super::bind::{SocketFile, bind_host, bind_path, cannot_listen};
-use super::endpoint::{Endpoint, PeerName, UnixName};
+use super::endpoint::{Endpoint, PeerName, Special, UnixName};
 use super::options::SocketOptions;
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
@@ -26,6 +26,7 @@ pub struct Listener {
 enum ListenerKind {
     Tcp(TcpListener),
     Unix { socket: UnixListener, is_packet: bool, _file: Option<SocketFile> },
+    Vsock(UnixListener),
 }
 
 impl ListenerKind {
@@ -38,7 +39,7 @@ impl ListenerKind {
     fn of_packets(self) -> ListenerKind {
         match self {
             ListenerKind::Unix { socket, _file, .. } => ListenerKind::Unix { socket, is_packet: true, _file },
-            tcp @ ListenerKind::Tcp(_) => tcp,
+            other @ (ListenerKind::Tcp(_) | ListenerKind::Vsock(_)) => other,
         }
     }
 }
@@ -72,6 +73,10 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![ListenerKind::Unix { socket, is_packet: false, _file: None }])
             }),
+        Endpoint::Special(Special::Vsock { cid, port }) => {
+            super::vsock::bind(*cid, *port, BACKLOG).map(|socket| vec![vsock_kind(socket)])
+        }
+        Endpoint::Special(_) => Err(io::Error::other("a line is there to connect to")),
         Endpoint::Inherited(inherited) => {
             super::activation::take(inherited, super::activation::Use::Connections)
                 .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect())
@@ -82,7 +87,7 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
         for mut kind in kinds {
             let readiness = match &mut kind {
                 ListenerKind::Tcp(tcp) => io.register(tcp)?,
-                ListenerKind::Unix { socket: unix, .. } => io.register(unix)?,
+                ListenerKind::Unix { socket: unix, .. } | ListenerKind::Vsock(unix) => io.register(unix)?,
             };
             listeners.push(Listener { kind, readiness });
         }
@@ -134,6 +139,8 @@ fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
         Domain::UNIX => {
             ListenerKind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None }
         }
+        #[cfg(target_os = "linux")]
+        Domain::VSOCK => vsock_kind(socket),
         Domain::IPV4 | Domain::IPV6 => ListenerKind::Tcp(TcpListener::from_std(socket.into())),
         other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
@@ -157,6 +164,9 @@ impl Listener {
                 };
                 (socket, PeerName::from_unix(Some(peer)))
             }),
+            ListenerKind::Vsock(vsock) => {
+                super::vsock::accept(vsock.as_fd()).map(|(socket, peer)| (Socket::Vsock(socket), peer))
+            }
         });
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -178,8 +188,14 @@ impl Listener {
                 PeerName::from_unix(unix.local_addr().ok())
             }
             ListenerKind::Unix { socket: unix, .. } => PeerName::from_seqpacket(unix.local_addr().ok()),
+            ListenerKind::Vsock(vsock) => super::vsock::local_name(vsock.as_fd()),
         }
     }
+}
+
+/// Its calls are those of a Unix socket, but for its addresses.
+fn vsock_kind(socket: socket2::Socket) -> ListenerKind {
+    ListenerKind::Vsock(UnixListener::from_std(socket.into()))
 }
 
 fn bind_stream(address: SocketAddr, options: &SocketOptions) -> io::Result<socket2::Socket> {

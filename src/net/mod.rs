@@ -19,6 +19,7 @@ pub(crate) mod handshake;
 pub(crate) mod idle_clock;
 mod interfaces;
 mod io;
+mod line;
 pub mod listen;
 pub mod local_end;
 mod lookup;
@@ -51,6 +52,7 @@ mod terminal;
 mod timers;
 pub mod tls;
 pub mod udp;
+mod vsock;
 pub mod wall;
 pub(crate) mod wrapper;
 

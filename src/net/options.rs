@@ -131,6 +131,9 @@ impl SocketOptions {
                 None => socket.set_send_buffer_size(UNIX_BUFFER_BYTES),
             };
         }
+        if !is_ip(family) {
+            return Ok(());
+        }
         let nodelay = self.nodelay.unwrap_or(true);
         named("--nodelay", nodelay, socket.set_tcp_nodelay(nodelay))?;
         match self.keepalive.unwrap_or(KEEPALIVE) {
@@ -261,18 +264,23 @@ impl Display for InForce<'_> {
         let socket = &SockRef::from(&self.0);
         let family = socket.local_addr().ok().map(|address| address.domain());
         let mut pairs = Vec::new();
-        if family != Some(Domain::UNIX) {
+        if family.is_some_and(is_ip) {
             pairs.extend(of_tcp(socket, family == Some(Domain::IPV6)));
         }
         pairs.push(("sndbuf", socket.send_buffer_size().map(|bytes| bytes.to_string())));
         pairs.push(("rcvbuf", socket.recv_buffer_size().map(|bytes| bytes.to_string())));
-        if family != Some(Domain::UNIX) {
+        if family.is_some_and(is_ip) {
             pairs.extend(systems_own(socket));
         }
         // One that cannot be read back is left out.
         let shown = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.ok()?)));
         f.write_str(&shown.collect::<Vec<_>>().join(" "))
     }
+}
+
+/// True for families that have TCP.
+fn is_ip(family: Domain) -> bool {
+    family == Domain::IPV4 || family == Domain::IPV6
 }
 
 type Pair = (&'static str, io::Result<String>);

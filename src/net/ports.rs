@@ -59,7 +59,8 @@ fn parse(first: &str, second: Option<&str>) -> Result<WithPorts, String> {
 }
 
 fn is_unix(word: &str) -> bool {
-    word.starts_with("unix:") || word.starts_with("unix-seqpacket:")
+    // A line of vsock has its port in its name, and only one.
+    ["unix:", "unix-seqpacket:", "vsock:"].iter().any(|form| word.starts_with(form))
 }
 
 fn parse_list(list: &str) -> Result<Vec<u16>, String> {

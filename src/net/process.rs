@@ -45,6 +45,7 @@ impl Drop for Unreaped {
             wait_briefly(id);
             let _ = child.kill();
         }
+        process_groups::remove_helper(id);
         let _ = child.wait();
     }
 }
@@ -109,6 +110,7 @@ impl Process {
 
     /// Takes over a child in our own process group, which what is typed at the terminal reaches as well.
     pub(super) fn helper(child: Child, io: &Io) -> Result<Process, Error> {
+        process_groups::add_helper(Pid::from_child(&child));
         Process::watched(Unreaped { child: Some(child), leads_group: false }, io)
     }
 
@@ -157,6 +159,7 @@ impl Process {
     pub fn reap(mut self) -> io::Result<ExitStatus> {
         // First, because once it is reaped its id may belong to another process.
         process_groups::remove(self.id);
+        process_groups::remove_helper(self.id);
         self.child.child.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }
 }

@@ -1,11 +1,15 @@
-//! The process groups of children that are not reaped yet, for the whole process: a signal can end them all at once.
+//! The children that are not reaped yet, for the whole process, most with a process group of their own: a signal can end them all
+//! at once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The number of each group, which is its leader's.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// Children in our own group, which may be changing the terminal's settings.
+static HELPERS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 fn groups() -> MutexGuard<'static, Vec<Pid>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -21,10 +25,27 @@ pub(super) fn remove(leader: Pid) {
     groups().retain(|other| *other != leader);
 }
 
-/// Ends all groups: SIGKILL.
+fn helpers() -> MutexGuard<'static, Vec<Pid>> {
+    HELPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds a child that leads no group.
+pub(super) fn add_helper(id: Pid) {
+    helpers().push(id);
+}
+
+/// Removes such a child. Called before it is reaped.
+pub(super) fn remove_helper(id: Pid) {
+    helpers().retain(|other| *other != id);
+}
+
+/// Ends all groups: SIGKILL; and all helpers: SIGTERM, so that they may restore the terminal.
 pub(super) fn kill_all() {
     for leader in groups().iter() {
         signal(*leader, Signal::KILL);
+    }
+    for id in helpers().iter() {
+        let _ = kill_process(*id, Signal::TERM);
     }
 }
 

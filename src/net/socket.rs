@@ -8,6 +8,7 @@ use mio::net::{TcpStream, UnixStream};
 use socket2::SockRef;
 
 use super::endpoint::PeerName;
+use super::line::Line;
 use super::packet::Packet;
 use super::tls::layer::Layer;
 use super::tls::socket::TlsSocket;
@@ -22,6 +23,10 @@ pub enum Socket {
     Packet(Packet),
     /// TCP with TLS on it.
     Tls(Box<TlsSocket>),
+    /// A stream socket of vsock(7), which has the calls of a Unix socket.
+    Vsock(UnixStream),
+    /// A serial line or a pseudoterminal.
+    Line(Box<Line>),
 }
 
 impl Socket {
@@ -38,6 +43,8 @@ impl Socket {
             Socket::Unix(unix) => PeerName::from_unix(unix.peer_addr().ok()),
             Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().peer_addr().ok()),
             Socket::Tls(tls) => PeerName::from_ip(tls.tcp().peer_addr().ok()),
+            Socket::Vsock(vsock) => super::vsock::peer_name(vsock.as_fd()),
+            Socket::Line(line) => PeerName::from_name(line.name()),
         }
     }
 
@@ -48,6 +55,8 @@ impl Socket {
             Socket::Unix(unix) => PeerName::from_unix(unix.local_addr().ok()),
             Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().local_addr().ok()),
             Socket::Tls(tls) => PeerName::from_ip(tls.tcp().local_addr().ok()),
+            Socket::Vsock(vsock) => super::vsock::local_name(vsock.as_fd()),
+            Socket::Line(_) => PeerName::from_name("here"),
         }
     }
 
@@ -56,7 +65,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => Some(tcp),
             Socket::Tls(tls) => Some(tls.tcp()),
-            Socket::Unix(_) | Socket::Packet(_) => None,
+            Socket::Unix(_) | Socket::Packet(_) | Socket::Vsock(_) | Socket::Line(_) => None,
         }
     }
 
@@ -64,7 +73,7 @@ impl Socket {
     pub(crate) fn tls(&self) -> Option<&Layer> {
         match self {
             Socket::Tls(tls) => Some(tls.layer()),
-            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => None,
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) | Socket::Vsock(_) | Socket::Line(_) => None,
         }
     }
 
@@ -75,7 +84,7 @@ impl Socket {
     pub(super) fn with_tls(self, layer: Layer) -> io::Result<Socket> {
         match self {
             Socket::Tcp(tcp) => Ok(Socket::Tls(Box::new(TlsSocket::new(tcp, layer)))),
-            Socket::Unix(_) | Socket::Packet(_) | Socket::Tls(_) => {
+            Socket::Unix(_) | Socket::Packet(_) | Socket::Tls(_) | Socket::Vsock(_) | Socket::Line(_) => {
                 Err(io::Error::new(io::ErrorKind::Unsupported, "TLS needs a TCP connection"))
             }
         }
@@ -95,6 +104,8 @@ impl AsFd for Socket {
             Socket::Unix(unix) => unix.as_fd(),
             Socket::Packet(packet) => packet.as_fd(),
             Socket::Tls(tls) => tls.as_fd(),
+            Socket::Vsock(vsock) => vsock.as_fd(),
+            Socket::Line(line) => line.as_fd(),
         }
     }
 }

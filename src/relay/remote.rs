@@ -80,7 +80,7 @@ impl RemoteServer {
 
     /// The server as the peer of a session.
     pub(crate) fn peer_name(&self) -> PeerName {
-        PeerName::named(&self.name)
+        PeerName::from_name(&self.name)
     }
 }
 

@@ -62,7 +62,8 @@ impl Plan {
     fn start(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let words = Words::new(report.clone(), self.is_verbose, self.is_numeric);
         let options = Rc::new(self.options);
-        if options.program.is_none() {
+        let is_scan = matches!(&self.task, NcTask::Connect(plan) if plan.is_scan);
+        if options.program.is_none() && !is_scan {
             check_stdout()?;
         }
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;

@@ -19,5 +19,7 @@ mod pages;
 mod protocol;
 // The examples of README.md and docs/, run.
 mod readme;
+// Programs of the recipes that are played by scripts.
+mod stand_ins;
 // An interactive shell in a terminal, for these examples.
 mod terminal;

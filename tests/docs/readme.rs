@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::pages::{blocks, files, read, setup};
+use crate::stand_ins;
 use crate::terminal::Terminal;
 
 /// Of one example.
@@ -123,10 +124,12 @@ fn steps(block: &str) -> impl Iterator<Item = Step> {
 fn run(example: &Example) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_sendall"));
+    let stand_ins = tempfile::tempdir().unwrap();
+    stand_ins::write(stand_ins.path());
     let (mut machines, mut ports) = (Machines::new(), Ports::new());
     for step in &example.steps {
         let machine = machines.entry(step.machine).or_insert_with(|| Machine {
-            terminal: Terminal::open(folder.path(), program),
+            terminal: Terminal::open(folder.path(), &[program.parent().unwrap(), stand_ins.path()]),
             command: String::new(),
             expected: Vec::new(),
         });
@@ -249,6 +252,7 @@ fn typed(command: &str, ports: &Ports) -> Result<String, String> {
     for word in command.split(' ') {
         words.push(match (word.trim_end_matches(';'), listened_on(word)) {
             (_, Some(port)) if is_server(command) => word.replace(port, "0"),
+            (_, Some(port)) => word.replace(port, known(port).unwrap_or(&port.to_owned())),
             (host @ ("alpha" | "localhost"), _) => {
                 let port = known("7255").ok_or("nothing listens on 7255")?;
                 word.replace(host, &format!("localhost:{port}"))

@@ -28,15 +28,16 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts bash with job control in `folder`, `program`'s folder first in its PATH, and waits for its prompt.
-    pub(crate) fn open(folder: &Path, program: &Path) -> Self {
+    /// Starts bash with job control in `folder`, these folders first in its PATH, and waits for its prompt.
+    pub(crate) fn open(folder: &Path, programs: &[&Path]) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, COLUMNS as u16)).unwrap();
         let master = OwnedFd::from(pty);
         let mut modes = tcgetattr(&master).unwrap();
         modes.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&master, OptionalActions::Now, &modes).unwrap();
-        let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let folders = programs.iter().map(|folder| folder.display().to_string());
+        let path = folders.chain(std::env::var("PATH")).collect::<Vec<_>>().join(":");
         let bash = pty_process::blocking::Command::new("bash")
             .args(["--norc", "--noprofile", "--noediting", "-i"])
             .current_dir(folder)

@@ -119,28 +119,6 @@ fn end(address: &Address<'_>) -> Option<End> {
         ("ABSTRACT-CONNECT" | "ABSTRACT-CLIENT", [name]) => End::Connect(options, format!("unix:@{name}")),
         ("VSOCK-LISTEN" | "VSOCK-L", [port]) => End::Listen(options, format!("vsock::{port}")),
         ("VSOCK" | "VSOCK-CONNECT", [cid, port]) => End::Connect(options, format!("vsock:{cid}:{port}")),
-        ("OPENSSL" | "SSL" | "OPENSSL-CONNECT", [_, _]) => {
-            let mut options = options;
-            options.insert(0, "--tls".into());
-            End::Connect(options, joined(parts))
-        }
-        ("OPENSSL-LISTEN" | "OPENSSL-L" | "SSL-L", [port]) => {
-            let mut options = options;
-            options.insert(0, "--tls".into());
-            End::Listen(options, format!(":{port}"))
-        }
-        ("SOCKS4" | "SOCKS4A", [proxy, host, port]) => End::Connect(
-            through(address, options, "socks4", (proxy, "socksport", "1080")),
-            format!("{host}:{port}"),
-        ),
-        ("SOCKS5" | "SOCKS5-CONNECT", [proxy, proxy_port, host, port]) => {
-            let url = format!("socks5://{proxy}:{proxy_port}");
-            End::Connect([options, vec!["--proxy".into(), url]].concat(), format!("{host}:{port}"))
-        }
-        ("PROXY" | "PROXY-CONNECT", [proxy, host, port]) => End::Connect(
-            through(address, options, "http", (proxy, "proxyport", "8080")),
-            format!("{host}:{port}"),
-        ),
         ("UDP-RECVFROM" | "UDP-RECV" | "UDP-LISTEN" | "UDP-L" | "UDP4-RECVFROM" | "UDP4-LISTEN", [port]) => {
             End::Receive(format!(":{port}"))
         }
@@ -174,6 +152,36 @@ fn end(address: &Address<'_>) -> Option<End> {
         ("OPEN" | "FILE" | "CREATE" | "GOPEN", [path]) if !address.has("append") => {
             End::File((*path).to_owned())
         }
+        _ => return encrypted_or_proxied(address, options),
+    })
+}
+
+/// An address with TLS or a proxy.
+fn encrypted_or_proxied(address: &Address<'_>, options: Vec<String>) -> Option<End> {
+    let parts = &address.parts[..];
+    Some(match (address.kind.as_str(), parts) {
+        ("OPENSSL" | "SSL" | "OPENSSL-CONNECT", [_, _]) => {
+            let mut options = options;
+            options.insert(0, "--tls".into());
+            End::Connect(options, parts.join(":"))
+        }
+        ("OPENSSL-LISTEN" | "OPENSSL-L" | "SSL-L", [port]) => {
+            let mut options = options;
+            options.insert(0, "--tls".into());
+            End::Listen(options, format!(":{port}"))
+        }
+        ("SOCKS4" | "SOCKS4A", [proxy, host, port]) => End::Connect(
+            through(address, options, "socks4", (proxy, "socksport", "1080")),
+            format!("{host}:{port}"),
+        ),
+        ("SOCKS5" | "SOCKS5-CONNECT", [proxy, proxy_port, host, port]) => {
+            let url = format!("socks5://{proxy}:{proxy_port}");
+            End::Connect([options, vec!["--proxy".into(), url]].concat(), format!("{host}:{port}"))
+        }
+        ("PROXY" | "PROXY-CONNECT", [proxy, host, port]) => End::Connect(
+            through(address, options, "http", (proxy, "proxyport", "8080")),
+            format!("{host}:{port}"),
+        ),
         _ => return None,
     })
 }

@@ -56,7 +56,7 @@ pub(super) fn is_taken(words: &[String]) -> bool {
     let words = words.iter().filter(|word| !is_redirection(word)).map(String::as_str);
     let args: Vec<OsString> = std::iter::once("sendall").chain(words).map(OsString::from).collect();
     match nc::words(&args) {
-        Some(letters) => Nc::parse(letters).is_ok(),
+        Some(letters) => Nc::parse(&letters).is_ok(),
         None => Cli::try_parse_from(args).is_ok_and(|cli| cli.check().is_ok()),
     }
 }
@@ -203,11 +203,11 @@ fn verb(word: &str, rest: &[String]) -> Option<Advice> {
             let (here, there) = if is_server(one) { (other, one) } else { (one, other) };
             with("serve --forward", &[there.clone(), here.clone()])
         }
-        ("proxy" | "socks", [place]) => with("serve --socks", &[place.clone()]),
+        ("proxy" | "socks", [place]) => with("serve --socks", std::slice::from_ref(place)),
         ("chat" | "broker", [place]) => with("serve --broker --chat", &[everywhere(place)]),
-        ("echo", [place]) => with("serve --echo", &[place.clone()]),
-        ("discard", [place]) => with("serve --discard", &[place.clone()]),
-        ("http" | "web" | "hello", [place]) => with("http-hello", &[place.clone()]),
+        ("echo", [place]) => with("serve --echo", std::slice::from_ref(place)),
+        ("discard", [place]) => with("serve --discard", std::slice::from_ref(place)),
+        ("http" | "web" | "hello", [place]) => with("http-hello", std::slice::from_ref(place)),
         _ => None,
     };
     Advice::one(line)
@@ -240,7 +240,7 @@ fn is_of_scp(word: &str) -> bool {
         && !path.starts_with("//")
         && !is_known.contains(&place)
         && is_path
-        && !(is_port && !has_user)
+        && (!is_port || has_user)
 }
 
 /// `upload FILE user@host:dir` and `upload FILE https://host/dir`.

@@ -98,6 +98,17 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("ncat --proxy ADDR", "--proxy p:99 h 80", "connect --proxy http://p:99 h:80"),
     ("ncat --proxy ADDR", "--proxy p --proxy-type socks5 h 80", "connect --proxy socks5://p:1080 h:80"),
     ("ncat -l --proxy-type http", "-l 99 --proxy-type http", "serve --socks :99"),
+    ("ncat --vsock CID PORT", "--vsock 3 80", "connect vsock:3:80"),
+    ("ncat --vsock CID PORT", "-l --vsock 80", "serve vsock::80"),
+    ("socat - VSOCK-CONNECT:CID:P", "- VSOCK-CONNECT:3:80", "connect vsock:3:80"),
+    ("socat - VSOCK-CONNECT:CID:P", "VSOCK-LISTEN:80,fork PIPE", "serve --echo vsock::80"),
+    ("socat - /dev/ttyUSB0,b115200,raw", "- /dev/ttyUSB0,b115200,raw", "connect tty:/dev/ttyUSB0,b115200"),
+    (
+        "socat - /dev/ttyUSB0,b115200,raw",
+        "TCP-LISTEN:80,fork OPEN:/dev/ttyS0,b9600,raw",
+        "serve --forward tty:/dev/ttyS0,b9600 :80",
+    ),
+    ("socat - PTY,link=LINK,raw", "- PTY,link=./l,raw", "connect pty:./l"),
     ("socat - TCP:HOST:P", "- TCP:h:80", "connect h:80"),
     ("socat - TCP:HOST:P", "TCP4:h:80,crnl STDIO", "connect -4 --crlf h:80"),
     (

@@ -217,7 +217,7 @@ pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr instead of text; the schema is under EVENTS in 'sendall --help' and sendall(1)";
 
 /// An endpoint to connect to.
-pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; PORT may be the name of a service, for example http; with --tls or --code, #sha256:... after it says which key the server has";
+pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, vsock:CID:PORT, or two words HOST PORT; PORT may be the name of a service, for example http; or a line: tty:/dev/ttyUSB0,b115200, pty:LINK; with --tls or --code, #sha256:... after it says which key the server has";
 
 /// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str = "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also \

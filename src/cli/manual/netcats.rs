@@ -50,6 +50,7 @@ your own words in them, if you type theirs. 'sendall nc' speaks OpenBSD's dialec
     ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE; --append-output: --tee-append
     ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
     ncat -l --proxy-type http    serve --socks, for SOCKS5, SOCKS4 and HTTP
+    ncat --vsock CID PORT   connect vsock:CID:PORT; with -l: serve vsock::PORT
 
     socat - TCP:HOST:P                      connect HOST:P
     socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P; without fork: --count 1, too
@@ -72,6 +73,9 @@ your own words in them, if you type theirs. 'sendall nc' speaks OpenBSD's dialec
     socat - UDP4-DATAGRAM:GROUP:P,...       udp-listen --join GROUP :P, udp-send GROUP:P
     socat - OPENSSL:HOST:P                  connect --tls HOST:P; cafile=F: --ca F; verify=0: --insecure
     socat OPENSSL-LISTEN:P,cert=F,key=K ...  serve --tls --cert F --cert-key K :P
+    socat - VSOCK-CONNECT:CID:P             connect vsock:CID:P; VSOCK-LISTEN:P: serve vsock::P
+    socat - /dev/ttyUSB0,b115200,raw        connect tty:/dev/ttyUSB0,b115200
+    socat - PTY,link=LINK,raw               connect pty:LINK
     socat -x -v ...                         --hex-dump -
     socat - SOCKS4A:S:H:P, PROXY:S:H:P      connect --proxy socks4://S:1080 H:P, connect --proxy http://S:8080 H:P
     socat - TCP:HOST:P,retry=N,interval=S   connect --retry N --retry-delay Ss HOST:P

@@ -11,6 +11,8 @@ ENDPOINTS
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
         a Unix socket that keeps packet boundaries; empty packets are ignored
+    vsock::PORT, vsock:CID:PORT
+        a socket between a virtual machine and its host, vsock(7), on all addresses of this machine or on one; not encrypted
     systemd:       the sockets of a systemd unit, see sd_listen_fds(3); with Accept=no
     systemd:NAME   those with this FileDescriptorName=
     fd:3           a listening socket that is passed as this descriptor

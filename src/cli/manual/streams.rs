@@ -126,6 +126,20 @@ most 4095 bytes. The peer's end becomes ^D; a lost connection becomes a hang-up.
 
 /// For `connect`.
 pub(crate) const CONNECT: &str = "\
+LINES AND VIRTUAL MACHINES
+
+    vsock:CID:PORT      a socket between a virtual machine and its host, vsock(7); 'host' is 2, 'local' is 1, this machine
+    tty:PATH,OPTIONS    a serial line, set to raw: tty:/dev/ttyUSB0,b115200,8n1; its settings are restored at the end
+    pty:LINK            a new pseudoterminal, which other programs open as LINK; the link is removed at the end
+
+Options of a line are a speed, a frame (data bits; n, e or o for the parity; stop bits), and rtscts or xonxoff for flow control. \
+Without them the speed and the data bits stay as they are.
+
+A line belongs to one process at a time (flock(2)). It has no end that could be passed on: the end of stdin ends nothing, so type --linger 1s, \
+--end-when input or --send-only. A lost carrier, or the last program that closes LINK, is the end of the peer. Exit code 0: a serial \
+line has sent every byte (tcdrain(3)), though no line says whether somebody has read it; with pty: the program at LINK has read all, unless it \
+has closed LINK before. As a target of 'serve --forward' a line ends with its client. None of them is encrypted.
+
 RETRIES
 
 With --retry N a connection that cannot be made (codes 3 and 4) is retried up to N times, with the pauses that sendall(1) describes for \

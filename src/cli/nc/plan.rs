@@ -102,6 +102,10 @@ fn place(letters: &Letters) -> Result<Place, String> {
     let source = letters.text('s')?.map(str::to_owned);
     let listening_port = letters.raw('p').filter(|_| is_listener).map(OsString::from);
     match (&letters.operands[..], listening_port) {
+        // busybox takes all words after -e.
+        ([_, ..], Some(_)) if letters.has('e') => {
+            Err("-e takes one word: quote a command with arguments, as in -e 'echo ok'".into())
+        }
         ([], Some(port)) => Ok(Place { host: source, ports: vec![port], unix: None }),
         ([_, ..], Some(_)) => {
             Err("-l -p PORT says where to listen: leave out the operand, type -s ADDRESS for an address"

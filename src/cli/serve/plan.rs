@@ -194,7 +194,9 @@ impl ServeArgs {
         let may_be_tcp =
             |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_));
         if is_typed && !endpoints.iter().all(may_be_tcp) {
-            return Err(usage("--code, --clients and --open are for TCP: leave them out with Unix sockets"));
+            return Err(usage(
+                "--code, --clients and --open are for TCP: leave them out with Unix sockets and vsock",
+            ));
         }
         match (is_text, is_socket) {
             (true, _) => Err(usage("--wire text knows no codes: leave --code, --clients and --open out")),
@@ -216,7 +218,7 @@ impl ServeArgs {
                 .iter()
                 .all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_))) =>
             {
-                "--tls is for TCP: leave it out with Unix sockets"
+                "--tls is for TCP: leave it out with Unix sockets and vsock"
             }
             _ => return Ok(()),
         };

@@ -32,7 +32,10 @@ const UNIX: [&str; 5] = ["unix", "unix-connect", "unix-listen", "unix-client", "
 
 /// A line that says more about a word that cannot be parsed than the parser does.
 pub(in crate::net) fn explain(word: &str, role: EndpointUse) -> Option<String> {
-    if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
+    if ["unix:", "unix-seqpacket:", "systemd:", "fd:", "vsock:", "tty:/", "tty:./", "pty:"]
+        .iter()
+        .any(|form| word.starts_with(form))
+    {
         return None;
     }
     key(word, role)

@@ -64,6 +64,8 @@ impl Socket {
             Socket::Unix(unix) => io.register(unix)?,
             Socket::Packet(packet) => io.register(packet.socket())?,
             Socket::Tls(tls) => io.register(tls.tcp_mut())?,
+            Socket::Vsock(vsock) => io.register(vsock)?,
+            Socket::Line(line) => line.register(io)?,
         };
         Ok(Transport { socket: self, readiness, sent_bytes: 0, opening: None })
     }
@@ -97,7 +99,7 @@ impl Transport {
 
     /// True once a connection that was started is there; an error if it failed.
     pub(crate) fn is_connected(&mut self) -> io::Result<bool> {
-        if !self.readiness.is_writable() {
+        if !matches!(self.socket, Socket::Line(_)) && !self.readiness.is_writable() {
             return Ok(false);
         }
         self.take_error()?;
@@ -106,6 +108,13 @@ impl Transport {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// From now on the end of what is written ends a serial line, which has no other end.
+    pub(crate) fn end_with_input(&mut self) {
+        if let Socket::Line(line) = &mut self.socket {
+            line.end_with_input();
         }
     }
 
@@ -132,6 +141,8 @@ impl Transport {
             Socket::Unix(unix) => readiness.release(unix)?,
             Socket::Packet(packet) => readiness.release(packet.socket())?,
             Socket::Tls(tls) => readiness.release(tls.tcp_mut())?,
+            Socket::Vsock(vsock) => readiness.release(vsock)?,
+            Socket::Line(line) => line.release(readiness)?,
         }
         Ok(socket)
     }
@@ -155,7 +166,9 @@ impl Transport {
                 tls.try_flush(&self.readiness)?;
                 Ok(tls.layer().unflushed_bytes())
             }
-            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => Ok(0),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) | Socket::Vsock(_) | Socket::Line(_) => {
+                Ok(0)
+            }
         }
     }
 
@@ -181,7 +194,9 @@ impl Transport {
     pub(crate) fn handshake(&mut self) -> io::Result<bool> {
         match &mut self.socket {
             Socket::Tls(tls) => tls.handshake(&self.readiness),
-            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) => Ok(true),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Packet(_) | Socket::Vsock(_) | Socket::Line(_) => {
+                Ok(true)
+            }
         }
     }
 
@@ -189,8 +204,8 @@ impl Transport {
     fn end(&self) -> Option<KernelEnd<'_>> {
         let kind = match &self.socket {
             Socket::Tcp(_) | Socket::Unix(_) => FdKind::Socket,
-            Socket::Packet(_) => FdKind::Other,
-            Socket::Tls(_) => return None,
+            Socket::Packet(_) | Socket::Vsock(_) => FdKind::Other,
+            Socket::Tls(_) | Socket::Line(_) => return None,
         };
         Some(KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness })
     }
@@ -205,8 +220,11 @@ impl Stream for Transport {
             return Err(error);
         }
         let packet = match &mut self.socket {
-            Socket::Tcp(_) | Socket::Unix(_) => return receive(self.socket.as_fd(), &self.readiness, buffer),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Vsock(_) => {
+                return receive(self.socket.as_fd(), &self.readiness, buffer);
+            }
             Socket::Tls(tls) => return tls.read(buffer, &self.readiness),
+            Socket::Line(line) => return line.read(buffer, &self.readiness),
             Socket::Packet(packet) => packet,
         };
         if !self.readiness.is_readable() && !packet.has_held() {
@@ -226,8 +244,11 @@ impl Stream for Transport {
             return Ok(count);
         }
         let packet = match &mut self.socket {
-            Socket::Tcp(_) | Socket::Unix(_) => return send(self.socket.as_fd(), &self.readiness, bytes),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Vsock(_) => {
+                return send(self.socket.as_fd(), &self.readiness, bytes);
+            }
             Socket::Tls(tls) => return tls.write(bytes, &self.readiness),
+            Socket::Line(line) => return line.write(bytes, &self.readiness),
             Socket::Packet(packet) => packet,
         };
         if !self.readiness.is_writable() {
@@ -243,9 +264,13 @@ impl Stream for Transport {
     fn finish_writing(&mut self) -> io::Result<()> {
         match &mut self.socket {
             Socket::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
-            Socket::Unix(unix) => unix.shutdown(Shutdown::Write),
+            Socket::Unix(unix) | Socket::Vsock(unix) => unix.shutdown(Shutdown::Write),
             Socket::Packet(packet) => packet.get_ref().shutdown(Shutdown::Write),
             Socket::Tls(tls) => tls.finish_writing(&self.readiness),
+            Socket::Line(line) => {
+                line.finish_writing();
+                Ok(())
+            }
         }
     }
 }
@@ -261,6 +286,8 @@ impl SocketState for Transport {
         let error = match &self.socket {
             Socket::Tcp(tcp) => tcp.take_error()?,
             Socket::Unix(unix) => unix.take_error()?,
+            Socket::Vsock(vsock) => vsock.take_error()?.map(crate::net::vsock::explained),
+            Socket::Line(_) => None,
             Socket::Packet(packet) => packet.get_ref().take_error()?,
             Socket::Tls(tls) => return tls.take_error(),
         };
@@ -286,6 +313,9 @@ impl SocketState for Transport {
             && !tls.try_flush(&self.readiness)?
         {
             return Ok(false);
+        }
+        if let Socket::Line(line) = &mut self.socket {
+            return line.is_delivered();
         }
         let acknowledged = self.socket.tcp().is_none_or(|tcp| {
             tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)

@@ -44,7 +44,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 let sockets = activation::take(inherited, activation::Use::Datagrams)?;
                 sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
             }
-            Endpoint::SeqPacket(_) => Err(no_datagrams()),
+            Endpoint::SeqPacket(_) | Endpoint::Special(_) => Err(no_datagrams()),
         }
     };
     open().map_err(|error| cannot_listen(endpoint, &error))
@@ -96,7 +96,9 @@ pub fn addresses_of(endpoint: &Endpoint, family: Option<Family>) -> Result<Vec<P
             }
             Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
             Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
-            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => return Err(no_datagrams()),
+            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) | Endpoint::Special(_) => {
+                return Err(no_datagrams());
+            }
         })
     };
     let failed = |why: &str| Error::new(Exit::NoConnection, format!("cannot send to {endpoint}: {why}"));

@@ -76,7 +76,7 @@ impl Session for Forward {
         if let State::Dialling(waiting) = &mut self.0 {
             let Dialling { client, dial, header, report } = &mut **waiting;
             // Without a target the client's connection ends. The target was lost, not the client.
-            let Some(target) = dial.advance(context.now).inspect_err(|_| *client = None)? else {
+            let Some(mut target) = dial.advance(context.now).inspect_err(|_| *client = None)? else {
                 // A client that is gone needs no target.
                 if let Some(client) = client {
                     client.take_error().map_err(|error| lost(&error))?;
@@ -88,6 +88,7 @@ impl Session for Forward {
                 report.debug(format_args!("{}", negotiated(layer)));
             }
             if let Some(client) = client.take() {
+                target.end_with_input();
                 let mut tunnel = Tunnel::new(client, target)?;
                 tunnel.send_first_to_target(header);
                 self.0 = State::Tunnel(Box::new(tunnel));

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{UploadPlan, usage};
 use crate::error::Error;
 use crate::net::endpoint::{Endpoint, EndpointUse};
+use crate::relay::remote::target::SshTarget;
 use crate::report::escape_name;
 
 /// The validated arguments of `upload`, for each reading of its words.
@@ -40,14 +41,18 @@ impl Plan {
     }
 }
 
+/// True for a word that names a server, whatever files are there.
+fn is_server(word: &str) -> bool {
+    Endpoint::is_whole(word, EndpointUse::Connect) || SshTarget::is_begun(word.as_bytes())
+}
+
 /// Returns what to type if the last word, which should be the server, is a file here or the server comes first.
 fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
     if Endpoint::is_whole(last, EndpointUse::Connect) {
         return None;
     }
     let first = before.first().map(|word| word.to_string_lossy());
-    let server =
-        first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, EndpointUse::Connect));
+    let server = first.filter(|word| !Path::new(&**word).exists() && is_server(word));
     let shown = escape_name(last.as_bytes());
     if let Some(server) = server {
         let path = if before.len() == 1 { &shown } else { "PATH..." };

@@ -81,7 +81,17 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustix::pipe", &["net/"]),
     ("rustix::stdio", &["net/"]),
     ("rustix::event", &["net/", "report/output.rs"]),
-    ("rustix::fs", &["store/", "net/bind.rs", "net/stdio.rs", "net/pump/zero_copy.rs", "net/send_file.rs"]),
+    (
+        "rustix::fs",
+        &[
+            "store/",
+            "net/bind.rs",
+            "net/line.rs",
+            "net/stdio.rs",
+            "net/pump/zero_copy.rs",
+            "net/send_file.rs",
+        ],
+    ),
     (
         "std::fs",
         &[

@@ -82,6 +82,10 @@ fn a_full_disk_is_a_failure() {
     fails(server, "No space left on device");
     let closed = nc_to("-v -l 127.0.0.1 0", In::Null, Out::Closed);
     fails(closed, "stdout is closed");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = listener.local_addr().expect("an address").port();
+    let scan = nc_to(&format!("-z 127.0.0.1 {here}"), In::Closed, Out::Closed);
+    assert_eq!(scan.finish().code, 0, "a scan needs no stdout");
 }
 
 #[test]

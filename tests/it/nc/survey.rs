@@ -170,4 +170,42 @@ pub(super) const ROWS: &[Row] = &[
         client: side("-W 1 127.0.0.1 PORT", "", "line\n").input(Input::Open("")),
         ..ROW
     },
+    Row {
+        name: "echo metric | nc -w0 HOST 2003",
+        listener: mute("-v -n -l 127.0.0.1 PORT", "a.b 1 1700000000\n"),
+        client: side("-w0 127.0.0.1 PORT", "a.b 1 1700000000\n", ""),
+        openbsd: "it ends when it has to wait, and may send nothing",
+    },
+    Row {
+        name: "nc -C HOST 25 <<EOF",
+        listener: side("-v -n -N -l 127.0.0.1 PORT", "220 x\r\n", "HELO x\r\nQUIT\r\n"),
+        client: side("-C -N 127.0.0.1 PORT", "HELO x\nQUIT\n", "220 x\r\n"),
+        ..ROW
+    },
+    Row {
+        name: "tar | nc -l PORT; nc HOST PORT </dev/null | tar",
+        listener: side("-v -n -N -l 127.0.0.1 PORT", "an archive", ""),
+        client: mute("127.0.0.1 PORT", "an archive"),
+        ..ROW
+    },
+    Row {
+        name: "nc -uU SOCKET, as for /dev/log",
+        listener: mute("-v -lu -U SOCKET", "<13>x").stopped(),
+        client: side("-uU SOCKET -q 0", "<13>x", ""),
+        ..ROW
+    },
+    Row {
+        name: "nc -lk -p PORT -e echo ok, as busybox has it",
+        client: mute("-lk -p PORT -e echo ok", "").says(&["nc: -e takes one word: *"]).code(1),
+        openbsd: "it has no -e",
+        ..ROW
+    },
+    Row {
+        name: "ncat --proxy A --proxy-type socks5 HOST PORT",
+        client: mute("--proxy 127.0.0.1 --proxy-type socks5 h 1", "")
+            .says(&["nc: --proxy: nc has letters only, *"])
+            .code(1),
+        openbsd: "its line is another",
+        ..ROW
+    },
 ];

@@ -60,6 +60,21 @@ fn the_first_signal_stops_both_and_leaves_no_process() {
 }
 
 #[test]
+fn the_second_signal_ends_both_at_once() {
+    let place = Place::new();
+    let (file, number) = (place.write("f", b"x"), place.at("number"));
+    let line = shell(&format!("echo $$ >{number}; exec sleep 1000"));
+    // The first one comes before a reactor runs, or is the only one that is needed.
+    let upload = begin(&["upload", &file, "--via", &line]);
+    let process = process_in(Path::new(&number));
+    upload.signal(Signal::TERM);
+    upload.signal(Signal::INT);
+    let code = upload.finish().code;
+    assert!(matches!(code, 130 | 143), "{code}");
+    assert_gone(process);
+}
+
+#[test]
 fn a_program_that_does_not_listen_to_signals_is_killed() {
     let place = Place::new();
     let (file, number) = (place.write("f", b"x"), place.at("number"));

@@ -66,6 +66,18 @@ fn folders_are_found_as_they_are_named() {
 }
 
 #[test]
+fn a_server_in_the_wrong_place_is_found() {
+    let place = Place::new();
+    let file = place.write("f", b"x");
+    run(&["upload", "ssh:box:in", &file]).expect_saying(2, "the server comes last");
+    run(&["download", "f", "ssh://box/in"])
+        .expect_saying(2, "the server comes first: type 'sendall download ssh://box/in f'");
+    run(&["upload", "ssh:box:in"])
+        .expect_saying(2, "type the files, as in 'sendall upload FILE ssh://HOST/DIR'");
+    run(&["upload", &file, "ssh:-oProxyCommand=x:in"]).expect_saying(2, "names no host");
+}
+
+#[test]
 fn words_of_ssh_come_from_the_url_and_the_options() {
     let place = Place::new();
     let (ssh, file) = (fake_ssh(&place), place.write("f", b"x"));
