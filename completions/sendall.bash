@@ -28,6 +28,9 @@ _sendall() {
             sendall,http-hello)
                 cmd="sendall__subcmd__http__subcmd__hello"
                 ;;
+            sendall,nc)
+                cmd="sendall__subcmd__nc"
+                ;;
             sendall,serve)
                 cmd="sendall__subcmd__serve"
                 ;;
@@ -52,6 +55,9 @@ _sendall() {
             sendall__subcmd__help,http-hello)
                 cmd="sendall__subcmd__help__subcmd__http__subcmd__hello"
                 ;;
+            sendall__subcmd__help,nc)
+                cmd="sendall__subcmd__help__subcmd__nc"
+                ;;
             sendall__subcmd__help,serve)
                 cmd="sendall__subcmd__help__subcmd__serve"
                 ;;
@@ -71,7 +77,7 @@ _sendall() {
 
     case "${cmd}" in
         sendall)
-            opts="-v -q -h -V --verbose --quiet --json --help --version serve connect upload download http-hello udp-listen udp-send help"
+            opts="-v -q -h -V --verbose --quiet --json --help --version serve connect upload download http-hello udp-listen udp-send nc help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -85,7 +91,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-4 -6 -v -q -h --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --code --code-file --key --tls --starttls --ca --pin --server-name --insecure --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,7 +360,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -j -4 -6 -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --ca --verbose --quiet --json --help"
+            opts="-v -q -o -f -j -4 -6 -h --verbose --quiet --json --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --ca --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -539,7 +545,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__help)
-            opts="serve connect upload download http-hello udp-listen udp-send help"
+            opts="serve connect upload download http-hello udp-listen udp-send nc help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -595,6 +601,20 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__help__subcmd__http__subcmd__hello)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sendall__subcmd__help__subcmd__nc)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -665,7 +685,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__http__subcmd__hello)
-            opts="-4 -6 -v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --tls --client-ca --cert --cert-key --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --tls --client-ca --cert --cert-key --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,8 +811,22 @@ _sendall() {
             COMPREPLY=()
             return 0
             ;;
+        sendall__subcmd__nc)
+            opts="-v -q --verbose --quiet --json"
+            if [[ ${cur} == -* ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=()
+            return 0
+            ;;
         sendall__subcmd__serve)
-            opts="-4 -6 -v -q -h --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1280,7 +1314,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
-            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1366,7 +1400,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
-            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1436,7 +1470,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -j -4 -6 -v -q -h --force --name --exec --sh --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --verbose --quiet --json --help"
+            opts="-v -q -f -j -4 -6 -h --verbose --quiet --json --force --name --exec --sh --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --code --code-file --key --pin --trust-new --plain --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

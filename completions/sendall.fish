@@ -36,6 +36,7 @@ complete -c sendall -n "__fish_sendall_needs_command" -f -a "download" -d 'Fetch
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "http-hello" -d 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "udp-listen" -d 'Receive datagrams from any number of peers, and answer them if asked'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "udp-send" -d 'Send datagrams from arguments or stdin, and wait for replies if asked'
+complete -c sendall -n "__fish_sendall_needs_command" -f -a "nc" -d 'Speak the dialect of nc (OpenBSD\'s, as Debian has it): for scripts that call nc'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l slow -d 'With --keep-open or --broker: choose what happens to a client that reads too slowly' -r -f -a "drop\t'It misses what does not fit into its queue; the server reports how much at its end'
 wait\t'All clients wait for it'
@@ -132,6 +133,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l rcvbuf -d 'Set
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mark -d 'Mark packets with this number, for routing rules and packet filters' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l user-timeout -d 'Give up when sent data is not acknowledged for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l congestion -d 'Use this congestion control, for example cubic, reno or bbr' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-open -d 'Connect many clients to stdin and stdout: stdin goes to all of them, and what they send goes to stdout'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line from a client, and escape control characters'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l broker -d 'Send what each client sends to all other clients'
@@ -164,9 +168,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tee-append -d 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once if the peer can (Multipath TCP)'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l within -d 'With --probe: retry until all are open, for at most this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Limit the time for each address; with --proxy, the time until the server is reached' -r
@@ -225,6 +226,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mark -d 'Mar
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l user-timeout -d 'Give up when sent data is not acknowledged for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l congestion -d 'Use this congestion control, for example cubic, reno or bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'Run a shell command for each connection: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l tls -d 'Encrypt the connection with TLS; the server\'s certificate must come from an authority that this system knows, and name the host'
@@ -244,9 +248,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l fastopen -d 
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec -d 'Run a process for each connection: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec-socket -d 'Run a process with the connection itself as stdin and stdout, as inetd does: --exec-socket -- CMD ARG...'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l name -d 'Store stdin, or the output of a command, under this name' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l sh -d 'Send the output of a shell command in the same way: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
@@ -260,10 +261,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l retry-delay -
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l digests -d 'Write the digest of each file that arrived, in the format of b3sum --check; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l wire -d 'Choose the protocol of the server' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
 text\t'The classic header \'command|name|size\', for peers that know nothing else; content is not verified'"
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Limit the time for each address, and for the handshake' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Limit the time for each address, and for the handshake [default: 10s; 150s for the answer of a server by ssh or --via]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing is sent or received for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s j -l connections -d 'Use N connections for files over 4 MiB [default: 1; 4 if the round trip takes 10 ms or more]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l limit-rate -d 'Limit the bytes sent and received per second, for example 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l via -d 'Run this program, which leads to \'sendall serve ... stdio:\' by its stdin and stdout; no server is named then' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l ssh -d 'With ssh://HOST/DIR: run this instead of ssh, for example \'ssh -J BASTION\' [default: SENDALL_SSH, else ssh]' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l remote-command -d 'With ssh://HOST/DIR: start sendall there by these words of the remote shell, for example \'sudo sendall\' [default: sendall]' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l source -d 'Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r
@@ -280,6 +284,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l congestion -d
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l code-file -d 'The same with the code in the first line of this file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l pin -d 'Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace existing files that have other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l exec -d 'Send the output of a command as NAME, stored only if the command ends with 0: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'List what would be sent, without connecting'
@@ -289,9 +296,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mptcp -d 'Use
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l trust-new -d 'Encrypt, and trust a server that is not known yet, whatever its key is; later it must have the same key'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l plain -d 'Do not encrypt, also if the server is a known one, or SENDALL_CODE is set'
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Write into this existing folder, or write a single file under this name; - is stdout, and PATH may be a FIFO or a device' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d 'Refuse files that are larger' -r
@@ -299,10 +303,13 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry -d 'Retry up to N times after a failure that reconnecting may fix' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry-delay -d 'Pause before the first retry; each further pause is twice as long, up to 10s' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l digests -d 'Write the digest of each file that arrived, in the format of b3sum --check; - is stdout' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Limit the time for each address, and for the handshake' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Limit the time for each address, and for the handshake [default: 10s; 150s for the answer of a server by ssh or --via]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeout -d 'Give up when nothing is sent or received for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s j -l connections -d 'Use N connections for files over 4 MiB [default: 1; 4 if the round trip takes 10 ms or more]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l limit-rate -d 'Limit the bytes sent and received per second, for example 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l via -d 'Run this program, which leads to \'sendall serve ... stdio:\' by its stdin and stdout; no server is named then' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l ssh -d 'With ssh://HOST/DIR: run this instead of ssh, for example \'ssh -J BASTION\' [default: SENDALL_SSH, else ssh]' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l remote-command -d 'With ssh://HOST/DIR: start sendall there by these words of the remote shell, for example \'sudo sendall\' [default: sendall]' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy-password-file -d 'Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line for all of them [default: SENDALL_PROXY_PASSWORD in the environment]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l source -d 'Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r
@@ -320,6 +327,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l code-file -
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l pin -d 'Encrypt, and trust the server with this key: sha256:..., as it prints it; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l ca -d 'With an https:// URL: trust the authorities in this file (PEM) instead of the system\'s' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace existing files that have other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'List what the server offers, without fetching it'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
@@ -328,9 +338,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l mptcp -d 'U
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l trust-new -d 'Encrypt, and trust a server that is not known yet, whatever its key is; later it must have the same key'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l plain -d 'Do not encrypt, also if the server is a known one, or SENDALL_CODE is set'
-complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand download" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand download" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l body -d 'Answer with this text, with \\n, \\t and \\xHH as escapes, or with a file [default: \'Hello, World\\n\']' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l status -d 'Answer with this status' -r
@@ -354,6 +361,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d '
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert -d 'Present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert-key -d 'The private key of --cert (PEM)' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l not-found -d 'Answer 404 for every path except / and those of --path'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d 'Answer with the request line, header fields and addresses, as text, JSON or a page, whichever the client accepts'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l echo -d 'Answer with the body of the request'
@@ -361,9 +371,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 4 -l ipv4
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l accept-proxy-protocol -d 'Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream, within --header-timeout. Logs and access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l tls -d 'Serve TLS only, with the certificate of --cert'
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l each -d 'Choose the form of each datagram on stdout [default: line]' -r -f -a "line\t'The payload and a line feed'
 raw\t'The payload alone'
@@ -384,6 +391,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l join -d '
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l source-filter -d 'With --join: receive from this sender only (source-specific multicast); may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l allow -l from -d 'Accept datagrams only from the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l deny -d 'Ignore this network, address or name; if several entries match, the longest prefix decides' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l label -d 'Put the peer\'s address and a space before each payload'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l echo -d 'Send each datagram back'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l interactive -d 'Send lines of stdin to the peer that sent last'
@@ -393,9 +403,6 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 4 -l ipv4
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l connected -d 'Accept datagrams only from the peer that sends the first one'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l each -d 'Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l frame -d 'Expect a length before each datagram on stdin, and put one before each reply' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
@@ -413,20 +420,24 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d '
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l ttl -l hops -d 'Set the time to live (hop limit) of datagrams [default: the system\'s; 1 for a multicast group]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l loop -d 'Choose whether this machine receives its own datagrams to a multicast group [default: on]' -r -f -a "true\t''
 false\t''"
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l label -d 'Put the peer\'s address and a space before each reply'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l broadcast -d 'Allow a broadcast address, and accept replies from any address'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s q -l quiet -d 'Print errors only'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "serve" -d 'Listen; without a mode, connect the first client to stdin and stdout, and end with it'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "connect" -d 'Connect stdin and stdout to a server'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "upload" -d 'Send files and folders to \'sendall serve --store\', verified and synced before success is reported'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', or a file from web servers, synced before they get their names'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "http-hello" -d 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "udp-listen" -d 'Receive datagrams from any number of peers, and answer them if asked'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "udp-send" -d 'Send datagrams from arguments or stdin, and wait for replies if asked'
-complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sendall -n "__fish_sendall_using_subcommand nc" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
+complete -c sendall -n "__fish_sendall_using_subcommand nc" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand nc" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "serve" -d 'Listen; without a mode, connect the first client to stdin and stdout, and end with it'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "connect" -d 'Connect stdin and stdout to a server'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "upload" -d 'Send files and folders to \'sendall serve --store\', verified and synced before success is reported'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "download" -d 'Fetch files and folders from \'sendall serve --share\', or a file from web servers, synced before they get their names'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "http-hello" -d 'Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "udp-listen" -d 'Receive datagrams from any number of peers, and answer them if asked'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "udp-send" -d 'Send datagrams from arguments or stdin, and wait for replies if asked'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "nc" -d 'Speak the dialect of nc (OpenBSD\'s, as Debian has it): for scripts that call nc'
+complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download http-hello udp-listen udp-send nc" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sendall -n "__fish_sendall_using_subcommand help" -f

@@ -49,6 +49,25 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The kind of failure that another sendall has ended with, by its exit code.
+    pub(crate) fn of_code(code: i32) -> Option<Exit> {
+        let all = [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NoConnection,
+            Exit::TimedOut,
+            Exit::Lost,
+            Exit::Integrity,
+            Exit::Refused,
+            Exit::Untrusted,
+            Exit::Partial,
+            Exit::CannotWrite,
+        ];
+        all.into_iter().find(|exit| i32::from(exit.code()) == code)
+    }
+}
+
 /// Whether a retry over a new connection may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retry {
@@ -66,6 +85,8 @@ pub struct Error {
     exit: Exit,
     retry: Retry,
     is_health_check: bool,
+    /// Its line was written already, or must not be.
+    is_reported: bool,
     text: String,
 }
 
@@ -76,7 +97,13 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Retry::Again,
             _ => Retry::Never,
         };
-        Error { exit, retry, is_health_check: false, text: plain_words(&cause.to_string()) }
+        Error {
+            exit,
+            retry,
+            is_health_check: false,
+            is_reported: false,
+            text: plain_words(&cause.to_string()),
+        }
     }
 
     /// The same failure, with a [`Retry`] other than the one that follows from its exit code.
@@ -90,6 +117,19 @@ impl Error {
     #[must_use]
     pub fn of_health_check(self) -> Error {
         Error { is_health_check: true, ..self }
+    }
+
+    /// The same, whose line was written already, or must not be.
+    #[must_use]
+    pub fn reported(self) -> Error {
+        Error { is_reported: true, ..self }
+    }
+
+    /// The same with other words for some of its own: pairs of both.
+    #[must_use]
+    pub fn reworded(self, words: &[(&str, &str)]) -> Error {
+        let text = words.iter().fold(self.text, |text, (ours, theirs)| text.replace(ours, theirs));
+        Error { text, ..self }
     }
 
     /// True if the failure is that of a client that sent nothing before it left.
@@ -114,7 +154,7 @@ impl Error {
 
     /// True if the failure has no line: its exit code is enough.
     pub fn is_silent(&self) -> bool {
-        self.exit == Exit::Signal(SIGPIPE)
+        self.is_reported || self.exit == Exit::Signal(SIGPIPE)
     }
 
     /// Puts the action that failed before the cause.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use sendall::cli::Cli;
 use sendall::cli::hints;
+use sendall::cli::nc::{self, Nc};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::read_clock;
 use sendall::net::signals::Signals;
@@ -18,6 +19,10 @@ use sendall::report::{Level, Report};
 
 // The demo calls it, too.
 pub(crate) fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(words) = nc::words(&args) {
+        return run_nc(&words);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -26,10 +31,7 @@ pub(crate) fn main() -> ExitCode {
     match run(&cli, &report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error = error
-                .downcast::<Error>()
-                .unwrap_or_else(|other| Error::new(Exit::Failed, format!("{other:#}")));
-            let error = with_hint(error);
+            let error = with_hint(as_failure(error));
             report.error(&error);
             ExitCode::from(error.exit().code())
         }
@@ -40,6 +42,27 @@ fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     let last = report.clone();
     let signals = Signals::install(move |number, is_second| stop_at_once(last, number, is_second));
     Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
+}
+
+/// Runs as nc: with its words, and its exit codes.
+fn run_nc(words: &[OsString]) -> ExitCode {
+    let report = Nc::report(read_clock);
+    let run = || -> anyhow::Result<()> {
+        let nc = Nc::parse(words)?;
+        let signals = Signals::install(|number, _is_second| std::process::exit(128 + number));
+        Ok(nc.run(&report, &signals.context("cannot install signal handlers")?)?)
+    };
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    let error = as_failure(error);
+    // A signal ends nc without a line.
+    if !matches!(error.exit(), Exit::Signal(_)) {
+        report.error(&error);
+    }
+    ExitCode::from(nc::exit_code(&error))
+}
+
+fn as_failure(error: anyhow::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|other| Error::new(Exit::Failed, format!("{other:#}")))
 }
 
 /// Replaces the text of a usage error if its cause are words that other programs understand.

@@ -7,7 +7,7 @@ use sendall::proto::datagram::records::{BadRecord, SplitAt, MAX_DATAGRAM_BYTES, 
 fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (size, piece, bytes) = input;
     let size = usize::from(size).clamp(1, MAX_DATAGRAM_BYTES);
-    for how in [SplitAt::Lines, SplitAt::Blocks(size), SplitAt::All, SplitAt::U16be] {
+    for how in [SplitAt::Lines, SplitAt::Blocks(size), SplitAt::All, SplitAt::U16be, SplitAt::Objects] {
         let in_pieces = cut(how, &bytes, usize::from(piece).max(1));
         assert_eq!(in_pieces, cut(how, &bytes, usize::MAX));
     }

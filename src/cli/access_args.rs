@@ -17,6 +17,11 @@ pub(crate) struct AccessArgs {
 }
 
 impl AccessArgs {
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        !self.allow.is_empty() || !self.deny.is_empty()
+    }
+
     /// The lists, as they were typed.
     pub(crate) fn sources(&self) -> AccessSources {
         AccessSources { allow: self.allow.clone(), deny: self.deny.clone() }

@@ -2,6 +2,7 @@
 
 mod web;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -13,6 +14,7 @@ use super::manual;
 use super::options::{MAX_ENTRIES, size};
 use super::pinned::PinnedEndpoint;
 use super::proxy_args::{ProxyArgs, connector};
+use super::remote_args::{RemoteArgs, Unusable};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
@@ -22,16 +24,22 @@ use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
+use crate::relay::remote::RemoteRole;
 use crate::report::escape_name;
+use crate::run::dialer::ServerPlan;
 use crate::run::download::{Download, DownloadPlan, DownloadTask, Plan};
+use crate::run::remote::RemotePlan;
 
-/// Fetch files and folders from 'sendall serve --share', or a file from web servers, synced before they get their names
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Fetch files and folders from 'sendall serve --share', or a file from web servers, synced before they get their names";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
     /// The server.
-    #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
-    endpoint: String,
+    #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required_unless_present = "via", value_hint = ValueHint::Hostname)]
+    endpoint: Option<OsString>,
 
     /// Files and folders to fetch [default: everything]; after a URL, further URLs of the same file
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
@@ -67,6 +75,9 @@ pub(crate) struct DownloadArgs {
     limits: TransferLimitArgs,
 
     #[command(flatten)]
+    remote: RemoteArgs,
+
+    #[command(flatten)]
     proxy: ProxyArgs,
 
     #[command(flatten)]
@@ -83,13 +94,15 @@ pub(crate) struct DownloadArgs {
 impl DownloadArgs {
     /// Validates the arguments. The destination is opened when the plan is run.
     pub(crate) fn plan(&self) -> Result<DownloadPlan, Error> {
+        let unusable =
+            Unusable { proxy: &self.proxy, local: &self.local, trust: &self.trust, limits: &self.limits };
+        if let Some(plan) = self.remote.plan(self.endpoint.as_deref(), RemoteRole::Share, &unusable)? {
+            return self.remote_plan(plan).map(Box::new).map(DownloadPlan::Server);
+        }
         if self.is_web() {
             return self.web_plan().map(Box::new).map(DownloadPlan::Web);
         }
-        if self.ca.is_some() {
-            let text = "--ca is about the server of an https:// URL: type --pin KEY here, or leave it out";
-            return Err(Error::new(Exit::Usage, text));
-        }
+        self.refuse_ca()?;
         self.server_plan().map(Box::new).map(DownloadPlan::Server)
     }
 
@@ -99,18 +112,45 @@ impl DownloadArgs {
         if let Some(hint) = self.misplaced() {
             return Err(usage(hint));
         }
-        let (typed, used) = PinnedEndpoint::parse_first_of_transfer(&self.endpoint, second).map_err(usage)?;
+        let (typed, used) = PinnedEndpoint::parse_first_of_transfer(&self.server(), second).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
         let mut server = connector(&typed.endpoint, &self.proxy, &self.local)?;
         server.trust = Some(self.trust.plan_for(&typed)?);
         let connections = self.local.connections(self.limits.connections())?;
-        let task = match self.list {
-            true => DownloadTask::List,
-            false => DownloadTask::Fetch(self.fetched()),
-        };
-        let (limits, max_entries) = (self.limits.limits(), self.max_entries.unwrap_or(MAX_ENTRIES));
-        Ok(Plan { server, names, task, max_entries, limits, connections })
+        let (limits, server) = (self.limits.limits(), ServerPlan::Network(Box::new(server)));
+        Ok(Plan { server, names, task: self.task(), max_entries: self.max_entries(), limits, connections })
+    }
+
+    /// The plan for a server behind a program. With `--via` the first word is a name as well.
+    fn remote_plan(&self, plan: RemotePlan) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        self.refuse_ca()?;
+        let first = self.endpoint.iter().filter(|_| self.remote.has_via());
+        let names: Vec<OsString> = first.chain(&self.names).cloned().collect();
+        let names = clean_names(&names).map_err(usage)?;
+        Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
+        let (limits, server) = (self.limits.remote_limits(), ServerPlan::Remote(plan));
+        let (task, max_entries) = (self.task(), self.max_entries());
+        Ok(Plan { server, names, task, max_entries, limits, connections: Some(1) })
+    }
+
+    /// The word that names the server.
+    fn server(&self) -> Cow<'_, str> {
+        self.endpoint.as_ref().map(|word| word.to_string_lossy()).unwrap_or_default()
+    }
+
+    fn task(&self) -> DownloadTask {
+        if self.list { DownloadTask::List } else { DownloadTask::Fetch(self.fetched()) }
+    }
+
+    fn max_entries(&self) -> u32 {
+        self.max_entries.unwrap_or(MAX_ENTRIES)
+    }
+
+    fn refuse_ca(&self) -> Result<(), Error> {
+        let text = "--ca is about the server of an https:// URL: type --pin KEY here, or leave it out";
+        self.ca.as_ref().map_or(Ok(()), |_| Err(Error::new(Exit::Usage, text)))
     }
 
     fn fetched(&self) -> Download {
@@ -129,11 +169,11 @@ impl DownloadArgs {
         let is_server = |word: &str| Endpoint::is_whole(word, EndpointUse::Connect);
         let second = self.names.first().and_then(|name| name.to_str());
         let is_two_words =
-            PinnedEndpoint::parse_first_of_transfer(&self.endpoint, second).is_ok_and(|(_, used)| used == 2);
-        if is_two_words || is_server(&self.endpoint) || !is_server(last) {
+            PinnedEndpoint::parse_first_of_transfer(&self.server(), second).is_ok_and(|(_, used)| used == 2);
+        if is_two_words || is_server(&self.server()) || !is_server(last) {
             return None;
         }
-        let first = escape_name(self.endpoint.as_bytes());
+        let first = escape_name(self.server().as_bytes());
         let names = if self.names.len() == 1 { &first } else { "NAME..." };
         Some(format!(
             "the server comes first: type 'sendall download {last} {names}', or {first}:{TRANSFER_PORT} if that is the server"

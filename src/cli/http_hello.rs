@@ -30,8 +30,12 @@ const OWN_FIELDS: [(&str, &str); 5] = [
     ("date", "it is the time of the answer"),
 ];
 
-/// Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str =
+    "Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::HTTP_HELLO, manual::HTTP_HELLO_EXAMPLES].join("\n\n"))]
 pub(crate) struct HttpHelloArgs {
     /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a free one

@@ -2,15 +2,18 @@
 
 pub(crate) mod access_args;
 pub(crate) mod connect;
+pub(crate) mod datagram_endpoints;
 pub(crate) mod download;
 pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
+pub mod nc;
 pub mod options;
 pub(crate) mod pinned;
 pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
+pub(crate) mod remote_args;
 pub(crate) mod retry_args;
 pub(crate) mod serve;
 pub mod socket_args;
@@ -59,15 +62,26 @@ pub struct Cli {
 const EXIT_CODES: &str = "Exit codes: 0 everything arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
 5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
 
+// The options of the command that is called are built, not those of all.
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 enum Command {
+    #[command(about = serve::ABOUT)]
     Serve(Box<serve::ServeArgs>),
-    Connect(connect::ConnectArgs),
+    #[command(about = connect::ABOUT)]
+    Connect(Box<connect::ConnectArgs>),
+    #[command(about = upload::ABOUT)]
     Upload(upload::UploadArgs),
+    #[command(about = download::ABOUT)]
     Download(download::DownloadArgs),
+    #[command(about = http_hello::ABOUT)]
     HttpHello(http_hello::HttpHelloArgs),
+    #[command(about = udp_listen::ABOUT)]
     UdpListen(udp_listen::UdpListenArgs),
+    #[command(about = udp_send::ABOUT)]
     UdpSend(udp_send::UdpSendArgs),
+    #[command(about = nc::ABOUT)]
+    Nc(nc::NcArgs),
 }
 
 impl Cli {
@@ -92,6 +106,7 @@ impl Cli {
             Command::HttpHello(args) => args.plan().map(drop),
             Command::UdpListen(args) => args.plan().map(drop),
             Command::UdpSend(args) => args.plan().map(drop),
+            Command::Nc(args) => args.run(),
         }
     }
 
@@ -105,6 +120,7 @@ impl Cli {
             Command::HttpHello(args) => args.plan()?.run(report, signals),
             Command::UdpListen(args) => args.plan()?.run(report, signals),
             Command::UdpSend(args) => args.plan()?.run(report, signals),
+            Command::Nc(args) => args.run(),
         }
     }
 }

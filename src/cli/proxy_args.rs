@@ -24,6 +24,13 @@ pub(crate) struct ProxyArgs {
     proxy_password_file: Option<PathBuf>,
 }
 
+impl ProxyArgs {
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        !self.proxies.is_empty() || self.proxy_password_file.is_some()
+    }
+}
+
 /// Validates the arguments of connections to `endpoint`.
 pub(crate) fn connector(
     endpoint: &Endpoint,

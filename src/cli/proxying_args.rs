@@ -19,7 +19,8 @@ use crate::run::serve::mode::{ForwardPlan, SocksPlan};
 #[command(next_help_heading = "Forwarding")]
 pub(crate) struct ProxyingArgs {
     /// Connect each client to this server, over a connection of its own; tls:HOST:PORT with TLS, to a server whose
-    /// certificate must come from an authority that this system knows, and name HOST
+    /// certificate must come from an authority that this system knows, and name HOST; udp:HOST:PORT and unix-dgram:/path relay
+    /// datagrams from udp:PORT
     #[arg(long, value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) forward: Option<String>,
 
@@ -27,11 +28,12 @@ pub(crate) struct ProxyingArgs {
     #[arg(long, value_enum, value_name = "VERSION", requires = "forward")]
     proxy_protocol: Option<HeaderVersion>,
 
-    /// Run a proxy server for SOCKS5 and HTTP (CONNECT, and requests for http:// URLs)
+    /// Run a proxy server for SOCKS5, SOCKS4, SOCKS4a and HTTP (CONNECT, and requests for http:// URLs)
     #[arg(long)]
     pub(crate) socks: bool,
 
-    /// With --socks: require a user and password from this file; each line is user:password
+    /// With --socks: require a user and password from this file; each line is user:password. SOCKS4 has no passwords, and is
+    /// refused
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "socks")]
     socks_users: Option<PathBuf>,
 
@@ -76,6 +78,11 @@ impl ProxyingArgs {
         let tls = has_tls.then(|| self.target_tls.plan());
         let target = ForwardTarget { endpoint, timeout, family, header: self.proxy_protocol, tls: None };
         Ok(Some(ForwardPlan { target, tls }))
+    }
+
+    /// An option that was typed and has nothing to do with datagrams.
+    pub(crate) fn typed_for_streams(&self) -> Option<&'static str> {
+        self.proxy_protocol.map(|_| "--proxy-protocol").or(self.target_tls.typed())
     }
 
     /// Returns the arguments of the proxy server.

@@ -1,6 +1,8 @@
 //! Options of `serve`.
 
+mod forward;
 mod plan;
+mod stdio;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,15 +35,20 @@ const MAX_WEB_PER_SOURCE: usize = 80;
 /// The default limit of modes in which each client costs a connection or two, and a few buffers.
 const MAX_CLIENTS: u32 = 16_384;
 
-/// Listen; without a mode, connect the first client to stdin and stdout, and end with it
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str =
+    "Listen; without a mode, connect the first client to stdin and stdout, and end with it";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::WEB, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub(crate) struct ServeArgs {
     /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a
-    /// free one; systemd:, systemd:NAME and fd:N are sockets that are passed to the server; with --store and --share the port
+    /// free one; with --forward udp: the same after udp:; systemd:, systemd:NAME and fd:N are sockets that are passed to the
+    /// server; with --store and --share stdio: is one client at stdin and stdout; with --store and --share the port
     /// may be left out (7255), and so may ENDPOINT (this machine only)
     #[arg(value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) endpoints: Vec<String>,
@@ -244,9 +251,10 @@ pub(crate) struct ServeLimitArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
-    /// Choose what happens to clients over --max-clients
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OverloadPolicy::Queue)]
-    full: OverloadPolicy,
+    /// Choose what happens to clients over --max-clients [default: wait; with --forward udp: the one that is silent for longest
+    /// makes way]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    full: Option<OverloadPolicy>,
 
     /// End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -277,7 +285,7 @@ impl ServeLimitArgs {
         ClientLimits {
             max_clients: self.max_clients.unwrap_or(clients) as usize,
             requested_max_clients: None,
-            overload: self.full,
+            overload: self.full.unwrap_or(OverloadPolicy::Queue),
             full_hint: "",
             per_source: self.max_per_source.map_or(per_source, |limit| limit as usize),
             total_clients: self.count,
@@ -291,19 +299,24 @@ impl ServeLimitArgs {
         ExplicitLimits { max_clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
     }
 
+    /// The first option that was typed of those for many clients.
+    fn of_many_clients(&self) -> Option<&'static str> {
+        let given = [
+            ("--max-clients", self.max_clients.is_some()),
+            ("--max-per-source", self.max_per_source.is_some()),
+            ("--count", self.count.is_some()),
+            ("--full refuse", self.full == Some(OverloadPolicy::Reset)),
+        ];
+        given.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
+    }
+
     fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
         self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
     }
 
     /// Returns the limits of a server for one client.
     pub(crate) fn for_single_client(&self) -> Result<ClientLimits, Error> {
-        let given = [
-            ("--max-clients", self.max_clients.is_some()),
-            ("--max-per-source", self.max_per_source.is_some()),
-            ("--count", self.count.is_some()),
-            ("--full refuse", self.full == OverloadPolicy::Reset),
-        ];
-        if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        if let Some(option) = self.of_many_clients() {
             let text =
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));

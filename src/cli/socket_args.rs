@@ -31,7 +31,7 @@ fn keepalive(text: &str) -> Result<Keepalive, String> {
 }
 
 /// Reads a differentiated services code point: a number, or a name of RFC 2474, 2597, 3246, 5865 or 8622.
-fn dscp(text: &str) -> Result<u8, String> {
+pub(super) fn dscp(text: &str) -> Result<u8, String> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
     match (text.trim_end_matches(|c: char| c.is_ascii_digit()), &digits[..]) {
         ("ef", []) => Some(46),
@@ -167,6 +167,29 @@ impl SocketArgs {
         Ok(options)
     }
 
+    /// An option that was typed and has nothing to do with datagrams: all but the family.
+    pub(crate) fn typed_for_streams(&self) -> Option<&'static str> {
+        let typed = [
+            ("--nodelay", self.nodelay.is_some()),
+            ("--keepalive", self.keepalive.is_some()),
+            ("--ttl", self.ttl.is_some()),
+            ("--dscp", self.dscp.is_some()),
+            ("--sndbuf", self.sndbuf.is_some()),
+            ("--rcvbuf", self.rcvbuf.is_some()),
+            ("--mark", self.mark.is_some()),
+            ("--user-timeout", self.user_timeout.is_some()),
+            ("--congestion", self.congestion.is_some()),
+            ("--mptcp", self.mptcp),
+        ];
+        typed.iter().find(|(_, is_typed)| *is_typed).map(|(option, _)| *option)
+    }
+
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        let options = self.options();
+        options.needs_tcp() || options.send_buffer_bytes.is_some() || options.receive_buffer_bytes.is_some()
+    }
+
     /// Returns the options.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {
@@ -181,6 +204,7 @@ impl SocketArgs {
             user_timeout: self.user_timeout,
             congestion: self.congestion.clone(),
             mptcp: self.mptcp,
+            is_debugged: false,
         }
     }
 }
@@ -207,6 +231,11 @@ pub struct LocalArgs {
 }
 
 impl LocalArgs {
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.source.is_some() || self.interface.is_some() || self.socket.is_typed()
+    }
+
     /// Returns the local end of connections to `endpoint`.
     pub(crate) fn local_end(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());
@@ -217,6 +246,11 @@ impl LocalArgs {
             refuse_without_tcp(endpoint)?;
         }
         Ok(end)
+    }
+
+    /// An option that was typed and has nothing to do with datagrams.
+    pub(crate) fn typed_for_streams(&self) -> Option<&'static str> {
+        self.interface.as_ref().map(|_| "--interface").or(self.socket.typed_for_streams())
     }
 
     /// Returns the number of connections, as requested. A fixed source port allows only one.

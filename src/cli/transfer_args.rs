@@ -6,14 +6,19 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use super::options::{duration, rate};
+use crate::run::serve::HANDSHAKE_LIMIT;
 use crate::transfer::Limits;
+
+/// The default time limit for the answer of a server behind a program: a person may have to type a password there. sshd(8) gives
+/// them two minutes.
+const REMOTE_HANDSHAKE_LIMIT: Duration = Duration::from_secs(150);
 
 /// Limits of a transfer's client.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TransferLimitArgs {
-    /// Limit the time for each address, and for the handshake
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
-    pub timeout: Duration,
+    /// Limit the time for each address, and for the handshake [default: 10s; 150s for the answer of a server by ssh or --via]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
 
     /// Give up when nothing is sent or received for this long
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
@@ -34,9 +39,15 @@ impl TransferLimitArgs {
         self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
     }
 
+    /// Returns the limits of a session with a server behind a program.
+    pub(crate) fn remote_limits(self) -> Limits {
+        Limits { handshake: self.timeout.unwrap_or(REMOTE_HANDSHAKE_LIMIT), ..self.limits() }
+    }
+
     /// Returns the limits of a session.
     pub(crate) fn limits(self) -> Limits {
-        Limits { handshake: self.timeout, idle: self.idle_timeout, rate: self.limit_rate }
+        let handshake = self.timeout.unwrap_or(HANDSHAKE_LIMIT);
+        Limits { handshake, idle: self.idle_timeout, rate: self.limit_rate }
     }
 }
 

@@ -112,6 +112,11 @@ impl TransferTrustArgs {
         self.plain
     }
 
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.is_explicit() || self.plain || self.is_key_typed()
+    }
+
     /// True if encryption was requested by an option.
     pub(crate) fn is_explicit(&self) -> bool {
         self.code.is_typed() || !self.pin.is_empty() || self.trust_new
@@ -178,6 +183,11 @@ impl ServerTrustArgs {
     /// True if an option was typed that makes any server encrypt.
     pub(crate) fn encrypts(&self) -> bool {
         self.code.is_typed() || self.open || self.clients.is_some()
+    }
+
+    /// True if an option was typed.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.encrypts() || self.plain || self.typed_terms().is_some()
     }
 
     /// An option was typed that is of use only where clients have to be admitted.

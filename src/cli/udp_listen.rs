@@ -25,8 +25,11 @@ use crate::proto::datagram::records::SplitAt;
 use crate::run::udp_listen::Plan;
 use crate::server::option_files::TextOrFile;
 
-/// Receive datagrams from any number of peers, and answer them if asked
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Receive datagrams from any number of peers, and answer them if asked";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(mut_arg("allow", |arg| arg.visible_alias("from")
@@ -93,8 +96,8 @@ pub(crate) struct UdpListenArgs {
     exec: ExecArgs,
 
     /// With --exec or --sh: split a process's output into datagrams at each line, at its end (all), at each write (raw), at
-    /// length prefixes (u16be), or after SIZE bytes [default: as --each and --frame]
-    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = OutputSplit::parse, requires = "process")]
+    /// length prefixes (u16be), after SIZE bytes, or at each object of --each json (json) [default: as --each and --frame]
+    #[arg(long, value_name = "line|SIZE|all|raw|u16be|json", value_parser = OutputSplit::parse, requires = "process")]
     answer_each: Option<OutputSplit>,
 
     /// With --exec or --sh: run at most N processes at a time

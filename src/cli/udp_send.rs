@@ -26,8 +26,11 @@ use crate::server::option_files::unescape;
 /// The default of `--wait`.
 const DEFAULT_REPLY_WAIT: Duration = Duration::from_secs(10);
 
-/// Send datagrams from arguments or stdin, and wait for replies if asked
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str = "Send datagrams from arguments or stdin, and wait for replies if asked";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub(crate) struct UdpSendArgs {
     /// The receiver, and texts.
@@ -35,8 +38,9 @@ pub(crate) struct UdpSendArgs {
         datagram, with \\n, \\r, \\t, \\0 and \\xHH as escapes", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
-    /// Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]
-    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = split_at)]
+    /// Split stdin at each line, not at all (all), at length prefixes (u16be), after SIZE bytes, or at each object of --print
+    /// json (json) [default: line, for text only]
+    #[arg(long, value_name = "line|SIZE|all|u16be|json", value_parser = split_at)]
     each: Option<SplitAt>,
 
     /// Expect a length before each datagram on stdin, and put one before each reply

@@ -11,6 +11,7 @@ use super::exec_args::program;
 use super::manual;
 use super::pinned::{PinnedEndpoint, is_pinned, may_be_port};
 use super::proxy_args::{ProxyArgs, connector};
+use super::remote_args::{RemoteArgs, Unusable};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
@@ -18,19 +19,25 @@ use super::trust_args::TransferTrustArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::proto::transfer::names::CleanPath;
+use crate::relay::remote::RemoteRole;
 use crate::report::escape_name;
+use crate::run::dialer::ServerPlan;
 use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
 use crate::store::{Filter, SymlinkPolicy};
 use crate::transfer::WireProtocol;
 
-/// Send files and folders to 'sendall serve --store', verified and synced before success is reported
+/// What it does, for --help and the manual.
+pub(super) const ABOUT: &str =
+    "Send files and folders to 'sendall serve --store', verified and synced before success is reported";
+
 #[derive(Args, Clone, Debug)]
+#[command(about = ABOUT)]
 #[command(after_long_help = manual::UPLOAD)]
 #[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
 pub(crate) struct UploadArgs {
     /// Files and folders, - for stdin (with --name); last, the server.
     // One list, because options may stand between its words.
-    #[arg(help = manual::PATHS_AND_WHERE_TO, value_name = "PATH... ENDPOINT", required = true,
+    #[arg(help = manual::PATHS_AND_WHERE_TO, value_name = "PATH... ENDPOINT", required_unless_present = "via",
         value_hint = ValueHint::AnyPath)]
     words: Vec<OsString>,
 
@@ -85,6 +92,9 @@ pub(crate) struct UploadArgs {
     limits: TransferLimitArgs,
 
     #[command(flatten)]
+    remote: RemoteArgs,
+
+    #[command(flatten)]
     proxy: ProxyArgs,
 
     #[command(flatten)]
@@ -104,6 +114,9 @@ impl UploadArgs {
         // First: a command in the wrong place is taken for paths.
         let program = program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
         let words = &self.words;
+        if let Some(plan) = self.remote_plan(program.as_ref())? {
+            return Ok(Plan { words: Vec::new(), host_and_port: None, last_word: Ok(plan) });
+        }
         let min_words = if program.is_some() { 1 } else { 2 };
         let (last, before) = words
             .split_last()
@@ -133,6 +146,42 @@ impl UploadArgs {
         Ok(Plan { words: words.clone(), host_and_port, last_word })
     }
 
+    /// The plan for a server behind a program, if one is named.
+    fn remote_plan(&self, program: Option<&Program>) -> Result<Option<UploadPlan>, Error> {
+        let via = self.remote.has_via();
+        let server = self.words.last().filter(|_| !via);
+        let plan = self.remote.plan(server.map(OsString::as_os_str), RemoteRole::Store, &self.unusable())?;
+        let Some(plan) = plan else { return Ok(None) };
+        let paths = &self.words[..self.words.len() - usize::from(!via)];
+        if paths.is_empty() && program.is_none() {
+            return Err(usage("type the files, as in 'sendall upload FILE ssh://HOST/DIR'"));
+        }
+        if self.wire == WireProtocol::Text {
+            return Err(usage("--wire text is for a server on the network: leave it out"));
+        }
+        let paths = paths.iter().map(PathBuf::from).collect();
+        let task = self.task(paths, program.cloned())?;
+        let server = ServerPlan::Remote(plan);
+        Ok(Some(UploadPlan { server, task, limits: self.limits.remote_limits(), connections: Some(1) }))
+    }
+
+    fn unusable(&self) -> Unusable<'_> {
+        Unusable { proxy: &self.proxy, local: &self.local, trust: &self.trust, limits: &self.limits }
+    }
+
+    /// What is done with these paths, by the native protocol.
+    fn task(&self, paths: Vec<PathBuf>, program: Option<Program>) -> Result<UploadTask, Error> {
+        let upload = Upload {
+            filter: Arc::new(Filter::new(&self.include, &self.exclude).map_err(usage)?),
+            items: self.items(paths, program)?,
+            links: self.links,
+            replaces: self.force,
+            retry: self.retry.limits(),
+            digests: self.digests.digests.clone(),
+        };
+        Ok(if self.dry_run { UploadTask::DryRun(upload) } else { UploadTask::Send(upload) })
+    }
+
     /// Validates the options for these paths and this server.
     fn plan_for(
         &self,
@@ -157,18 +206,9 @@ impl UploadArgs {
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.wire {
             WireProtocol::Text => UploadTask::Text(self.without_options_of_transfers(paths)?),
-            WireProtocol::Sendall => {
-                let upload = Upload {
-                    filter: Arc::new(Filter::new(&self.include, &self.exclude).map_err(usage)?),
-                    items: self.items(paths, program)?,
-                    links: self.links,
-                    replaces: self.force,
-                    retry: self.retry.limits(),
-                    digests: self.digests.digests.clone(),
-                };
-                if self.dry_run { UploadTask::DryRun(upload) } else { UploadTask::Send(upload) }
-            }
+            WireProtocol::Sendall => self.task(paths, program)?,
         };
+        let server = ServerPlan::Network(Box::new(server));
         Ok(UploadPlan { server, task, limits: self.limits.limits(), connections })
     }
 

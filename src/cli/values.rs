@@ -123,10 +123,11 @@ pub(super) fn split_at(text: &str) -> Result<SplitAt, String> {
         "line" => Ok(SplitAt::Lines),
         "all" => Ok(SplitAt::All),
         "u16be" => Ok(SplitAt::U16be),
+        "json" => Ok(SplitAt::Objects),
         _ => match size(text) {
             Ok(size) if (1..=MAX_DATAGRAM_BYTES as u64).contains(&size) => Ok(SplitAt::Blocks(size as usize)),
             Ok(_) => Err(format!("a datagram holds 1 to {MAX_DATAGRAM_BYTES} bytes")),
-            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
+            Err(_) => Err("type line, all, u16be, json, or a size in bytes such as 1400".into()),
         },
     }
 }

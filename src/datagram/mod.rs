@@ -1,7 +1,8 @@
-//! Shared parts of `udp-listen` and `udp-send`: datagrams as records on stdout, and the sums at the end.
+//! `udp-listen`, `udp-send`, and `serve --forward` of datagrams. Shared: records on stdout, and the sums at the end.
 
 pub(crate) mod listen;
 pub(crate) mod output;
+pub(crate) mod relay;
 pub(crate) mod send;
 pub(crate) mod stats;
 pub(crate) mod style;

@@ -24,8 +24,11 @@ pub(crate) struct DatagramStats {
     pub(crate) filtered: u64,
     /// Answers that were not sent.
     pub(crate) withheld: u64,
-    /// Lines of stdin that were not sent, and datagrams that did not reach a process as a whole.
+    /// Lines of stdin that were not sent, datagrams that did not reach a process as a whole, and those of a relay that its
+    /// target did not get.
     pub(crate) undelivered: u64,
+    /// Flows that a relay has opened.
+    pub(crate) flows: u64,
 }
 
 impl DatagramStats {
@@ -59,6 +62,7 @@ impl DatagramStats {
             filtered: self.filtered,
             withheld: self.withheld,
             undelivered: self.undelivered,
+            flows: self.flows,
         });
     }
 

@@ -41,6 +41,7 @@ pub(super) fn addresses(inherited: &Inherited) -> io::Result<Vec<socket2::SockAd
 fn descriptors(inherited: &Inherited) -> io::Result<Vec<i32>> {
     match inherited {
         Inherited::Descriptor(number) => Ok(vec![*number]),
+        Inherited::Stdio => Err(io::Error::other("it is for 'serve --store' and 'serve --share'")),
         Inherited::Systemd(name) => {
             let variable = |name: &str| std::env::var(name).ok();
             let variables = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map(variable);

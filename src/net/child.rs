@@ -119,7 +119,7 @@ pub fn spawn_on(
     Ok(process)
 }
 
-fn command(program: &Program, environment: &Environment) -> Command {
+pub(super) fn command(program: &Program, environment: &Environment) -> Command {
     let mut command = Command::new(&program.name);
     command.args(&program.args);
     for name in OWN_VARIABLES {
@@ -134,7 +134,7 @@ fn command(program: &Program, environment: &Environment) -> Command {
     command
 }
 
-fn cannot_run(program: &Program, error: &io::Error) -> Error {
+pub(super) fn cannot_run(program: &Program, error: &io::Error) -> Error {
     let reason = match error.kind() {
         io::ErrorKind::NotFound => "there is no such program".into(),
         io::ErrorKind::PermissionDenied => "not permitted, or not a program".into(),

@@ -1,6 +1,7 @@
 //! Endpoints to listen on or connect to, parsed from what the user types, and addresses as users see them.
 
 pub(super) mod host;
+mod inherited;
 pub(super) mod mistyped;
 mod peer_name;
 pub(super) mod special;
@@ -32,19 +33,21 @@ pub enum Endpoint {
     UnixAbstract(String),
     /// `unix-seqpacket:/path` or `unix-seqpacket:@name`: a Unix socket that preserves packet boundaries.
     SeqPacket(UnixName),
-    /// `systemd:`, `systemd:NAME` or `fd:N`: to listen on sockets that the process has inherited.
+    /// `systemd:`, `systemd:NAME`, `fd:N` or `stdio:`: what the process has inherited.
     Inherited(Inherited),
     /// `vsock:CID:PORT`, `tty:/dev/...` or `pty:LINK`.
     Special(Special),
 }
 
-/// Listening sockets that this process has inherited.
+/// Listening sockets that this process has inherited, or a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
     /// The sockets of `LISTEN_FDS`, sd_listen_fds(3): all, or those with a name in `LISTEN_FDNAMES`.
     Systemd(Option<String>),
     /// A descriptor by its number.
     Descriptor(i32),
+    /// Stdin and stdout: the connection of one client.
+    Stdio,
 }
 
 /// The name of a Unix socket.
@@ -219,22 +222,6 @@ impl Endpoint {
     }
 }
 
-impl Inherited {
-    /// Parses `systemd:`, `systemd:NAME` and `fd:N`; `None` for any other word.
-    fn parse(word: &str) -> Option<Result<Inherited, String>> {
-        if let Some(name) = word.strip_prefix("systemd:") {
-            return Some(Ok(Inherited::Systemd(Some(name.to_owned()).filter(|name| !name.is_empty()))));
-        }
-        let number = word.strip_prefix("fd:")?;
-        Some(match number.parse() {
-            Ok(number) if number >= FIRST_INHERITED && is_number(word.trim_start_matches("fd:")) => {
-                Ok(Inherited::Descriptor(number))
-            }
-            _ => Err(format!("'{word}' is not a descriptor of a socket: type fd:3 or a higher number")),
-        })
-    }
-}
-
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
@@ -270,6 +257,7 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
             Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
+            Endpoint::Inherited(Inherited::Stdio) => write!(f, "stdio"),
             Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
             Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
             Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),

@@ -40,6 +40,12 @@ impl IdleClock {
         Err(Error::new(Exit::TimedOut, text))
     }
 
+    /// Starts over at `now`.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.moved.1 = now;
+        self.look_at = self.limit.map(|limit| now + limit);
+    }
+
     /// When to check again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.look_at

@@ -52,6 +52,11 @@ impl Readiness {
         self.registered.as_ref().map_or(Ok(()), |(shared, _)| shared.registry.deregister(source))
     }
 
+    /// Sets it for a new source that surely has room, before the first event.
+    pub fn set_writable(&self) {
+        self.flags.set(Flags { writable: true, ..self.flags.get() });
+    }
+
     /// Clears it after a read returned `WouldBlock`: the next event sets it again.
     pub fn clear_readable(&self) {
         if self.registered.is_some() {

@@ -75,6 +75,8 @@ pub struct SocketOptions {
     pub congestion: Option<String>,
     /// Whether the connection may have several paths, RFC 8684. A peer that does not know it has plain TCP.
     pub mptcp: bool,
+    /// Whether the kernel records what happens to it (socket(7), `SO_DEBUG`).
+    pub is_debugged: bool,
 }
 
 impl SocketOptions {
@@ -156,8 +158,20 @@ impl SocketOptions {
             let result = if v6 { socket.set_tclass_v6(class) } else { socket.set_tos_v4(class) };
             named("--dscp", dscp, result)?;
         }
+        if self.is_debugged {
+            named("-D", "", debug(socket))?;
+        }
         self.apply_linux_only(socket)
     }
+}
+
+/// Has the kernel record debugging information.
+fn debug(socket: &SockRef<'_>) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    use uapi::c::{SO_DEBUG, SOL_SOCKET, c_int};
+
+    let enabled: c_int = 1;
+    Ok(uapi::setsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_DEBUG, &enabled)?)
 }
 
 /// Defines `apply_linux_only` from a row for each option that only Linux has: its name, its value if the user chose one, the

@@ -1,20 +1,24 @@
 //! A child process: its end is an event of the reactor, and signals go to it and all that it has started.
 //!
-//! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its id, which is also
+//! Each but a helper is the leader of a process group. It stays a zombie until its session reaps it, so that its id, which is also
 //! the group's, is not given to another process while signals may be sent to it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::time::Duration;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::process_groups;
 use super::reactor::{BlockingTask, Io, Readiness};
-use crate::error::Error;
+use crate::error::{Error, Exit};
 
-/// A child process. If it is dropped before it was reaped, it is killed, with its group.
+/// Time that a helper has to end after SIGTERM: it may have to restore the terminal.
+const TERMINATION_LIMIT: Duration = Duration::from_millis(500);
+
+/// A child process. If it is dropped before it was reaped, it is killed, with its group if it leads one.
 pub struct Process {
     child: Unreaped,
     id: Pid,
@@ -23,16 +27,25 @@ pub struct Process {
 }
 
 /// A child that is killed and reaped when dropped, unless it was taken out.
-struct Unreaped(Option<Child>);
+struct Unreaped {
+    child: Option<Child>,
+    /// A helper stays in our group, so that it may use the terminal.
+    leads_group: bool,
+}
 
 impl Drop for Unreaped {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let leader = Pid::from_child(child);
-            process_groups::signal(leader, Signal::KILL);
-            process_groups::remove(leader);
-            let _ = child.wait();
+        let Some(child) = &mut self.child else { return };
+        let id = Pid::from_child(child);
+        if self.leads_group {
+            process_groups::signal(id, Signal::KILL);
+            process_groups::remove(id);
+        } else if !matches!(child.try_wait(), Ok(Some(_))) {
+            let _ = rustix::process::kill_process(id, Signal::TERM);
+            wait_briefly(id);
+            let _ = child.kill();
         }
+        let _ = child.wait();
     }
 }
 
@@ -57,6 +70,17 @@ impl Watch {
     }
 }
 
+/// Waits until a child has ended, for a short time, where the system can.
+fn wait_briefly(id: Pid) {
+    #[cfg(all(target_os = "linux", not(sendall_portable)))]
+    if let Ok(fd) = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
+        let _ = super::poll::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(TERMINATION_LIMIT));
+        return;
+    }
+    let _ = id;
+    let _ = super::poll::poll(&mut [], Some(TERMINATION_LIMIT));
+}
+
 fn wait_options() -> WaitIdOptions {
     WaitIdOptions::EXITED | WaitIdOptions::NOWAIT
 }
@@ -79,9 +103,18 @@ fn descriptor(_: Pid, _: &Io) -> Option<(OwnedFd, Readiness)> {
 impl Process {
     /// Takes over a child, which leads a process group of its own.
     pub(super) fn new(child: Child, io: &Io) -> Result<Process, Error> {
-        let id = Pid::from_child(&child);
-        process_groups::add(id);
-        let child = Unreaped(Some(child));
+        process_groups::add(Pid::from_child(&child));
+        Process::watched(Unreaped { child: Some(child), leads_group: true }, io)
+    }
+
+    /// Takes over a child in our own process group, which what is typed at the terminal reaches as well.
+    pub(super) fn helper(child: Child, io: &Io) -> Result<Process, Error> {
+        Process::watched(Unreaped { child: Some(child), leads_group: false }, io)
+    }
+
+    fn watched(child: Unreaped, io: &Io) -> Result<Process, Error> {
+        let id = child.child.as_ref().map(Pid::from_child);
+        let id = id.ok_or_else(|| Error::new(Exit::Failed, "a process was reaped before"))?;
         Ok(Process { child, id, watch: Watch::new(id, io)?, has_ended: false })
     }
 
@@ -102,9 +135,14 @@ impl Process {
         self.has_ended
     }
 
-    /// Sends SIGTERM to its group.
+    /// Sends SIGTERM to it, with its group if it leads one.
     pub fn terminate(&self) {
-        process_groups::signal(self.id, Signal::TERM);
+        if self.child.leads_group {
+            process_groups::signal(self.id, Signal::TERM);
+        } else {
+            // Not reaped yet: its number is its own.
+            let _ = rustix::process::kill_process(self.id, Signal::TERM);
+        }
     }
 
     /// Sends SIGKILL to its group.
@@ -119,6 +157,6 @@ impl Process {
     pub fn reap(mut self) -> io::Result<ExitStatus> {
         // First, because once it is reaped its id may belong to another process.
         process_groups::remove(self.id);
-        self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
+        self.child.child.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }
 }

@@ -8,7 +8,7 @@ const COMMON: &str = "ftp 21/tcp\nssh 22/tcp\ntelnet 23/tcp\nsmtp 25/tcp mail\nd
     syslog 514/udp\n";
 
 /// The port of a service, by its name or an alias; over TCP and UDP it is the same one.
-pub(super) fn port_of(name: &str) -> Option<u16> {
+pub fn port_of(name: &str) -> Option<u16> {
     if name.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -17,6 +17,18 @@ pub(super) fn port_of(name: &str) -> Option<u16> {
 }
 
 /// Lines of `NAME PORT/PROTOCOL ALIAS...`, with comments after `#`.
+/// The name of a port, for `tcp` or `udp`.
+pub fn name_of(port: u16, protocol: &str) -> Option<String> {
+    let file = std::fs::read(FILE);
+    let text = file.as_deref().map_or(COMMON.into(), String::from_utf8_lossy);
+    let wanted = format!("{port}/{protocol}");
+    text.lines().find_map(|line| {
+        let mut words = line.split('#').next().unwrap_or(line).split_whitespace();
+        let (name, number) = (words.next()?, words.next()?);
+        (number == wanted).then(|| name.to_owned())
+    })
+}
+
 fn find(text: &str, name: &str) -> Option<u16> {
     text.lines().find_map(|line| {
         let mut words = line.split('#').next().unwrap_or(line).split_whitespace();

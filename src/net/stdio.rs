@@ -4,6 +4,8 @@
 //! only after poll(2) has reported that it will not block, and is bounded; or the kernel moves the bytes with
 //! `SPLICE_F_NONBLOCK`; or the output is reopened through `/proc/self/fd`, which gives an open file of our own.
 
+pub(crate) mod client;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -20,7 +22,7 @@ use rustix::stdio;
 
 use super::poll::is_ready;
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, KernelEnds, Stream, Timed, would_block};
+use super::stream::{FdKind, Handover, KernelEnd, KernelEnds, Socket, Stream, Timed, would_block};
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
@@ -235,6 +237,12 @@ impl Stream for Stdio {
 }
 
 crate::without!([] Stdio; SocketState RelayHints);
+
+impl Handover for Stdio {
+    fn into_socket(self) -> io::Result<Socket> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
 
 impl Timed for Stdio {
     fn tick(&mut self, now: Instant) {

@@ -29,6 +29,15 @@ pub trait Stream: KernelEnds + SocketState + Timed + RelayHints {
     fn finish_writing(&mut self) -> io::Result<()>;
 }
 
+/// A stream that may go on as the socket of another thread.
+pub trait Handover: Stream {
+    /// Takes the socket. Bytes that were read and are still buffered are lost.
+    ///
+    /// # Errors
+    /// It is not a socket of its own.
+    fn into_socket(self) -> io::Result<Socket>;
+}
+
 /// The descriptors between which the kernel can move bytes by itself. None: each byte has to pass `read` or `write`.
 pub trait KernelEnds {
     /// The descriptor that is read.

@@ -13,6 +13,7 @@
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
 //! - [`starttls`]: what a client says before TLS to servers that begin in the clear.
+//! - [`message_object`]: a message of any bytes as an object in a line.
 //! - [`handshake`]: what all handshakes before a stream have in common.
 //! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
 //!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
@@ -25,6 +26,7 @@ use core::net::{IpAddr, Ipv6Addr};
 pub mod datagram;
 pub mod handshake;
 pub mod http;
+pub mod message_object;
 pub mod proxy;
 pub mod relay;
 pub mod secure;

@@ -1,12 +1,15 @@
-//! `connect --probe`: a report for each port, open or not. Nothing is sent on the connections.
+//! `connect --probe`: a report for each port, open or not. Nothing is sent on connections, and a datagram to ports of
+//! datagrams.
 
+mod datagrams;
 mod result;
 pub(crate) mod target;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use self::result::{poll_direct, poll_proxied};
+use self::datagrams::DatagramProbe;
+use self::result::{Outcome, PortReport, poll_direct, poll_proxied};
 use self::target::{ProbeTarget, Resolved, TargetState};
 use super::proxies::Via;
 use crate::error::cannot_write;
@@ -17,7 +20,8 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
-use crate::report::{Probed, Report};
+use crate::net::udp::ReceiveBuffer;
+use crate::report::Report;
 
 /// Most attempts at a time; fewer where descriptors are short.
 const MAX_CONCURRENT: u64 = 1000;
@@ -30,6 +34,8 @@ pub(crate) struct ProbePlan {
     pub(crate) targets: Vec<ProbeTarget>,
     /// For each address of a host.
     pub(crate) connect_timeout: Duration,
+    /// For an answer from a port of datagrams.
+    pub(crate) answer_timeout: Duration,
     /// Further rounds, for ports that are not open.
     pub(crate) retries: u32,
     /// From the last failure of a host's round to the next round.
@@ -48,11 +54,15 @@ pub(crate) struct Probe {
     /// Reports by number, which wait for those before them.
     ready_reports: BTreeMap<usize, PortReport>,
     next_to_print: usize,
+    /// Ports that are not open, and those among them that are silent.
     closed: usize,
+    silent: usize,
     last_reason: String,
     has_announced_retry: bool,
     stdout: Stdio,
     lines: SendBuffer,
+    /// For answers.
+    buffer: ReceiveBuffer,
     report: Report,
 }
 
@@ -68,6 +78,7 @@ enum ProbeRoute {
     Direct(Box<Dial>),
     /// With the name of the port.
     Proxied(Box<Via>, PeerName),
+    Datagram(Box<DatagramProbe>),
 }
 
 impl ProbeRoute {
@@ -75,16 +86,9 @@ impl ProbeRoute {
         match self {
             ProbeRoute::Direct(dial) => dial.deadline(),
             ProbeRoute::Proxied(via, _) => via.deadline(),
+            ProbeRoute::Datagram(probe) => Some(probe.deadline()),
         }
     }
-}
-
-/// The result of a port, as it is printed.
-pub(crate) struct PortReport {
-    is_open: bool,
-    text: String,
-    /// The reason why it is not open, with the address.
-    reason: String,
 }
 
 impl Probe {
@@ -98,10 +102,12 @@ impl Probe {
             ready_reports: BTreeMap::new(),
             next_to_print: 0,
             closed: 0,
+            silent: 0,
             last_reason: String::new(),
             has_announced_retry: false,
             stdout: Stdio::open(&io)?,
             lines: SendBuffer::default(),
+            buffer: ReceiveBuffer::default(),
             report: report.clone(),
             io,
         })
@@ -125,15 +131,10 @@ impl Probe {
                 Resolved::Nothing(state, why) => {
                     let failed: Vec<usize> = target.take_due();
                     for port in failed {
-                        let name = PeerName::from_endpoint(&target.endpoint_of(port));
-                        let outcome = port_report(
-                            &self.report,
-                            target,
-                            port,
-                            (state, &name),
-                            Some(&why),
-                            Duration::ZERO,
-                        );
+                        let name = target.name_of(port);
+                        let (result, time) = ((state, &name), Duration::ZERO);
+                        let outcome =
+                            PortReport::new(&self.report, target.number_of(port), result, Some(&why), time);
                         target.failed.insert(port, outcome);
                     }
                 }
@@ -163,15 +164,11 @@ impl Probe {
         let started = attempts.iter().map(|attempt| (attempt.index, attempt.started));
         let due: Vec<(usize, Instant)> = target.take_due().into_iter().map(|port| (port, now)).collect();
         for (port, started) in started.chain(due) {
-            let name = PeerName::from_endpoint(&target.endpoint_of(port));
-            let outcome = port_report(
-                &self.report,
-                target,
-                port,
-                ("timeout", &name),
-                Some("no answer in time"),
-                now - started,
-            );
+            let name = target.name_of(port);
+            let state = if target.datagram.is_some() { "silent" } else { "timeout" };
+            let why = Some("no answer in time");
+            let outcome =
+                PortReport::new(&self.report, target.number_of(port), (state, &name), why, now - started);
             target.failed.entry(port).or_insert(outcome);
         }
         self.finish_target(index);
@@ -227,6 +224,11 @@ impl Probe {
                 is_any_left = true;
                 let (limit, connector) = (self.plan.connect_timeout, target.connector_of(index));
                 let route = match connector.through(limit, &self.io)? {
+                    None if let Some(payload) = target.datagram.clone() => {
+                        let (local, limit) = (connector.local(), self.plan.answer_timeout);
+                        let probe = DatagramProbe::new(&addresses, payload, local, limit, (&self.io, now));
+                        ProbeRoute::Datagram(Box::new(probe))
+                    }
                     Some(via) => {
                         ProbeRoute::Proxied(Box::new(via), PeerName::from_endpoint(connector.endpoint()))
                     }
@@ -251,6 +253,7 @@ impl Probe {
             let target = &mut self.plan.targets[number];
             let found = match route {
                 ProbeRoute::Direct(dial) => poll_direct(dial, target.connector.endpoint(), is_alone, now)?,
+                ProbeRoute::Datagram(probe) => probe.poll(&mut self.buffer, is_alone, now)?,
                 ProbeRoute::Proxied(via, name) => {
                     poll_proxied(via, name, target.round < self.plan.retries, now)?
                 }
@@ -265,11 +268,16 @@ impl Probe {
                 target.requeue(index);
                 continue;
             };
-            let outcome =
-                port_report(&self.report, target, index, (state, &name), why.as_deref(), now - *started);
+            let outcome = PortReport::new(
+                &self.report,
+                target.number_of(index),
+                (state, &name),
+                why.as_deref(),
+                now - *started,
+            );
             target.attempt_ended();
             self.attempts.swap_remove(at);
-            if outcome.is_open || target.round >= self.plan.retries {
+            if outcome.is_open() || target.round >= self.plan.retries {
                 let before: usize = self.plan.targets[..number].iter().map(ProbeTarget::port_count).sum();
                 self.ready_reports.insert(before + index, outcome);
             } else {
@@ -284,8 +292,9 @@ impl Probe {
         while let Some(outcome) = self.ready_reports.remove(&self.next_to_print) {
             self.next_to_print += 1;
             self.lines.push(outcome.text.as_bytes());
-            if !outcome.is_open {
+            if !outcome.is_open() {
                 self.closed += 1;
+                self.silent += usize::from(outcome.outcome == Outcome::Silent);
                 self.last_reason = outcome.reason;
             }
         }
@@ -297,17 +306,23 @@ impl Probe {
 
     /// The outcome of the whole probe.
     fn result(&self, now: Instant) -> Result<(), Error> {
-        let text = match (self.closed, self.port_count()) {
-            (0, _) => return Ok(()),
-            (_, 1) => self.last_reason.clone(),
-            (closed, all) => format!("{closed} of {all} ports are not open"),
+        let text = match (self.closed, self.silent, self.port_count()) {
+            (0, _, _) => return Ok(()),
+            (_, _, 1) => self.last_reason.clone(),
+            (closed, 0, all) => format!("{closed} of {all} ports are not open"),
+            (closed, silent, all) if closed == silent => format!("{silent} of {all} ports are silent"),
+            (closed, silent, all) => {
+                format!("{closed} of {all} ports are not open, {silent} of these are silent")
+            }
         };
+        // Silence proves nothing: something may be there.
+        let exit = if self.closed == self.silent { Exit::TimedOut } else { Exit::NoConnection };
         match self.plan.total_timeout.filter(|_| self.deadline.is_some_and(|end| now >= end)) {
             Some(within) => {
                 let within = humantime::format_duration(within);
                 Err(Error::new(Exit::TimedOut, format!("after {within}: {text} (see --within)")))
             }
-            None => Err(Error::new(Exit::NoConnection, text)),
+            None => Err(Error::new(exit, text)),
         }
     }
 }
@@ -317,20 +332,6 @@ fn max_concurrent_for(addresses: usize) -> usize {
     let descriptors = crate::net::raised_descriptor_limit(MAX_CONCURRENT + DESCRIPTORS_RESERVED)
         .map_or(MAX_CONCURRENT, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MAX_CONCURRENT));
     (descriptors as usize / addresses.max(1)).max(1)
-}
-
-fn port_report(
-    report: &Report,
-    target: &ProbeTarget,
-    index: usize,
-    (state, name): (&'static str, &PeerName),
-    why: Option<&str>,
-    time: Duration,
-) -> PortReport {
-    let probed = Probed { state, address: name, port: target.ports.get(index).copied(), text: why, time };
-    let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
-    let reason = format!("{name} is not open: {}", why.unwrap_or_default());
-    PortReport { is_open: state == "open", text, reason }
 }
 
 impl Session for Probe {

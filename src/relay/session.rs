@@ -35,6 +35,8 @@ pub struct Relay<L, P> {
     waits_for_greeting: bool,
     start: Instant,
     idle: IdleClock,
+    /// Silence for as long as its limit ends the session in order.
+    ends_when_idle: bool,
     /// The sending direction has failed; what the peer still sent is written before the command ends.
     failure: Option<Error>,
     acknowledgement: AcknowledgementWait,
@@ -63,6 +65,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             waits_for_greeting: false,
             start: now,
             idle: IdleClock::new(idle_timeout, now),
+            ends_when_idle: false,
             failure: None,
             acknowledgement: AcknowledgementWait::default(),
             report,
@@ -81,6 +84,13 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     #[must_use]
     pub fn after_greeting(mut self, waits: bool) -> Relay<L, P> {
         self.waits_for_greeting = waits;
+        self
+    }
+
+    /// Silence for as long as the idle limit is an end in order, if nothing is on its way in either direction then.
+    #[must_use]
+    pub fn ending_when_idle(mut self) -> Relay<L, P> {
+        self.ends_when_idle = true;
         self
     }
 
@@ -209,8 +219,19 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
-        let lane = self.outbound.lane();
-        self.idle.check(lane.delivered() + lane.held() as u64 + self.received_bytes(), now)
+        let (lane, inbound) = (self.outbound.lane(), self.inbound.lane());
+        let is_empty = lane.held() == 0 && inbound.held() == 0;
+        let moved = lane.delivered() + lane.held() as u64 + self.received_bytes();
+        match self.idle.check(moved, now) {
+            Err(_) if self.ends_when_idle && is_empty && !self.is_delivering() => {
+                self.stop_sending();
+                self.stop_receiving();
+                // For the acknowledgement of our end.
+                self.idle.restart(now);
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// True while the peer's system has not acknowledged all that was sent, as far as ours reports that.

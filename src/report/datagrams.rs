@@ -1,4 +1,4 @@
-//! The summary of `udp-listen` and `udp-send`.
+//! The summary of `udp-listen`, `udp-send` and a relay of datagrams.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use super::{Level, Report};
 
 /// The sums of a run with datagrams.
 pub struct DatagramSums<'a> {
-    /// `sent` or `received`.
+    /// `sent`, `received` or `relayed`.
     pub verb: &'static str,
     /// The receiver; empty if there is no single one.
     pub peer: &'a str,
-    /// Datagrams handed to the system.
+    /// Datagrams handed to the system; of a relay, those for its target.
     pub sent: u64,
     /// Bytes of their payload.
     pub sent_bytes: u64,
-    /// Datagrams written to stdout.
+    /// Datagrams written to stdout; of a relay, those that went back to its clients.
     pub received: u64,
     /// Bytes of their payload.
     pub received_bytes: u64,
@@ -31,8 +31,10 @@ pub struct DatagramSums<'a> {
     pub filtered: u64,
     /// Answers that were not sent.
     pub withheld: u64,
-    /// Lines of stdin that were not sent, and datagrams that no process received.
+    /// Lines of stdin that were not sent, and datagrams that no process, or not the target of a relay, received.
     pub undelivered: u64,
+    /// Flows that a relay has opened.
+    pub flows: u64,
 }
 
 impl DatagramSums<'_> {
@@ -40,11 +42,22 @@ impl DatagramSums<'_> {
         let named = |count: u64| if count == 1 { "1 datagram".into() } else { format!("{count} datagrams") };
         let mut line = match self.verb {
             "sent" => format!("sent {} ({} bytes) to {}", named(self.sent), self.sent_bytes, self.peer),
+            "relayed" => format!(
+                "relayed {} ({} bytes) to {} and {} ({} bytes) back, in {} {},",
+                named(self.sent),
+                self.sent_bytes,
+                self.peer,
+                self.received,
+                self.received_bytes,
+                self.flows,
+                if self.flows == 1 { "flow" } else { "flows" }
+            ),
             _ => format!("received {} ({} bytes)", named(self.received), self.received_bytes),
         };
         let time = Duration::from_millis(time.as_millis() as u64);
         line += &format!(" in {}", humantime::format_duration(time));
         let (others, what) = match self.verb {
+            "relayed" => (0, ""),
             "sent" => (self.received, "received"),
             _ => (self.sent, "sent"),
         };
@@ -100,6 +113,7 @@ impl Report {
                 filtered: sums.filtered,
                 withheld: sums.withheld,
                 undelivered: sums.undelivered,
+                flows: sums.flows,
             }),
         };
         self.event_about(summary, (!sums.peer.is_empty()).then(|| Text::new(sums.peer)));

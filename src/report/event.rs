@@ -105,6 +105,7 @@ pub(super) struct DatagramCounts {
     pub(super) filtered: u64,
     pub(super) withheld: u64,
     pub(super) undelivered: u64,
+    pub(super) flows: u64,
 }
 
 /// An event as it is written.

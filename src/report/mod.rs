@@ -64,6 +64,8 @@ pub struct Report {
     about: Option<String>,
     /// Limits the lines about clients, of which there may be any number.
     summing: Option<Arc<Summing>>,
+    /// The name at the beginning of lines.
+    program: &'static str,
 }
 
 impl Report {
@@ -71,12 +73,19 @@ impl Report {
     /// `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        Report { level, json: false, screen, clock, start: clock(), about: None, summing: None }
+        let (about, summing, program) = (None, None, "sendall");
+        Report { level, json: false, screen, clock, start: clock(), about, summing, program }
     }
 
     /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
     pub fn json(level: Level, clock: Clock) -> Report {
         Report { json: true, screen: Screen::new(false), ..Report::new(level, clock) }
+    }
+
+    /// The same report under another name of the program.
+    #[must_use]
+    pub fn named(self, program: &'static str) -> Report {
+        Report { program, ..self }
     }
 
     /// The time since the report was made.
@@ -92,6 +101,11 @@ impl Report {
     /// True if events are written instead of text.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Draws no bars while another program may ask a question at the terminal.
+    pub fn lend_terminal(&self, is_lent: bool) {
+        self.screen.lend(is_lent);
     }
 
     /// True if text goes to a terminal.
@@ -361,9 +375,10 @@ impl Report {
 
     /// Writes a line that begins with the program's name, and that of the peer it is about.
     fn write_prefixed(&self, text: impl Display) {
+        let program = self.program;
         match &self.about {
-            Some(peer) => self.write_line(format_args!("sendall: {peer}: {text}")),
-            None => self.write_line(format_args!("sendall: {text}")),
+            Some(peer) => self.write_line(format_args!("{program}: {peer}: {text}")),
+            None => self.write_line(format_args!("{program}: {text}")),
         }
     }
 

@@ -2,6 +2,7 @@
 //! only.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -12,6 +13,8 @@ pub(super) struct Screen {
     bars: MultiProgress,
     is_terminal: bool,
     is_drawn: Arc<Mutex<bool>>,
+    /// Another program may be asking a question there.
+    is_lent: Arc<AtomicBool>,
 }
 
 impl Screen {
@@ -20,7 +23,7 @@ impl Screen {
         let bars = MultiProgress::new();
         let is_terminal = is_wanted && !bars.is_hidden();
         bars.set_draw_target(ProgressDrawTarget::hidden());
-        Screen { bars, is_terminal, is_drawn: Arc::default() }
+        Screen { bars, is_terminal, is_drawn: Arc::default(), is_lent: Arc::default() }
     }
 
     /// True if bars may ever be drawn.
@@ -33,10 +36,15 @@ impl Screen {
         &self.bars
     }
 
+    /// Leaves the terminal to another program, without bars, or takes it back.
+    pub(super) fn lend(&self, is_lent: bool) {
+        self.is_lent.store(is_lent, Ordering::Relaxed);
+    }
+
     /// Shows or hides the bars. Returns true if they may be drawn now; else the screen belongs to another job, and the
     /// bars on it are left as they are.
     pub(super) fn update(&self) -> bool {
-        let is_ours = self.is_terminal && is_in_foreground();
+        let is_ours = self.is_terminal && !self.is_lent.load(Ordering::Relaxed) && is_in_foreground();
         let mut is_drawn = self.is_drawn.lock().unwrap_or_else(PoisonError::into_inner);
         if *is_drawn != is_ours {
             let target = if is_ours { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

@@ -29,11 +29,18 @@ pub struct Plan(pub(crate) ConnectTask);
 pub(crate) enum ConnectTask {
     Relay(Box<RelayPlan>),
     Probe {
-        /// Each endpoint with its ports.
-        targets: Vec<(ConnectorPlan, Vec<u16>)>,
+        targets: Vec<ProbeEndpoint>,
         /// The rest, without targets.
         options: ProbePlan,
     },
+}
+
+/// An endpoint that is probed.
+pub(crate) struct ProbeEndpoint {
+    pub(crate) server: ConnectorPlan,
+    pub(crate) ports: Vec<u16>,
+    /// What is sent, if these are ports of datagrams.
+    pub(crate) datagram: Option<Rc<[u8]>>,
 }
 
 /// The arguments of `connect` without `--probe`.
@@ -57,8 +64,8 @@ impl Plan {
                 plan.retry.run(report, signals, |_| plan.relay_once(&connector, &partner, report, signals))
             }
             ConnectTask::Probe { targets, options: mut plan } => {
-                for (server, ports) in targets {
-                    plan.targets.push(ProbeTarget::new(server.connector(false, report)?, ports));
+                for ProbeEndpoint { server, ports, datagram } in targets {
+                    plan.targets.push(ProbeTarget::new(server.connector(false, report)?, ports, datagram));
                 }
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;

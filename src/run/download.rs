@@ -4,23 +4,19 @@ pub(crate) mod web;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use super::dialer::ConnectorPlan;
+use super::dialer::{Opened, ServerPlan};
 use super::retry::RetryLimits;
 use crate::error::{Error, Exit};
-use crate::net::connecting::Connecting;
-use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::{describe, report_connected};
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{Folder, StagingFolder, StoreErrorKind, sink};
 use crate::transfer::{
     ConnectionOrigin, DigestSink, Limits, Naming, Printing, ReceiveFolder, ReceiveOptions, Receiving,
-    SpareParts, Wire, replaced,
+    RunState, SpareParts, Wire, replaced,
 };
 
 /// The validated arguments of `download`.
@@ -43,7 +39,7 @@ impl DownloadPlan {
 
 /// The validated arguments of a download from `serve --share`.
 pub struct Plan {
-    pub(crate) server: ConnectorPlan,
+    pub(crate) server: ServerPlan,
     /// The requested names; empty for everything.
     pub(crate) names: Vec<Vec<u8>>,
     pub(crate) task: DownloadTask,
@@ -167,28 +163,25 @@ impl Plan {
     }
 
     fn list(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector(true, report)?;
+        let server = self.server.server(report)?;
         check_stdout()?;
         let limits = self.limits;
-        connector.retry_with_code(|| {
+        server.retry_with_code(|| {
             let wanted = (self.names.clone(), self.max_entries);
-            let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-            let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
-            reactor.add(|io| {
-                let connecting = connector.connecting(limits.handshake, &io)?;
-                Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                    describe(&transport, &report);
-                    let mut wire = Wire::new(transport, now);
-                    wire.push(&hello);
-                    Printing::session(wire, wanted, limits, (&io, report))
-                }))
-            })?;
-            reactor.run()
+            let (to_report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
+            let run_state = RunState::new(false);
+            let state = run_state.clone();
+            server.run((limits.handshake, false), &run_state, (report, signals), move |opened| {
+                let Opened { transport, now, io, .. } = opened;
+                let mut wire = Wire::new(transport, now).tracked(&state);
+                wire.push(&hello);
+                Printing::session(wire, wanted, limits, (&io, to_report))
+            })
         })
     }
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector(true, report)?;
+        let server = self.server.server(report)?;
         let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
         // Each attempt needs a new one.
@@ -206,37 +199,31 @@ impl Plan {
         let (limits, connections) = (self.limits, self.connections);
         let attempts = || {
             download.retry.run(report, signals, |run_state| {
-                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let destination = destination()?;
                 destination.folder.remove_leftovers();
                 let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
-                reactor.add(|io| {
-                    let connecting = connector.connecting(limits.handshake, &io)?;
-                    let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
-                    let dialer = Box::new(connector.clone());
-                    Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                        let peer = dialer.server(report_connected(&transport, &report));
-                        let origin = ConnectionOrigin::Client { dialer, connections };
-                        let mut wire = Wire::new(transport, now).tracked(&run_state);
-                        let may_stream = is_fresh(&destination, &names);
-                        let hello = hello(Operation::Get { stream: may_stream }, &names)?;
-                        let mut hello = hello.with_rate(limits.rate);
-                        // stdout needs the bytes in order.
-                        hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
-                        hello.capabilities.totals = Progress::is_wanted(&report);
-                        let is_successor = run_state.has_begun();
-                        wire.push(&run_state.next_hello(hello));
-                        let wanted = (!names.is_empty()).then_some(names);
-                        let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
-                        let context = (io, report, peer);
-                        let receiving = Receiving::session(wire, destination, options, None, context);
-                        Ok(receiving.succeeding(is_successor).listing(digests))
-                    }))
-                })?;
-                reactor.run()
+                let (to_report, state, names) = (report.clone(), run_state.clone(), self.names.clone());
+                server.run((limits.handshake, true), run_state, (report, signals), move |opened| {
+                    let Opened { transport, now, peer, dialer, io } = opened;
+                    let origin = ConnectionOrigin::Client { dialer, connections };
+                    let mut wire = Wire::new(transport, now).tracked(&state);
+                    let may_stream = is_fresh(&destination, &names);
+                    let hello = hello(Operation::Get { stream: may_stream }, &names)?;
+                    let mut hello = hello.with_rate(limits.rate);
+                    // stdout needs the bytes in order.
+                    hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
+                    hello.capabilities.totals = Progress::is_wanted(&to_report);
+                    let is_successor = state.has_begun();
+                    wire.push(&state.next_hello(hello));
+                    let wanted = (!names.is_empty()).then_some(names);
+                    let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
+                    let context = (io, to_report, peer);
+                    let receiving = Receiving::session(wire, destination, options, None, context);
+                    Ok(receiving.succeeding(is_successor).listing(digests))
+                })
             })
         };
-        connector.retry_with_code(attempts)
+        server.retry_with_code(attempts)
     }
 }
 

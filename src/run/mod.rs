@@ -4,6 +4,8 @@ pub mod connect;
 pub(crate) mod dialer;
 pub mod download;
 pub mod http_hello;
+pub mod nc;
+pub(crate) mod remote;
 pub mod retry;
 pub mod serve;
 pub(crate) mod tls;

@@ -1,6 +1,8 @@
 //! `serve`: listens. Without a mode it connects the first client to stdin and stdout; with one it serves many.
 
+pub(crate) mod datagrams;
 pub(crate) mod mode;
+mod stdio;
 mod transfers;
 
 use std::path::Path;
@@ -13,7 +15,7 @@ use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
-use crate::net::endpoint::Endpoint;
+use crate::net::endpoint::{Endpoint, Inherited};
 use crate::net::listen::check_tcp;
 use crate::net::options::SocketOptions;
 use crate::net::reactor::Io;
@@ -128,6 +130,11 @@ impl Server<'_> {
 impl Plan {
     /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        if let (Mode::Transfer(plan), [Endpoint::Inherited(Inherited::Stdio)]) =
+            (&self.mode, &self.endpoints[..])
+        {
+            return stdio::serve(plan, self.session_limits, report, signals);
+        }
         self.check_hosts()?;
         let asked = self.limits.max_clients;
         let (mut limits, sessions) = self.limits_within_descriptors();
@@ -139,6 +146,9 @@ impl Plan {
             report.warning(format_args!(
                 "the limit on descriptors (ulimit -n) has room for {sessions} transfers at a time; others wait"
             ));
+        }
+        if let Mode::Datagrams(_) = self.mode {
+            return datagrams::relay(self, limits, (report, signals));
         }
         let terms =
             ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
@@ -197,6 +207,8 @@ impl Plan {
                 let destination = plan.load()?;
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
+            // Returned above.
+            Mode::Datagrams(_) => Ok(()),
             Mode::Socks(plan) => {
                 let rules = plan.load()?;
                 if rules.users.is_none() && server.setup.is_open_to_others() {

@@ -7,20 +7,17 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 pub use self::words::Plan;
-use super::dialer::ConnectorPlan;
+use super::dialer::{Opened, Server, ServerPlan};
 use super::retry::RetryLimits;
 use super::upload_text;
 use crate::error::{Error, Exit};
 use crate::net::child::Program;
-use crate::net::connecting::Connecting;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdin;
 use crate::proto::transfer::hello::Hello;
-use crate::relay::connector::{Connector, report_connected};
 use crate::report::{Report, escape_name};
 use crate::store::{Filter, Folder, SourceFile, StoreErrorKind, SymlinkPolicy};
 use crate::transfer::{
@@ -29,7 +26,7 @@ use crate::transfer::{
 
 /// The validated arguments of `upload`, for one reading of its words.
 pub(crate) struct UploadPlan {
-    pub(crate) server: ConnectorPlan,
+    pub(crate) server: ServerPlan,
     pub(crate) task: UploadTask,
     pub(crate) limits: Limits,
     /// The number of connections that was requested.
@@ -158,26 +155,29 @@ impl Plan {
 
 impl UploadPlan {
     fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector(true, report)?;
-        match &self.task {
-            UploadTask::Text(paths) => {
+        let server = self.server.server(report)?;
+        match (&self.task, &server) {
+            (UploadTask::Text(_), Server::Remote(_)) => {
+                Err(usage("--wire text is for a server on the network"))
+            }
+            (UploadTask::Text(paths), Server::Network(connector)) => {
                 let files = paths.iter().map(|path| upload_text::TextFile::open(path));
                 let files: Vec<_> = files.collect::<Result<_, _>>()?;
-                upload_text::run(&connector, &files, self.limits, report, signals)
+                upload_text::run(connector, &files, self.limits, report, signals)
             }
-            UploadTask::DryRun(upload) => {
+            (UploadTask::DryRun(upload), _) => {
                 let offering = upload.offering(&upload.roots()?.roots);
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add(|io| DryRun::new(offering, &io, report))?;
                 reactor.run()
             }
-            UploadTask::Send(upload) => self.send(&connector, upload, report, signals),
+            (UploadTask::Send(upload), _) => self.send(&server, upload, report, signals),
         }
     }
 
     fn send(
         &self,
-        connector: &Connector,
+        server: &Server,
         upload: &Upload,
         report: &Report,
         signals: &Signals,
@@ -195,26 +195,20 @@ impl UploadPlan {
         let (limits, connections, replaces) = (self.limits, self.connections, upload.replaces);
         let attempts = || {
             upload.retry.run(report, signals, |run_state| {
-                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
-                reactor.add(|io| {
-                    let connecting = connector.connecting(limits.handshake, &io)?;
-                    let (report, run_state) = (report.clone(), run_state.clone());
-                    let dialer = Box::new(connector.clone());
-                    Ok(Connecting::new(connecting, move |transport, now: Instant| {
-                        let peer = dialer.server(report_connected(&transport, &report));
-                        let origin = ConnectionOrigin::Client { dialer, connections };
-                        let mut wire = Wire::new(transport, now).tracked(&run_state);
-                        wire.push(&hello);
-                        let context = (io, report, peer);
-                        let sending = Sending::session(wire, offering, start, (limits, origin), context);
-                        Ok(sending.replacing(replaces).listing(digests))
-                    }))
-                })?;
-                reactor.run()
+                let (to_report, state) = (report.clone(), run_state.clone());
+                server.run((limits.handshake, true), run_state, (report, signals), move |opened| {
+                    let Opened { transport, now, peer, dialer, io } = opened;
+                    let origin = ConnectionOrigin::Client { dialer, connections };
+                    let mut wire = Wire::new(transport, now).tracked(&state);
+                    wire.push(&hello);
+                    let context = (io, to_report, peer);
+                    let sending = Sending::session(wire, offering, start, (limits, origin), context);
+                    Ok(sending.replacing(replaces).listing(digests))
+                })
             })
         };
-        connector.retry_with_code(attempts)
+        server.retry_with_code(attempts)
     }
 }

@@ -7,7 +7,7 @@
 
 use super::error::{StoreError, StoreErrorKind};
 use super::made::Made;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, mkdirat, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -53,7 +53,8 @@ pub fn safe_link_target(path: &[u8], target: &[u8]) -> bool {
     up <= depth && components().skip(up).all(|part| part != b"..")
 }
 
-/// Opens a regular file below a folder for reading. Never follows a link, never blocks.
+/// Opens a file below a folder that is regular when it is looked at. Never follows a link, never blocks; the caller checks it
+/// again, because another may have taken its name before it was opened.
 pub(super) fn open_regular(folder: &File, path: &[u8]) -> Result<File, StoreError> {
     open_regular_by(open_folder, folder, path)
 }
@@ -68,9 +69,7 @@ pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Res
     };
     let at = parent.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
     check_regular(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(open_fault)?)?;
-    let file = open_listed(at, name, OFlags::NOFOLLOW)?;
-    check_regular(&fstat(&file).map_err(StoreError::read)?)?;
-    Ok(file)
+    open_listed(at, name, OFlags::NOFOLLOW)
 }
 
 /// Opens a file that a listing has shown to be regular for reading, without blocking; the caller checks it again.

@@ -60,8 +60,9 @@ impl Folder {
     pub fn existing(&self, path: &[u8]) -> Result<Option<(File, u64)>, StoreError> {
         match open_regular(&self.file, path) {
             Ok(file) => {
-                let size_bytes = file.metadata().map_err(StoreError::read)?.len();
-                Ok(Some((file, size_bytes)))
+                let found = fstat(&file).map_err(StoreError::read)?;
+                check_regular(&found)?;
+                Ok(Some((file, u64::try_from(found.st_size).unwrap_or(0))))
             }
             Err(fault) => match fault.kind {
                 StoreErrorKind::NotFound => Ok(None),

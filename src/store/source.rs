@@ -124,6 +124,29 @@ impl SourceFile {
         Ok(filled)
     }
 
+    /// Appends what is between two offsets, `from` and `end`, to `bytes`. Returns true if all of it was there, and the file has
+    /// not changed in any way since it was opened. The position does not matter, and stays.
+    ///
+    /// # Errors
+    /// `CannotRead`.
+    pub fn append_unchanged(&self, from: u64, end: u64, bytes: &mut Vec<u8>) -> Result<bool, StoreError> {
+        let start = bytes.len();
+        let wanted = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX);
+        // One byte more: a read that stops before it has found the end, and it need not be looked for.
+        bytes.resize(start + wanted + 1, 0);
+        let mut filled = 0;
+        while filled < wanted {
+            match read_some_at(&self.file, &mut bytes[start + filled..], from + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        bytes.truncate(start + wanted);
+        let is_at_end = end == self.opened.size_bytes;
+        let has_status = || Ok(stamp(&self.file.metadata().map_err(StoreError::read)?) == self.opened);
+        Ok(filled >= wanted && (filled == wanted || !is_at_end) && has_status()?)
+    }
+
     /// Sets the position. Beyond the end nothing is read.
     pub fn seek(&mut self, offset_bytes: u64) {
         self.position = offset_bytes;
@@ -208,14 +231,22 @@ pub(super) fn stamp(now: &Metadata) -> FileStamp {
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, StoreError> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset_bytes.saturating_add(filled as u64)) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(StoreError::read(error)),
+        match read_some_at(file, &mut buffer[filled..], offset_bytes.saturating_add(filled as u64))? {
+            0 => break,
+            count => filled += count,
         }
     }
     Ok(filled)
+}
+
+/// Calls pread(2) once; returns the number of bytes, 0 at the end.
+fn read_some_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, StoreError> {
+    loop {
+        match file.read_at(buffer, offset_bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(StoreError::read),
+        }
+    }
 }
 
 /// The largest file that is read whole, in bytes. The fault below names it.

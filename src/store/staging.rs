@@ -3,7 +3,7 @@
 //! The folder has a temporary name of its own and is locked like a part while a file in it is in use. Other users
 //! cannot open it, so the files in it need no locks.
 
-use super::confine::{PART_PREFIX, PART_SUFFIX, open_regular};
+use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular, open_regular};
 use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::hash::hash_prefix;
@@ -186,12 +186,14 @@ impl Published {
     /// different.
     pub(super) fn is_same(&self, folder: &File, name: &[u8]) -> bool {
         let (Ok(ours), Ok(theirs)) = (self.open(), open_regular(folder, name)) else { return false };
-        let size_bytes = |file: &File| fstat(file).map(|stat| stat.st_size);
+        let size_bytes = |file: &File| {
+            fstat(file).ok().filter(|stat| check_regular(stat).is_ok()).map(|stat| stat.st_size)
+        };
         let digest = |file: &File, size_bytes: i64| {
             hash_prefix(file, size_bytes as u64, &mut |_| true).map(|hasher| hasher.finalize())
         };
         match (size_bytes(&ours), size_bytes(&theirs)) {
-            (Ok(size), Ok(other)) if size == other => {
+            (Some(size), Some(other)) if size == other => {
                 matches!((digest(&ours, size), digest(&theirs, size)), (Ok(ours), Ok(theirs)) if ours == theirs)
             }
             _ => false,

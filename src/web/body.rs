@@ -103,8 +103,8 @@ impl Outgoing {
     fn begin(&mut self, piece: Piece) -> Result<(), Broken> {
         match piece {
             Piece::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
-            Piece::File { mut source, at, end } if end - at <= HELD_BACK_BYTES => {
-                self.read_tail(&mut source, at, end)?;
+            Piece::File { source, at, end } if end - at <= HELD_BACK_BYTES => {
+                self.read_tail(&source, at, end)?;
             }
             Piece::File { source, at, end } => self.file = Some((source, at, end)),
             Piece::Later => {}
@@ -113,16 +113,11 @@ impl Outgoing {
     }
 
     /// Reads the end of a file's part, and checks that the file is still what it was.
-    fn read_tail(&mut self, source: &mut SourceFile, at: u64, end: u64) -> Result<(), Broken> {
-        let start = self.bytes.len();
-        self.bytes.resize(start + (end - at) as usize, 0);
-        source.seek(at);
-        let broken = |text: String| Broken(text);
-        let count = source.read(&mut self.bytes[start..]).map_err(|fault| broken(fault.to_string()))?;
-        let has_changed = source.changed().map_err(|fault| broken(fault.to_string()))?;
-        match has_changed || start + count < self.bytes.len() {
-            true => Err(broken(CHANGED.into())),
-            false => Ok(()),
+    fn read_tail(&mut self, source: &SourceFile, at: u64, end: u64) -> Result<(), Broken> {
+        match source.append_unchanged(at, end, &mut self.bytes) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Broken(CHANGED.into())),
+            Err(fault) => Err(Broken(fault.to_string())),
         }
     }
 
@@ -185,7 +180,7 @@ impl Outgoing {
         let shrunk = || Failed::Broken(Broken("the file has shrunk while it was sent".into()));
         let broken = |fault: StoreError| Failed::Broken(Broken(fault.to_string()));
         if end - at <= HELD_BACK_BYTES {
-            return self.read_tail(&mut source, at, end).map(|()| None).map_err(Failed::Broken);
+            return self.read_tail(&source, at, end).map(|()| None).map_err(Failed::Broken);
         }
         let most = end - at - HELD_BACK_BYTES;
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(1 << 20);

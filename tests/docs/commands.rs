@@ -38,7 +38,8 @@ fn the_commands_that_are_not_run_are_command_lines() {
 
 #[test]
 fn the_options_that_are_named_exist() {
-    let program = Cli::command();
+    let mut program = Cli::command();
+    program.build();
     let all = options(&program);
     let mut count = 0;
     for file in files() {
@@ -67,7 +68,7 @@ fn options(command: &clap::Command) -> Vec<String> {
 }
 
 /// The arguments of each `sendall` in a line of shell: bash prints them, and finds no other program.
-fn words(line: &str) -> Vec<Vec<String>> {
+pub(crate) fn words(line: &str) -> Vec<Vec<String>> {
     // Their input is not there.
     let is_input = |word: &&str| word.starts_with('<') && word.len() > 1;
     let line = line.split(' ').filter(|word| !is_input(word)).collect::<Vec<_>>().join(" ");

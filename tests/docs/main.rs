@@ -11,6 +11,8 @@ mod generated;
 // How a manual page is laid out, and what it has beside the command's help.
 mod manual;
 mod page_texts;
+// packaging/, and the oldest Rust.
+mod packages;
 // README.md and docs/ as text: blocks, headings, links.
 mod pages;
 // The example of PROTOCOL.md, with both sides.

@@ -67,9 +67,10 @@ fn page(command: Command, overview: &str) -> (String, Vec<u8>) {
     let mut end = Roff::new();
     let is_other = |section: &&Section| !matches!(section.heading, None | Some(EXAMPLES | EXIT_STATUS));
     sections.iter().filter(is_other).for_each(|section| whole(&mut end, section));
-    split(overview).iter().filter(|section| section.heading == Some(EXIT_STATUS)).for_each(|section| {
-        whole(&mut end, section);
-    });
+    let of_program = split(overview);
+    let is_status = |section: &&Section| section.heading == Some(EXIT_STATUS);
+    let own = sections.iter().find(is_status).or_else(|| of_program.iter().find(is_status));
+    own.into_iter().for_each(|section| whole(&mut end, section));
     for (heading, rows) in [("ENVIRONMENT", page.environment), ("FILES", page.files)] {
         end.control("SH", [heading]);
         for (term, description) in rows {
@@ -83,7 +84,10 @@ fn page(command: Command, overview: &str) -> (String, Vec<u8>) {
     let mut text =
         format!(".TH {} 1 \"\" \"{version}\" \"User Commands\"\n", name.to_uppercase()).into_bytes();
     start.to_writer(&mut text).unwrap();
-    man.render_options_section(&mut text).unwrap();
+    // nc has letters, which its text lists.
+    if !page.has_letters {
+        man.render_options_section(&mut text).unwrap();
+    }
     if has_commands {
         man.render_subcommands_section(&mut text).unwrap();
     }

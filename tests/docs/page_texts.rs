@@ -2,6 +2,8 @@
 
 pub(crate) struct Page {
     pub(crate) name: &'static str,
+    /// The options are letters, which the text lists.
+    pub(crate) has_letters: bool,
     /// By use; a line has at most 70 characters.
     pub(crate) synopsis: &'static [&'static str],
     pub(crate) environment: &'static [Row],
@@ -15,6 +17,7 @@ const PASSWORD: Row = (
     "SENDALL_PROXY_PASSWORD",
     "The password for a --proxy with a USER, unless --proxy-password-file is given. It is not passed on to processes.",
 );
+const PASSWORD_OF_NC: Row = ("SENDALL_PROXY_PASSWORD", "The password for the user of -P.");
 const CODE: Row = (
     "SENDALL_CODE",
     "The code of a server of transfers, or of --code, in place of the one that it would make or ask for.",
@@ -70,6 +73,7 @@ const PASSWORDS: Row = (
 pub(crate) const PAGES: &[Page] = &[
     Page {
         name: "sendall",
+        has_letters: false,
         synopsis: &[
             "sendall serve [OPTIONS] [ENDPOINT...]",
             "sendall connect [OPTIONS] ENDPOINT",
@@ -78,6 +82,7 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall http-hello [OPTIONS] [ENDPOINT...]",
             "sendall udp-listen [OPTIONS] ENDPOINT...",
             "sendall udp-send [OPTIONS] ENDPOINT [TEXT...]",
+            "sendall nc [LETTERS] HOST PORT...",
             "sendall --help | --version",
         ],
         environment: &[CODE, KEY, STATE, PASSWORD, CHILD, PASSED_SOCKETS, SERVICE_MANAGER],
@@ -90,6 +95,7 @@ pub(crate) const PAGES: &[Page] = &[
             "sendall-http-hello(1)",
             "sendall-udp-listen(1)",
             "sendall-udp-send(1)",
+            "sendall-nc(1)",
             "nc(1)",
             "ncat(1)",
             "socat(1)",
@@ -98,6 +104,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-serve",
+        has_letters: false,
         synopsis: &[
             "sendall serve [OPTIONS] ENDPOINT...",
             "sendall serve {--keep-open | --broker [--chat]} [OPTIONS] ENDPOINT...",
@@ -129,6 +136,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-connect",
+        has_letters: false,
         synopsis: &[
             "sendall connect [OPTIONS] ENDPOINT",
             "sendall connect --probe [--within DURATION] [OPTIONS] ENDPOINT...",
@@ -151,6 +159,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-upload",
+        has_letters: false,
         synopsis: &[
             "sendall upload [OPTIONS] PATH... ENDPOINT",
             "sendall upload --name NAME [OPTIONS] - ENDPOINT",
@@ -170,6 +179,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-download",
+        has_letters: false,
         synopsis: &[
             "sendall download [OPTIONS] ENDPOINT [NAME...]",
             "sendall download -o FILE [OPTIONS] ENDPOINT NAME",
@@ -188,6 +198,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-http-hello",
+        has_letters: false,
         synopsis: &[
             "sendall http-hello [OPTIONS] [ENDPOINT...]",
             "sendall http-hello --path PATH=STATUS[:BODY]... [OPTIONS] [ENDPOINT...]",
@@ -199,6 +210,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-udp-listen",
+        has_letters: false,
         synopsis: &[
             "sendall udp-listen [OPTIONS] ENDPOINT...",
             "sendall udp-listen {--echo | --reply TEXT} [OPTIONS] ENDPOINT...",
@@ -213,6 +225,7 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         name: "sendall-udp-send",
+        has_letters: false,
         synopsis: &[
             "sendall udp-send [OPTIONS] ENDPOINT TEXT...",
             "sendall udp-send [OPTIONS] ENDPOINT <FILE",
@@ -221,5 +234,18 @@ pub(crate) const PAGES: &[Page] = &[
         environment: &[("none", "The command reads no variable of its own.")],
         files: &[("PATH of --source unix:PATH", "The name of the sending socket. It is removed at the end.")],
         see_also: &["sendall(1)", "sendall-udp-listen(1)"],
+    },
+    Page {
+        name: "sendall-nc",
+        has_letters: true,
+        synopsis: &[
+            "nc [LETTERS] HOST PORT...",
+            "nc -l [LETTERS] [HOST] PORT",
+            "nc -U [-l] [LETTERS] PATH",
+            "sendall nc [LETTERS] HOST PORT...",
+        ],
+        environment: &[PASSWORD_OF_NC, CHILD],
+        files: &[("PATH of -U", "The file of a Unix socket. With -l it is removed at the end.")],
+        see_also: &["sendall(1)", "sendall-connect(1)", "sendall-serve(1)", "nc(1)", "ncat(1)"],
     },
 ];

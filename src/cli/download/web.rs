@@ -21,7 +21,7 @@ fn usage(text: impl Into<String>) -> Error {
 impl DownloadArgs {
     /// Returns whether the file comes from a web server.
     pub(super) fn is_web(&self) -> bool {
-        HttpUrl::is_begun(&self.endpoint)
+        HttpUrl::is_begun(&self.server())
     }
 
     /// Validates the arguments of a download from web servers.
@@ -60,7 +60,7 @@ impl DownloadArgs {
 
     /// Parses all words: the URLs of one file.
     fn urls(&self) -> Result<Vec<HttpUrl>, Error> {
-        let mut words = vec![self.endpoint.clone()];
+        let mut words = vec![self.server().into_owned()];
         for name in &self.names {
             let word = name.to_str().filter(|word| HttpUrl::is_begun(word)).map(str::to_owned);
             let shown = || escape_name(name.as_encoded_bytes());

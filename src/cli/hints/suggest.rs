@@ -1,13 +1,16 @@
 //! What to type instead: lines of sendall with the user's own words, each of which the parser has taken.
 
+use std::ffi::OsString;
+
 use clap::Parser;
 
 use super::{Cli, netcat, socat};
+use crate::cli::nc::{self, Nc};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::http::HttpUrl;
 
 /// Of other programs that copy or connect.
-const NETCATS: [&str; 4] = ["nc", "netcat", "ncat", "nc.openbsd"];
+const NETCATS: [&str; 3] = ["netcat", "ncat", "nc.openbsd"];
 
 /// One line of advice.
 pub(super) struct Advice {
@@ -51,7 +54,11 @@ pub(super) fn is_taken(words: &[String]) -> bool {
         return false;
     }
     let words = words.iter().filter(|word| !is_redirection(word)).map(String::as_str);
-    Cli::try_parse_from(std::iter::once("sendall").chain(words)).is_ok_and(|cli| cli.check().is_ok())
+    let args: Vec<OsString> = std::iter::once("sendall").chain(words).map(OsString::from).collect();
+    match nc::words(&args) {
+        Some(letters) => Nc::parse(&letters).is_ok(),
+        None => Cli::try_parse_from(args).is_ok_and(|cli| cli.check().is_ok()),
+    }
 }
 
 fn is_redirection(word: &str) -> bool {

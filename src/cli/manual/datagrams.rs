@@ -16,7 +16,8 @@ writes one object per line:
     text    string or null: the payload, if it is UTF-8
     base64  string or null: the payload, if it is not
 
---frame u16be puts the length in two bytes before each payload, most significant byte first. 'udp-send --each u16be' reads this form.
+--frame u16be puts the length in two bytes before each payload, most significant byte first. 'udp-send --each u16be' reads this form, and \
+'udp-send --each json' that of --each json.
 
 Received datagrams wait for stdout in a bounded queue, first in sendall and then in the system. On Linux the system reports \
 exactly how many datagrams it dropped there. With a queue of 32 MiB or more (this needs privileges, or sysctl net.core.rmem_max), \
@@ -75,8 +76,8 @@ EXAMPLES
     sendall udp-listen --echo :7007                 answer with the same bytes
     sendall udp-listen --exec -- sed -u s/a/b/ :7007
         answer with the output of a process
-    sendall udp-listen --frame u16be :7007 --exec -- sendall udp-send --frame u16be --wait 1h host:7008
-        relay datagrams to another host
+    sendall udp-listen --each json 9000 >log; sendall udp-send --each json host:9000 <log
+        record datagrams of any content, and send them again
     sendall udp-listen --join 239.1.2.3 :5000       receive from a multicast group
     sendall udp-listen --frame u16be 9000 >datagrams
         record datagrams of any content";
@@ -85,7 +86,8 @@ EXAMPLES
 pub(crate) const UDP_SEND: &str = "\
 Each TEXT is one datagram, with \\n, \\r, \\t, \\0, \\e, \\\\ and \\xHH as escapes. Without a TEXT, each line of stdin is one datagram, \
 without its line end. Input that is not text (a NUL byte, or not UTF-8) is not split at line feeds unless --each line asks for it: it is \
-refused (exit code 2) before any part of the same read is sent. A datagram holds at most 65507 bytes; \
+refused (exit code 2) before any part of the same read is sent. With --each json each line is an object that has the datagram in its field text or base64, as 'udp-listen --each json' and --print json write \
+it; other fields are ignored. A datagram holds at most 65507 bytes; \
 larger ones are refused (exit code 2), never split. All TEXTs are checked before the first is sent; stdin is checked as it is read.
 
 Sending a datagram does not show that it arrived. If nothing listens on the port and the peer's system reports it in time, \

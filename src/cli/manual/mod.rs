@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod http;
+mod nc;
 mod netcats;
 mod serving;
 mod streams;
@@ -10,6 +11,7 @@ mod web;
 
 pub(crate) use self::datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
 pub(crate) use self::http::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
+pub(crate) use self::nc::{NC, NC_EXAMPLES};
 pub(crate) use self::netcats::NETCATS;
 pub(crate) use self::serving::{SERVE, SERVE_EXAMPLES};
 pub(crate) use self::streams::{CONNECT, CONNECT_EXAMPLES, END_OF_FILE, LINES_AND_MESSAGES, PROCESSES};
@@ -163,13 +165,14 @@ summary: a session has ended. If part of it failed, an error event follows.
     received_bytes  number: bytes of content received
     resumed_bytes   number: bytes of these files that earlier, interrupted sessions had transferred
     seconds         number: duration of the session
-    datagrams       object or null: counts of udp-listen and udp-send
+    datagrams       object or null: counts of udp-listen, udp-send and serve --forward udp:
     ended_after     number or null: seconds from passing on the end of the input to the end of the peer; null unless \
 the peer had begun to answer and this took only a moment: the peer may have taken the end for a hang-up
 
 The counts of datagrams are sent; received, written to stdout; dropped, by the system or for lack of space before stdout; \
 dropped_exactly, false if more may have been dropped; truncated, too_large, filtered; withheld, answers that were not sent; and \
-undelivered, lines of stdin that were not sent, and datagrams that no process took, or not in one piece.
+undelivered, lines of stdin that were not sent, and datagrams that no process took, or not in one piece. Of serve --forward udp: sent is what went to \
+the target, received what went back, undelivered what was refused or had no flow; and flows is their number, else 0.
 
 error: a failure. Without a peer it is the last event of the command, and its code is the exit code. With a peer it is the \
 failure of that client's session, and the server continues.
@@ -208,7 +211,7 @@ Offer a file to those who have the code, and fetch it under another name:
 /// The arguments of `upload`.
 pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); last, the server: \
 HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also says which \
-key the server has";
+key the server has; or ssh://HOST/DIR, ssh:HOST:DIR";
 /// For `--json`.
 pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr instead of text; the schema is under EVENTS in 'sendall --help' and sendall(1)";
@@ -218,4 +221,4 @@ pub(crate) const WHERE_TO: &str = "The server: HOST:PORT, [V6]:PORT, unix:/path,
 
 /// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str = "The server: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; HOST#sha256:... also \
-    says which key the server has. Or a file's URL: http://HOST/PATH, https://HOST/PATH";
+    says which key the server has. Or ssh://HOST/DIR, ssh:HOST:DIR. Or a file's URL: http://HOST/PATH, https://HOST/PATH";

@@ -5,7 +5,7 @@ pub(crate) const NETCATS: &str = "\
 COMING FROM OTHER NETCATS
 
 Options of nc (OpenBSD's) and ncat, lines of socat and others, and what to type instead. sendall suggests these lines, with \
-your own words in them, if you type theirs.
+your own words in them, if you type theirs. 'sendall nc' speaks OpenBSD's dialect itself, see sendall-nc(1).
 
     nc HOST PORT            connect HOST PORT
     nc -l PORT              serve :PORT; serve PORT for this machine only
@@ -19,6 +19,7 @@ your own words in them, if you type theirs.
     nc -W N                 udp-listen --count N, udp-send --replies N
     nc -z HOST 20-25        connect --probe HOST:20-25
     until nc -z HOST PORT; do sleep 1; done   connect --probe --within 60s HOST:PORT
+    nc -z -u HOST PORT      connect --probe udp:HOST:PORT
     nc -u                   udp-send HOST:PORT, udp-listen :PORT
     nc -U PATH              connect unix:PATH; with -l: serve unix:PATH
     nc -u -U PATH           udp-send unix:PATH, udp-listen unix:PATH
@@ -48,7 +49,7 @@ your own words in them, if you type theirs.
     ncat -d TIME            --line-delay TIME
     ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE; --append-output: --tee-append
     ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
-    ncat -l --proxy-type http    serve --socks, for SOCKS5 and HTTP
+    ncat -l --proxy-type http    serve --socks, for SOCKS5, SOCKS4 and HTTP
     ncat --vsock CID PORT   connect vsock:CID:PORT; with -l: serve vsock::PORT
 
     socat - TCP:HOST:P                      connect HOST:P
@@ -65,6 +66,8 @@ your own words in them, if you type theirs.
     socat TCP-LISTEN:P,max-children=N ...   --max-clients N
     socat -u FILE:F TCP:HOST:P              connect --send-only HOST:P <F; upload F HOST:P also proves arrival
     socat -u TCP-LISTEN:P OPEN:F,creat      serve --recv-only :P >F
+    socat UDP-LISTEN:P,fork UDP:HOST:Q      serve --forward udp:HOST:Q udp::P
+    socat UDP-RECVFROM:P,fork UNIX-SENDTO:PATH   serve --forward unix-dgram:PATH udp::P
     socat - UDP-RECVFROM:P,fork             udp-listen :P
     socat UDP-RECVFROM:P,fork EXEC:CMD      udp-listen :P --exec -- CMD
     socat - UDP4-DATAGRAM:GROUP:P,...       udp-listen --join GROUP :P, udp-send GROUP:P

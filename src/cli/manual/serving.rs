@@ -16,6 +16,9 @@ ENDPOINTS
     systemd:       the sockets of a systemd unit, see sd_listen_fds(3); with Accept=no
     systemd:NAME   those with this FileDescriptorName=
     fd:3           a listening socket that is passed as this descriptor
+    udp:PORT, udp::PORT, udp:HOST:PORT, unix-dgram:/path
+        with --forward udp: or unix-dgram:, a socket of datagrams
+    stdio:         with --store and --share: one client, at the other end of stdin and stdout
 
 With --store and --share the port may be left out, and is 7255. Without an ENDPOINT they listen on that port, for this machine only. \
 Type :7255 for every interface.
@@ -30,6 +33,14 @@ are written, and the rest are counted in one line ('and 4812 more within 4s: ...
 there are too many. -v writes all lines, and --json has an event for each. A client that resets or ends its connection without sending anything, as \
 health checks do, has no line, except with -v. Without a code or --tls everyone \
 who can connect can use the server, and nothing is encrypted. --allow and --deny limit that.
+
+STDIO
+
+With stdio: stdin and stdout are the connection of one client, as with ssh, inetd, 'docker exec -i' and 'kubectl exec -i': pipes or a socket, not a terminal or a \
+file. Nothing is encrypted, and there is no code: whoever can start the server may use it. --once is implied: the exit code is that of the session. stdout belongs to the \
+protocol. 'upload' and 'download' start such a server by ssh://HOST/DIR and --via. A line of authorized_keys keeps a key to one folder, and to uploads:
+
+    restrict,command=\"sendall serve --store inbox stdio:\" ssh-ed25519 AAAA...
 
 MANY CLIENTS
 
@@ -114,18 +125,34 @@ come from an authority that this system knows, or from one in --target-ca, and n
 leaves before that was checked; if the server is not trusted, the client's connection is reset, and a line says why. With --tls clients have TLS as well. Each end of file is passed on, and a failure of one side is a reset for \
 the other. A session ends when both systems have acknowledged everything. Large streams pass inside the kernel.
 
---socks lets each client choose a target, in SOCKS5 or in HTTP. CONNECT makes a tunnel. A request for an http:// URL (programs send these with \
+--socks lets each client choose a target, in SOCKS5, SOCKS4, SOCKS4a or HTTP. CONNECT makes a tunnel. A request for an http:// URL (programs send these with \
 http_proxy=) is forwarded, one for each connection, with Via and Connection: close. Names are resolved here and their addresses checked afterwards. \
 Addresses of localhost, link-local addresses, cloud metadata services, multicast, broadcast and reserved addresses are refused unless \
 --allow-target names them or a part of them, such as 127.0.0.0/8 or 127.0.0.1; a wider network does not include them. The other addresses of this machine \
 are refused unless they are named one by one. Private networks are not refused. To refuse them, type --deny-target 10.0.0.0/8 \
 --deny-target 172.16.0.0/12 --deny-target 192.168.0.0/16 --deny-target fc00::/7. \
 --allow-target and --deny-target take the same entries as --allow and --deny, and are read once, at the start. Without --socks-users everyone who can connect \
-can use the proxy. Passwords are sent in plain text. Each line of the users' file is user:password. A password must not be empty: that would protect nothing.
+can use the proxy. Passwords are sent in plain text. SOCKS4 has no passwords: with --socks-users its clients are refused. Each line of the users' file is user:password. A password must not be empty: that would protect nothing.
 
 --proxy-protocol sends the client's address to the server of --forward. --accept-proxy-protocol, in any mode, expects that address \
 from a proxy in front of this server, and believes it. With both, the client's address and the address that it connected to \
 are passed on. A proxy's own connections (LOCAL, UNKNOWN) are served, and count as the proxy's.
+
+DATAGRAMS
+
+--forward udp:HOST:PORT and --forward unix-dgram:/path relay datagrams, from udp:PORT or another socket of datagrams: serve --forward \
+udp:dns.internal:53 udp::53. Datagrams stay whole, up to 65507 bytes; empty ones are passed on, too. Each peer has a flow, which opens with its first datagram: a socket of its own to the \
+target, so that answers find their way back. They leave from the address that the peer has sent to. A flow ends when nothing has passed for --idle-timeout, in either direction [default: 2m].
+
+There are at most --max-clients flows; a new one takes the place of the one that is silent for longest, or with --full refuse is refused. \
+--max-per-source limits the flows of one source, whose ports can be forged. With --count N the server ends when N flows have opened and ended. --allow and --deny say \
+which peers have flows; others are ignored. A name is looked up at the start, and again for flows that open later than 30 seconds after that. If it has several addresses, the next one is \
+used when the port is closed.
+
+If the target refuses datagrams, a line says so once until it has answered again; what comes meanwhile is lost and counted, and the \
+server continues. At the end a line, or the summary event, has the numbers: datagrams to the target and back, flows, and what was not delivered, dropped by the \
+system, or filtered. With --count, known losses make the exit code 9. With -vv a line, and with --json an event, reports each flow's peer, at most 100 per second. \
+Options of streams, TLS and codes are refused.
 
 WIRE TEXT
 
@@ -157,6 +184,8 @@ EXAMPLES
     sendall serve --forward db.internal:5432 5432   relay each client to another server
     sendall serve --socks --socks-users FILE :1080
         run a proxy for SOCKS5 and HTTP, for the users in FILE
+    sendall serve --forward udp:dns.internal:53 udp:5353
+        relay datagrams to a server, and its answers back
     sendall serve 9000 --exec -- tr a-z A-Z         run a process for each client
     sendall serve 9000 --pty --sh 'exec python3'    run a process with a terminal for each client
     sendall serve 873 --exec-socket -- rsync --daemon

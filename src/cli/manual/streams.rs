@@ -155,9 +155,14 @@ lowest port first, with a word and the address:
     refused ADDRESS      the host answered that nothing listens
     timeout ADDRESS      no answer within --timeout
     unreachable ADDRESS  no route, or the route is blocked; a name without an address; a Unix socket that does not exist
+    answered udp:ADDRESS a datagram came back
+    silent udp:ADDRESS   nothing came back: something may be there all the same
+
+To udp:HOST:PORT an empty datagram is sent, or that of --send, once a second until something comes back or --timeout is over [default: 3s]. \
+Most servers do not answer an empty datagram; one that they understand tells more. A port is refused if its host says so (ICMP), which firewalls may suppress.
 
 A name with several addresses is open if one of them is; the addresses are raced, as for a connection. Up to 1000 connections are \
-tried at a time. The exit code is 0 if all are open, else 3.
+tried at a time. The exit code is 0 if all are open or have answered, 4 if the others are all silent, else 3.
 
 With --retry N ports that are not open are retried up to N times, --retry-delay after the last failure of their host; here the pause \
 does not grow. --within DURATION retries until then (code 4), even without --retry. Names are looked up each time. One line reports \
@@ -165,7 +170,7 @@ the ports that are still missing.
 
 With --json each line is an object:
 
-    state    string: open, refused, timeout or unreachable
+    state    string: open, refused, timeout or unreachable; of udp: answered, silent, refused or unreachable
     address  string
     port     number or null: null for a Unix socket
     text     string or null: the reason why it is not open
@@ -210,6 +215,8 @@ EXAMPLES
     sendall connect --probe host:22,80,8000-8100    check which ports accept connections
     sendall connect --probe --within 60s db:5432 cache:6379
         wait until both servers are up
+    sendall connect --probe --send 'ping' udp:host:9000
+        see whether a datagram is answered
     sendall connect --retry 100 host:9000 <log      wait for a server that is starting
     sendall connect --source 192.0.2.7 host:25      connect from one address of this machine
     sendall connect --crlf --hex-dump - host:25     talk to an SMTP server, and show the bytes

@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::ServeArgs;
+use crate::cli::datagram_endpoints::parse_listeners;
 use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
-use crate::net::endpoint::{Endpoint, EndpointUse};
+use crate::net::endpoint::{Endpoint, EndpointUse, Inherited};
 use crate::proto::secure::Rights;
 use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
@@ -64,14 +65,7 @@ const MODES: &[ServeMode] = &[
             })
         },
     },
-    ServeMode {
-        name: "--forward",
-        relay_options: Some(&[RECORDS]),
-        plan: |args| {
-            let (timeout, family) = (args.handshake_timeout(), args.socket.options().family);
-            args.proxying.destination(timeout, family).transpose().map(|to| to.map(Mode::Forward))
-        },
-    },
+    ServeMode { name: "--forward", relay_options: Some(&[RECORDS]), plan: ServeArgs::plan_forward },
     ServeMode {
         name: "--socks",
         relay_options: Some(&[RECORDS]),
@@ -112,6 +106,9 @@ impl ServeArgs {
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
         let mode = self.mode()?;
+        if endpoints.contains(&Endpoint::Inherited(Inherited::Stdio)) {
+            self.check_stdio(&endpoints, &mode)?;
+        }
         let tls = self.tls.plan(self.handshake_timeout());
         if tls.is_some() {
             self.check_tls(&endpoints, &mode)?;
@@ -240,6 +237,7 @@ impl ServeArgs {
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
             _ if self.trust.code.is_typed() => "sendall connect --code ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
+            Mode::Datagrams(_) => "sendall udp-send ADDR",
             Mode::Single(_)
             | Mode::Echo
             | Mode::Discard
@@ -265,6 +263,10 @@ impl ServeArgs {
 
     /// The endpoints to listen on. Transfers have a default.
     fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
+        if self.forwards_datagrams() {
+            return parse_listeners(&self.endpoints);
+        }
+        self.check_listeners()?;
         match (self.is_transfer(), &self.endpoints[..]) {
             (true, []) => Ok(vec![Endpoint::transfers_here()]),
             (true, words) => Endpoint::parse_list_of_transfers(words, EndpointUse::Listen),
@@ -297,7 +299,7 @@ impl ServeArgs {
         }))
     }
 
-    fn handshake_timeout(&self) -> Duration {
+    pub(super) fn handshake_timeout(&self) -> Duration {
         self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT)
     }
 

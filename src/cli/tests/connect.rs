@@ -15,20 +15,23 @@ struct Line {
 const WAYS: &[(&str, &[&str])] = &[
     ("stdio", &[]),
     ("probe", &["--probe"]),
+    ("datagrams", &["--probe", "udp:127.0.0.1:1"]),
     ("exec", &["--sh=cat"]),
     ("socket", &["--exec-socket", "--", "cat"]),
 ];
 
 const ALL: &str = "stdio probe exec socket";
+const ANY: &str = "stdio probe datagrams exec socket";
 
 /// Options, each with a value, and the ways in which they are used.
 const OPTIONS: &[(&str, &str)] = &[
-    ("--timeout=1s", ALL),
-    ("--retry=1", ALL),
+    ("--timeout=1s", ANY),
+    ("--retry=1", ANY),
     ("--retry-delay=1s", ""),
-    ("--retry=1 --retry-delay=1s", ALL),
-    ("--within=1s", "probe"),
-    ("--within=1s --retry-delay=1s", "probe"),
+    ("--retry=1 --retry-delay=1s", ANY),
+    ("--within=1s", "probe datagrams"),
+    ("--send=x", "datagrams"),
+    ("--within=1s --retry-delay=1s", "probe datagrams"),
     ("--proxy=http://127.0.0.1:1", ALL),
     ("--proxy-password-file=/dev/null", ""),
     ("--proxy=http://127.0.0.1:1 --proxy-password-file=/dev/null", ""),
@@ -82,10 +85,10 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--tee-append", ""),
     ("--pty", "exec"),
     ("--fastopen", "stdio"),
-    ("--source=127.0.0.1", ALL),
+    ("--source=127.0.0.1", ANY),
     ("--interface=lo", ALL),
-    ("--ipv4", ALL),
-    ("--ipv6", ALL),
+    ("--ipv4", ANY),
+    ("--ipv6", ANY),
     ("--nodelay=off", ALL),
     ("--keepalive=1s", ALL),
     ("--ttl=1", ALL),

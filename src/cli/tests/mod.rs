@@ -5,6 +5,7 @@ mod download;
 mod pinned;
 mod pure;
 mod serve;
+mod upload;
 
 /// Ways to use a command: the name and the groups of each, and the words that request it.
 type Ways = [(&'static str, &'static [&'static str])];

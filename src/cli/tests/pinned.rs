@@ -8,13 +8,13 @@ use crate::cli::upload::UploadArgs;
 use crate::error::Error;
 use crate::proto::secure::pin::Pin;
 use crate::run::connect::ConnectTask;
-use crate::run::dialer::ConnectorPlan;
+use crate::run::dialer::{ConnectorPlan, ServerPlan};
 use crate::run::download::DownloadPlan;
 use crate::run::tls::ServerCheckPlan;
 
 #[derive(Parser)]
 enum Line {
-    Connect(ConnectArgs),
+    Connect(Box<ConnectArgs>),
     Download(DownloadArgs),
     Upload(UploadArgs),
 }
@@ -37,17 +37,24 @@ fn server(line: Line) -> Result<ConnectorPlan, Error> {
     Ok(match line {
         Line::Connect(args) => match args.plan()?.0 {
             ConnectTask::Relay(plan) => plan.server,
-            ConnectTask::Probe { mut targets, .. } => targets.remove(0).0,
+            ConnectTask::Probe { mut targets, .. } => targets.remove(0).server,
         },
         Line::Download(args) => match args.plan()? {
-            DownloadPlan::Server(plan) => plan.server,
+            DownloadPlan::Server(plan) => of_network(plan.server),
             DownloadPlan::Web(plan) => plan.server,
         },
         Line::Upload(args) => {
             let plan = args.plan()?;
-            plan.host_and_port.unwrap_or(plan.last_word)?.server
+            of_network(plan.host_and_port.unwrap_or(plan.last_word)?.server)
         }
     })
+}
+
+fn of_network(server: ServerPlan) -> ConnectorPlan {
+    match server {
+        ServerPlan::Network(plan) => *plan,
+        ServerPlan::Remote(plan) => panic!("{plan:?} has no key"),
+    }
 }
 
 fn shown(server: &ConnectorPlan) -> String {

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 #[derive(Parser)]
 enum Line {
-    Connect(ConnectArgs),
+    Connect(Box<ConnectArgs>),
     Download(DownloadArgs),
     Serve(Box<ServeArgs>),
     Upload(UploadArgs),

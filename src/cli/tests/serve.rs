@@ -25,9 +25,11 @@ const MODES: &[(&str, &[&str])] = &[
     ("exec all many seen raw", &["--sh=cat"]),
     ("socket all many", &["--exec-socket", "--", "cat"]),
     ("forward all many seen raw", &["--forward=127.0.0.1:1"]),
+    ("datagrams", &["--forward=udp:127.0.0.1:1"]),
     ("socks all many seen raw", &["--socks"]),
     ("store all many seen", &["--store=/"]),
     ("share all many seen", &["--share=/"]),
+    ("stdio", &["--store=/", "stdio:"]),
 ];
 
 /// Options, each with a value, and the modes or groups that use it. Those of a script ask for that mode by themselves.
@@ -57,11 +59,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--deny-target=127.0.0.1", "socks"),
     ("--wire=text", "store"),
     ("--links=copy", "share"),
-    ("--once", "store share"),
-    ("--keep-existing", "store"),
-    ("--max-size=1", "store"),
-    ("--max-entries=1", "store"),
+    ("--once", "store share stdio"),
+    ("--keep-existing", "store stdio"),
+    ("--max-size=1", "store stdio"),
+    ("--max-entries=1", "store stdio"),
     ("--digests=-", "store"),
+    ("--digests=x", "store stdio"),
     ("--http", "store share"),
     ("--http=open", "store share"),
     ("--http --token=/dev/null", "store share"),
@@ -81,7 +84,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--site", ""),
     ("--http --etag=content", "store share"),
     ("--etag=content", ""),
-    ("--timeout=1s", "all"),
+    ("--timeout=1s", "all stdio"),
     ("--tls --cert=/dev/null --cert-key=/dev/null", "raw"),
     ("--tls", ""),
     ("--cert=/dev/null --cert-key=/dev/null", ""),
@@ -113,17 +116,18 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--target-pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""),
     ("--target-name=a.example", ""),
     ("--target-insecure", ""),
-    ("--max-clients=1", "many"),
-    ("--max-per-source=1", "many"),
-    ("--count=1", "many"),
-    ("--full=refuse", "many"),
-    ("--accept-timeout=1s", "all"),
+    ("--max-clients=1", "many datagrams"),
+    ("--max-per-source=1", "many datagrams"),
+    ("--count=1", "many datagrams"),
+    ("--full=refuse", "many datagrams"),
+    ("--full=wait", "all stdio"),
+    ("--accept-timeout=1s", "all datagrams"),
     ("--accept-proxy-protocol", "all"),
-    ("--session-timeout=1s", "all"),
-    ("--allow=127.0.0.1", "all"),
-    ("--deny=127.0.0.1", "all"),
-    ("--idle-timeout=1s", "seen"),
-    ("--limit-rate=1MB", "seen"),
+    ("--session-timeout=1s", "all stdio"),
+    ("--allow=127.0.0.1", "all datagrams"),
+    ("--deny=127.0.0.1", "all datagrams"),
+    ("--idle-timeout=1s", "seen stdio datagrams"),
+    ("--limit-rate=1MB", "seen stdio"),
     ("--send-only", "plain keep-open"),
     ("--recv-only", "plain keep-open"),
     ("--end-when=peer", "plain exec"),
@@ -146,8 +150,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--hex-dump=/dev/null", "raw"),
     ("--tee-append", ""),
     ("--tee-append --tee-in=/dev/null", "raw"),
-    ("--ipv4", "all"),
-    ("--ipv6", "all"),
+    ("--ipv4", "all datagrams"),
+    ("--ipv6", "all datagrams"),
     ("--nodelay=off", "all"),
     ("--keepalive=1s", "all"),
     ("--ttl=1", "all"),
@@ -166,7 +170,13 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 fn plan(mode: &[&str], options: &str) -> Option<Plan> {
-    let line = ["serve", "0"].into_iter().chain(options.split_whitespace()).chain(mode.iter().copied());
+    let endpoint = match mode {
+        mode if mode.contains(&"stdio:") => None,
+        mode if mode.iter().any(|word| word.contains("udp:")) => Some("udp:0"),
+        _ => Some("0"),
+    };
+    let line =
+        ["serve"].into_iter().chain(endpoint).chain(options.split_whitespace()).chain(mode.iter().copied());
     Line::try_parse_from(line).ok()?.serve.plan().ok()
 }
 
@@ -176,7 +186,7 @@ fn is_taken(mode: &[&str], options: &str) -> bool {
 
 /// True for the two options of one variant of `Mode`: `--store` and `--share`, `--exec` and `--exec-socket`.
 fn is_one_mode(one: &str, other: &str) -> bool {
-    let pairs = [("store", "share"), ("exec", "socket")];
+    let pairs = [("store", "share"), ("exec", "socket"), ("store", "stdio"), ("share", "stdio")];
     pairs.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
 }
 
@@ -211,8 +221,8 @@ fn modes_do_not_go_together() {
     for (one, mode) in &MODES[1..] {
         for (other, more) in &MODES[1..] {
             let (one, other) = (name(one), name(other));
-            let may_go_together =
-                one == other || matches!((one, other), ("store", "share") | ("share", "store"));
+            let are_transfers = [one, other].iter().all(|mode| ["store", "share", "stdio"].contains(mode));
+            let may_go_together = one == other || are_transfers;
             // The command comes last.
             let (mode, more) = if one == "socket" { (more, mode) } else { (mode, more) };
             let both = [*mode, *more].concat();

@@ -310,5 +310,6 @@ fn explain(bad: BadRecord) -> String {
     match bad {
         BadRecord::TooLarge => format!("its output has a record larger than {MAX_DATAGRAM_BYTES} bytes"),
         BadRecord::Incomplete => "its output ended within a record".into(),
+        BadRecord::NoObject(why) => format!("a line of its output is not a datagram: {why}"),
     }
 }

@@ -135,5 +135,8 @@ fn explain(bad: BadRecord, number: u64) -> Error {
         BadRecord::Incomplete => {
             Error::new(Exit::Failed, format!("stdin ended within record {number}, which was not sent"))
         }
+        BadRecord::NoObject(why) => {
+            Error::new(Exit::Failed, format!("line {number} of stdin is not a datagram: {why}"))
+        }
     }
 }

@@ -70,8 +70,14 @@ impl PeerName {
     }
 
     /// A name that is shown as it is.
-    pub(in crate::net) fn from_name(name: &str) -> PeerName {
+    pub(crate) fn from_name(name: &str) -> PeerName {
         PeerName { shown: name.to_owned(), address: None }
+    }
+
+    /// The same as the name of a port of datagrams.
+    #[must_use]
+    pub fn of_datagrams(self) -> PeerName {
+        PeerName { shown: format!("udp:{}", self.shown), ..self }
     }
 
     /// The IP address, canonical, if it has one.

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use rustix::event::PollFlags;
 
-use super::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, SocketState, Stream, Timed, would_block};
+use super::{
+    FdKind, Handover, KernelEnd, KernelEnds, RelayHints, Socket, SocketState, Stream, Timed, would_block,
+};
 use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::options::{InForce, SocketOptions};
@@ -270,6 +272,12 @@ impl Stream for Transport {
                 Ok(())
             }
         }
+    }
+}
+
+impl Handover for Transport {
+    fn into_socket(self) -> io::Result<Socket> {
+        Transport::into_socket(self)
     }
 }
 

@@ -55,13 +55,13 @@ impl Batch {
     }
 
     /// The first datagram.
-    pub(super) fn first(&self) -> Option<&[u8]> {
+    pub fn first(&self) -> Option<&[u8]> {
         let bytes = self.bytes();
         (self.count > 0).then(|| &bytes[..self.segment_bytes.min(bytes.len())])
     }
 
-    /// Removes the first datagram, which was sent.
-    pub(super) fn remove_first(&mut self) {
+    /// Removes the first datagram, which was sent or cannot be.
+    pub fn remove_first(&mut self) {
         self.start = (self.start + self.segment_bytes).min(self.bytes.len());
         self.count -= 1;
     }

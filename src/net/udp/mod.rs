@@ -147,24 +147,35 @@ impl DatagramSocket {
     fn register(
         fd: OwnedFd,
         file: Option<SocketFile>,
-        is_timed: bool,
+        options: &Options,
         io: &Io,
     ) -> io::Result<DatagramSocket> {
-        let socket = SockRef::from(&fd);
+        let (socket, is_timed) = (SockRef::from(&fd), options.is_timed);
         socket.set_nonblocking(true)?;
-        enlarge_receive_queue(&fd);
+        enlarge_receive_queue(&fd, options.receive_queue_bytes.unwrap_or(RECEIVE_QUEUE_BYTES));
         let local = local_of(&fd)?;
         let kind = match &local {
             Peer::Ip(address) => SocketKind::Ip(ip::UdpState::new(&fd, address, is_timed)?),
             Peer::Unix(_) => SocketKind::Unix,
         };
         let readiness = io.register(&mut SourceFd(&fd.as_raw_fd()))?;
+        readiness.set_writable();
         Ok(DatagramSocket { fd, readiness, kind, local, is_timed, _file: file })
     }
 
     /// The address that was bound.
     pub fn local_address(&self) -> &Peer {
         &self.local
+    }
+
+    /// The address that datagrams are sent from now: that of a connected socket is known.
+    pub fn source_address(&self) -> io::Result<Peer> {
+        local_of(&self.fd)
+    }
+
+    /// True if a datagram may be sent now.
+    pub fn is_writable(&self) -> bool {
+        self.readiness.is_writable()
     }
 
     /// Receives one or more datagrams with one call. `WouldBlock` if there are none.
@@ -204,7 +215,7 @@ impl DatagramSocket {
     }
 
     /// The address that a reply to a datagram for `local` must be sent from; `None` if the socket is bound to one.
-    fn reply_source(&self, local: Option<IpAddr>) -> Option<IpAddr> {
+    pub fn reply_source(&self, local: Option<IpAddr>) -> Option<IpAddr> {
         let is_any = matches!(&self.local, Peer::Ip(bound) if bound.ip().is_unspecified());
         local.filter(|local| is_any && is_unicast(*local))
     }
@@ -302,10 +313,10 @@ fn local_of(fd: &OwnedFd) -> io::Result<Peer> {
 }
 
 /// Enlarges the receive queue: beyond the system's limit with privileges, up to it without.
-fn enlarge_receive_queue(fd: &OwnedFd) {
-    if ip::force_receive_queue(fd, RECEIVE_QUEUE_BYTES).is_err() {
+fn enlarge_receive_queue(fd: &OwnedFd, bytes: usize) {
+    if ip::force_receive_queue(fd, bytes).is_err() {
         // A smaller queue is not a failure: dropped datagrams are counted.
-        let _ = SockRef::from(fd).set_recv_buffer_size(RECEIVE_QUEUE_BYTES);
+        let _ = SockRef::from(fd).set_recv_buffer_size(bytes);
     }
 }
 
@@ -313,6 +324,14 @@ impl Peer {
     /// The reason why a datagram from this peer, sent to `to` and received by the socket bound to `local`, must not be
     /// replied to, whatever it contains: a forged one could make this side flood a service, a network or itself.
     pub fn no_reply_reason(&self, local: &Peer, to: Option<IpAddr>) -> Option<&'static str> {
+        match self {
+            Peer::Ip(peer) if peer.port() < FIRST_USER_PORT => Some("its port is below 1024"),
+            _ => self.no_host_reason(local, to),
+        }
+    }
+
+    /// The same for a relay, whose clients may be services: the reason why this peer is not one other host.
+    pub fn no_host_reason(&self, local: &Peer, to: Option<IpAddr>) -> Option<&'static str> {
         match (self, local) {
             (Peer::Unix(unix), _) if unix.is_unnamed() => Some("it has no address"),
             (Peer::Ip(peer), Peer::Ip(local)) => {
@@ -324,9 +343,7 @@ impl Peer {
                 } else {
                     ip == local.ip().to_canonical()
                 };
-                if peer.port() < FIRST_USER_PORT {
-                    Some("its port is below 1024")
-                } else if !is_unicast(ip) {
+                if !is_unicast(ip) {
                     Some("its address is not that of one host")
                 } else if is_here && peer.port() == local.port() {
                     Some("it is this socket")

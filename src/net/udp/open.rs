@@ -20,7 +20,7 @@ use crate::net::reactor::Io;
 /// Binds all addresses of an endpoint: one socket, or one per address.
 pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<DatagramSocket>, Error> {
     let open = || -> io::Result<Vec<DatagramSocket>> {
-        let register = |fd: OwnedFd, file| DatagramSocket::register(fd, file, options.is_timed, io);
+        let register = |fd: OwnedFd, file| DatagramSocket::register(fd, file, options, io);
         match endpoint {
             Endpoint::Tcp { host, port } => {
                 let bind = if options.groups.is_empty() { bind } else { bind_shared };
@@ -63,7 +63,7 @@ pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramS
         // A name that the system chooses, so that the peer can answer.
         (Peer::Unix(_), None) => (bind_unix(&SocketAddrUnix::new_unnamed())?, None),
     };
-    let socket = DatagramSocket::register(fd, file, options.is_timed, io)?;
+    let socket = DatagramSocket::register(fd, file, options, io)?;
     if !(options.broadcast || peer.ip().is_some_and(|ip| ip.is_multicast())) {
         socket.connect(peer).map_err(|error| match peer {
             Peer::Ip(address) => with_scope(*address, error),

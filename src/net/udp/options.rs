@@ -30,6 +30,8 @@ pub struct Options {
     pub broadcast: bool,
     /// Whether this machine receives what it sends to a group (`IP_MULTICAST_LOOP`); `None`: the system's default.
     pub multicast_loop: Option<bool>,
+    /// The size of the receive queue that is requested; `None`: as large as the system allows.
+    pub receive_queue_bytes: Option<usize>,
 }
 
 /// A multicast group, and the interface to join it on.

@@ -42,6 +42,16 @@ impl ReplyBatch {
         self.replies.push(QueuedReply { to: to.clone(), local, range });
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    /// The number of replies.
+    pub fn len(&self) -> usize {
+        self.replies.len()
+    }
+
     /// True if a larger batch would hardly save calls.
     pub fn is_large(&self) -> bool {
         self.replies.len() >= MAX_PER_CALL || self.bytes.len() >= MAX_BYTES
@@ -72,12 +82,26 @@ impl ReplyBatch {
 impl DatagramSocket {
     /// Sends all replies, with few calls where the system can. Calls `done` with the outcome of each: its size in
     /// bytes, or the error.
-    pub fn send_replies(&self, batch: &mut ReplyBatch, mut done: impl FnMut(&Peer, io::Result<usize>)) {
+    pub fn send_replies(&self, batch: &mut ReplyBatch, done: impl FnMut(&Peer, io::Result<usize>)) {
+        self.send_replies_with_room(batch, false, done);
+    }
+
+    /// The same; with `waits_for_room`, keeps the rest where the system has no room. Returns whether all were sent.
+    pub fn send_replies_with_room(
+        &self,
+        batch: &mut ReplyBatch,
+        waits_for_room: bool,
+        mut done: impl FnMut(&Peer, io::Result<usize>),
+    ) -> bool {
         let mut first = 0;
         while let Some(QueuedReply { to, local, range }) = batch.replies.get(first) {
             let count = self.send_some(batch, first);
             if count == 0 {
                 let result = self.reply(to, *local, &batch.bytes[range.clone()]);
+                if waits_for_room && super::would_block(&result) {
+                    batch.replies.drain(..first);
+                    return false;
+                }
                 done(to, result.map(|()| range.len()));
             }
             for reply in &batch.replies[first..first + count] {
@@ -87,6 +111,7 @@ impl DatagramSocket {
         }
         batch.replies.clear();
         batch.bytes.clear();
+        true
     }
 
     /// Sends several replies from `first` on with one call. Returns their number; 0 if the first must be sent alone,

@@ -8,7 +8,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, SocketAddrAny, SocketAddrUnix, recvmsg, sendto,
 };
 
-use super::{BUFFER_BYTES, Datagram, Peer};
+use super::{BUFFER_BYTES, Datagram, DatagramSocket, Peer};
 use crate::net::uninterrupted;
 
 /// Receives one datagram.
@@ -43,6 +43,14 @@ pub(super) fn send(fd: &OwnedFd, to: &Peer, payload: &[u8]) -> io::Result<()> {
         Peer::Unix(unix) => sendto(fd, payload, flags, unix)?,
     };
     Ok(())
+}
+
+impl DatagramSocket {
+    /// Sends one datagram to the socket that this one is connected to, whatever has its name now.
+    pub fn send_to_connected(&self, payload: &[u8]) -> io::Result<()> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.writable(|| Ok(rustix::net::send(&self.fd, payload, flags).map(drop)?))
+    }
 }
 
 /// Converts an address of one of the supported families.

@@ -1,5 +1,6 @@
-//! Datagrams: cutting a stream into them, answering them safely, pacing them.
+//! Datagrams: cutting a stream into them, answering them safely, pacing them, relaying them.
 
+pub mod flows;
 pub mod guard;
 pub mod pace;
 pub mod records;

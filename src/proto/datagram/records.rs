@@ -1,9 +1,13 @@
-//! Splits a stream of bytes into datagrams: lines, blocks, everything, or records with a length prefix.
+//! Splits a stream of bytes into datagrams: lines, blocks, everything, records with a length prefix, or objects in lines.
+
+use crate::proto::message_object;
 
 /// The largest datagram, in bytes: the limit of UDP over IPv4.
 pub const MAX_DATAGRAM_BYTES: usize = 65_507;
 /// The size of one read.
 const CHUNK_BYTES: usize = 256 << 10;
+/// The longest line with an object: JSON writes a byte in six at most; and there are other fields.
+const MAX_OBJECT_BYTES: usize = 6 * MAX_DATAGRAM_BYTES + 4096;
 
 /// The boundaries at which a stream is split into datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +20,19 @@ pub enum SplitAt {
     All,
     /// By `u16be` prefixes: two bytes with the length, most significant first, then the payload.
     U16be,
+    /// At line feeds; each line is an object that holds a datagram: see [`message_object`].
+    Objects,
 }
 
 /// The reason why a stream cannot be split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadRecord {
     /// Larger than a datagram can be.
     TooLarge,
     /// The stream ended within a record.
     Incomplete,
+    /// Not an object that holds a datagram: why, and what to type.
+    NoObject(String),
 }
 
 /// Splits a stream that arrives in pieces of any size. It holds at most one chunk and one datagram.
@@ -37,6 +45,8 @@ pub struct Splitter {
     searched: usize,
     has_ended: bool,
     is_over: bool,
+    /// The datagram that an object holds.
+    held_by_object: Vec<u8>,
 }
 
 impl Splitter {
@@ -50,6 +60,7 @@ impl Splitter {
             searched: 0,
             has_ended: false,
             is_over: false,
+            held_by_object: Vec::new(),
         }
     }
 
@@ -60,7 +71,7 @@ impl Splitter {
         self.searched -= self.start;
         (self.start, self.end) = (0, self.end - self.start);
         if self.bytes.is_empty() {
-            self.bytes.resize(CHUNK_BYTES + MAX_DATAGRAM_BYTES + 1, 0);
+            self.bytes.resize(CHUNK_BYTES + self.longest() + 1, 0);
         }
         &mut self.bytes[self.end..]
     }
@@ -82,13 +93,24 @@ impl Splitter {
     /// The next record cannot be a datagram. The rest of the stream must not be read.
     pub fn next_datagram(&mut self) -> Result<Option<&[u8]>, BadRecord> {
         let found = match self.split_at {
-            SplitAt::Lines => self.line()?,
+            SplitAt::Lines | SplitAt::Objects => self.line()?,
             SplitAt::Blocks(size) => self.block(size),
             SplitAt::All => self.all()?,
             SplitAt::U16be => self.prefixed()?,
         };
         self.is_over = self.has_ended && found.is_none();
-        Ok(found.map(|(from, to)| &self.bytes[from..to]))
+        let found = found.map(|(from, to)| &self.bytes[from..to]);
+        let (SplitAt::Objects, Some(line)) = (self.split_at, found) else { return Ok(found) };
+        self.held_by_object = message_object::parse(line).map_err(BadRecord::NoObject)?;
+        if self.held_by_object.len() > MAX_DATAGRAM_BYTES {
+            return Err(BadRecord::TooLarge);
+        }
+        Ok(Some(&self.held_by_object))
+    }
+
+    /// The longest line, in bytes.
+    fn longest(&self) -> usize {
+        if self.split_at == SplitAt::Objects { MAX_OBJECT_BYTES } else { MAX_DATAGRAM_BYTES }
     }
 
     fn held(&self) -> usize {
@@ -107,13 +129,9 @@ impl Splitter {
         match memchr::memchr(b'\n', &self.bytes[self.searched..self.end]) {
             Some(at) => {
                 let size = self.searched + at - self.start;
-                if size > MAX_DATAGRAM_BYTES {
-                    Err(BadRecord::TooLarge)
-                } else {
-                    Ok(Some(self.take(0, size, 1)))
-                }
+                if size > self.longest() { Err(BadRecord::TooLarge) } else { Ok(Some(self.take(0, size, 1))) }
             }
-            None if self.held() > MAX_DATAGRAM_BYTES => Err(BadRecord::TooLarge),
+            None if self.held() > self.longest() => Err(BadRecord::TooLarge),
             None if self.has_ended && self.held() > 0 => Ok(Some(self.take(0, self.held(), 0))),
             None => {
                 self.searched = self.end;
@@ -239,6 +257,12 @@ mod tests {
             assert_eq!(split(SplitAt::Blocks(3), b"abcdefg", piece), list(&[b"abc", b"def", b"g"]));
             assert_eq!(split(SplitAt::All, b"a\nb", piece), list(&[b"a\nb"]));
             assert_eq!(split(SplitAt::All, b"", piece), list(&[b""]));
+            let objects = br#"{"text":"a\nb","base64":null}
+{"base64":"/wA="}
+{"text":""}"#;
+            assert_eq!(split(SplitAt::Objects, objects, piece), list(&[b"a\nb", b"\xff\0", b""]));
+            let bad = split(SplitAt::Objects, b"{\"text\":\"a\"}\nb\n", piece);
+            assert!(matches!(bad, Err(BadRecord::NoObject(_))), "{bad:?}");
             assert_eq!(split(SplitAt::U16be, b"\0\x02ab\0\0\0\x01c", piece), list(&[b"ab", b"", b"c"]));
             for part in [&b"\0"[..], b"\0\x02a", b"\0\x01a\0"] {
                 assert_eq!(split(SplitAt::U16be, part, piece), Err(BadRecord::Incomplete));
@@ -258,6 +282,11 @@ mod tests {
             assert_eq!(split(SplitAt::Lines, &with_end, piece), Ok(vec![large[1..].to_vec()]));
             assert_eq!(split(SplitAt::Lines, &[&large[..], b"\n"].concat(), piece), Err(BadRecord::TooLarge));
         }
+        let object = |size: usize| format!(r#"{{"text":"{}"}}"#, r"\u0001".repeat(size)).into_bytes();
+        let held = split(SplitAt::Objects, &object(MAX_DATAGRAM_BYTES), 1 << 20);
+        assert_eq!(held.map(|held| held[0].len()), Ok(MAX_DATAGRAM_BYTES));
+        let larger = split(SplitAt::Objects, &object(MAX_DATAGRAM_BYTES + 1), 1 << 20);
+        assert_eq!(larger, Err(BadRecord::TooLarge));
         assert_eq!(split(SplitAt::U16be, &[0xff, 0xe4], 1), Err(BadRecord::TooLarge));
         assert_eq!(split(SplitAt::U16be, &[0xff, 0xe3], 1), Err(BadRecord::Incomplete));
     }

@@ -1,4 +1,4 @@
-//! A proxy server's side of a handshake, for clients of SOCKS5 and HTTP.
+//! A proxy server's side of a handshake, for clients of SOCKS and HTTP.
 
 use core::net::SocketAddr;
 use std::rc::Rc;
@@ -8,6 +8,7 @@ use super::http_forward::Request;
 use super::http_proxy::HttpProxyServer;
 use super::socks::VERSION;
 use super::socks::server::SocksServer;
+use super::socks::server4::{Socks4Server, VERSION4};
 use super::target::ProxyTarget;
 use super::users::Users;
 use crate::proto::handshake::Handshake;
@@ -21,6 +22,7 @@ pub struct ProxyServer {
 
 enum Protocol {
     Socks(SocksServer),
+    Socks4(Socks4Server),
     Http(HttpProxyServer),
 }
 
@@ -34,6 +36,7 @@ impl ProxyServer {
     pub fn target(&self) -> Option<&ProxyTarget> {
         match self.protocol.as_ref()? {
             Protocol::Socks(socks) => socks.target(),
+            Protocol::Socks4(socks) => socks.target(),
             Protocol::Http(http) => http.target(),
         }
     }
@@ -43,6 +46,7 @@ impl ProxyServer {
     pub fn answer(&self, outcome: Result<Option<SocketAddr>, Denial>) -> ProxyAnswer {
         match &self.protocol {
             Some(Protocol::Socks(socks)) => ProxyAnswer::Bytes(socks.answer(outcome)),
+            Some(Protocol::Socks4(socks)) => ProxyAnswer::Bytes(socks.answer(outcome)),
             Some(Protocol::Http(http)) => http.answer(outcome.map(|_| ())),
             None => ProxyAnswer::Bytes(Vec::new()),
         }
@@ -71,6 +75,7 @@ impl Handshake for ProxyServer {
     fn take_outgoing(&mut self) -> Vec<u8> {
         match &mut self.protocol {
             Some(Protocol::Socks(socks)) => socks.take_outgoing(),
+            Some(Protocol::Socks4(socks)) => socks.take_outgoing(),
             Some(Protocol::Http(http)) => http.take_outgoing(),
             None => Vec::new(),
         }
@@ -79,6 +84,7 @@ impl Handshake for ProxyServer {
     fn wanted(&self) -> usize {
         match &self.protocol {
             Some(Protocol::Socks(socks)) => socks.wanted(),
+            Some(Protocol::Socks4(socks)) => socks.wanted(),
             Some(Protocol::Http(http)) => http.wanted(),
             None => 1,
         }
@@ -95,17 +101,16 @@ impl Handshake for ProxyServer {
             (None, Some(first)) if first.is_ascii_graphic() || b"\r\n \t".contains(first) => {
                 self.protocol.insert(Protocol::Http(HttpProxyServer::new(self.users.clone())))
             }
-            (None, Some(4)) => {
-                // Its reply "request rejected or failed".
-                let answer = [&[0, 0x5b][..], &[0; 6]].concat();
-                return Err(Misuse::of_request("speaks SOCKS4, which is not served", answer));
+            (None, Some(&VERSION4)) => {
+                self.protocol.insert(Protocol::Socks4(Socks4Server::new(self.users.is_some())?))
             }
             (None, Some(_)) => {
-                return Err(Misuse::of_request("speaks neither SOCKS5 nor HTTP", Vec::new()));
+                return Err(Misuse::of_request("speaks neither SOCKS nor HTTP", Vec::new()));
             }
         };
         match protocol {
             Protocol::Socks(socks) => socks.take(piece),
+            Protocol::Socks4(socks) => socks.take(piece),
             Protocol::Http(http) => http.take(piece),
         }
     }

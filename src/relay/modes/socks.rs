@@ -1,4 +1,4 @@
-//! `--socks`: a proxy server for SOCKS5 and HTTP.
+//! `--socks`: a proxy server for SOCKS and HTTP.
 
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
-//! The result of a probed port, from the attempt to connect to it.
+//! The result of a probed port, from the attempt to connect to it, and the line about it.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
@@ -12,9 +12,53 @@ use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::stream::Transport;
 use crate::proto::proxy::fault::Cause;
 use crate::relay::proxies::Via;
+use crate::report::{Probed, Report};
 
 /// The result of a port: its state, its address, and the reason. `None`: it must be tried again.
 pub(super) type ProbeResult = Option<(&'static str, PeerName, Option<String>)>;
+
+/// The report about a port.
+pub(crate) struct PortReport {
+    pub(super) outcome: Outcome,
+    /// The line on stdout.
+    pub(super) text: String,
+    /// The reason why it is not open, with the address.
+    pub(super) reason: String,
+}
+
+/// What a port's state means for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Open,
+    /// Datagrams: nothing has come back, which proves nothing.
+    Silent,
+    Closed,
+}
+
+impl PortReport {
+    /// The report about a port, or about a Unix socket, which has none.
+    pub(super) fn new(
+        report: &Report,
+        port: Option<u16>,
+        (state, name): (&'static str, &PeerName),
+        why: Option<&str>,
+        time: Duration,
+    ) -> PortReport {
+        let probed = Probed { state, address: name, port, text: why, time };
+        let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
+        let why = why.unwrap_or_default();
+        let (outcome, reason) = match state {
+            "open" | "answered" => (Outcome::Open, String::new()),
+            "silent" => (Outcome::Silent, format!("{name} is silent: {why}")),
+            _ => (Outcome::Closed, format!("{name} is not open: {why}")),
+        };
+        PortReport { outcome, text, reason }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.outcome == Outcome::Open
+    }
+}
 
 /// The result of a port that is dialled directly; `None` while the attempt lasts.
 pub(super) fn poll_direct(
@@ -74,7 +118,7 @@ fn result_of(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerN
 }
 
 /// True for want of descriptors or memory, which is not a result of the port.
-fn is_shortage(error: &io::Error) -> bool {
+pub(super) fn is_shortage(error: &io::Error) -> bool {
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
 }

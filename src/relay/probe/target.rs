@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::PortReport;
+use super::result::PortReport;
 use crate::error::{Error, Exit, Retry};
-use crate::net::endpoint::Endpoint;
+use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::reactor::Io;
 use crate::net::resolve::Resolution;
 use crate::relay::connector::Connector;
@@ -17,6 +18,8 @@ pub(crate) struct ProbeTarget {
     pub(crate) connector: Connector,
     /// The ports in order; none for a Unix socket.
     pub(crate) ports: Vec<u16>,
+    /// What is sent, if these are ports of datagrams.
+    pub(super) datagram: Option<Rc<[u8]>>,
     pub(crate) state: TargetState,
     /// Number of rounds before this one.
     pub(crate) round: u32,
@@ -56,11 +59,12 @@ pub(crate) enum Resolved {
 }
 
 impl ProbeTarget {
-    pub(crate) fn new(connector: Connector, ports: Vec<u16>) -> ProbeTarget {
+    pub(crate) fn new(connector: Connector, ports: Vec<u16>, datagram: Option<Rc<[u8]>>) -> ProbeTarget {
         ProbeTarget {
             due: (0..ports.len().max(1)).collect(),
             connector,
             ports,
+            datagram,
             state: TargetState::Start,
             round: 0,
             failed: BTreeMap::new(),
@@ -76,9 +80,15 @@ impl ProbeTarget {
         self.ports.len().max(1)
     }
 
-    /// The endpoint of a port, by index.
-    pub(crate) fn endpoint_of(&self, index: usize) -> Endpoint {
-        self.connector_of(index).endpoint().clone()
+    /// The number of a port, by index.
+    pub(super) fn number_of(&self, index: usize) -> Option<u16> {
+        self.ports.get(index).copied()
+    }
+
+    /// The name of a port, by index, as it was typed.
+    pub(super) fn name_of(&self, index: usize) -> PeerName {
+        let name = PeerName::from_endpoint(self.connector_of(index).endpoint());
+        if self.datagram.is_some() { name.of_datagrams() } else { name }
     }
 
     /// The connector for a port, by index.

@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::filter::Stage;
 use crate::error::{Error, Exit};
+use crate::proto::message_object;
 use crate::proto::relay::lines::Crlf;
 use crate::proto::relay::message::{Breach, Decoder, Encoder, Framing, Split, Truncated, Unfit};
 use crate::relay::options::{InputSplit, OutputFormat};
@@ -37,13 +38,6 @@ pub struct Encoding {
     has_no_input: bool,
     /// Lines were not asked for: the first one that is not text is reported here.
     binary_warning: Option<Report>,
-}
-
-/// A message of `--each json`: the fields of `--frame-out json` that hold its content.
-#[derive(Deserialize)]
-struct JsonMessage {
-    text: Option<String>,
-    base64: Option<String>,
 }
 
 impl Encoding {
@@ -126,21 +120,9 @@ impl Encoding {
     }
 
     fn parse_json(&self, line: &[u8]) -> Result<Vec<u8>, Error> {
-        let wrong = |why: &str| {
-            let text = format!(
-                r#"{} is not a message: {why}; type {{"text":"..."}} or {{"base64":"..."}}"#,
-                self.message_name()
-            );
-            Error::new(Exit::Failed, text)
-        };
-        match serde_json::from_slice(line) {
-            Ok(JsonMessage { text: Some(text), base64: None }) => Ok(text.into_bytes()),
-            Ok(JsonMessage { text: None, base64: Some(code) }) => {
-                BASE64_STANDARD.decode(code).map_err(|_| wrong("it is not base64"))
-            }
-            Ok(_) => Err(wrong("it has neither or both of text and base64")),
-            Err(_) => Err(wrong("it is not such an object")),
-        }
+        let wrong =
+            |why| Error::new(Exit::Failed, format!("{} is not a message: {why}", self.message_name()));
+        message_object::parse(line).map_err(wrong)
     }
 }
 

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::datagram::relay::intake::MAX_NEW_FLOWS;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
+use crate::net::endpoint::Endpoint;
 use crate::net::host_name;
 use crate::proto::relay::conversation::Script;
 use crate::proto::web::origin::HostName;
@@ -37,6 +39,8 @@ pub(crate) enum Mode {
     /// A text with escapes, or `@FILE`.
     Reply(String),
     Forward(ForwardPlan),
+    /// `--forward` of datagrams.
+    Datagrams(DatagramPlan),
     Socks(SocksPlan),
     Script(Rc<Script>),
     Broker {
@@ -133,6 +137,13 @@ impl ForwardPlan {
     }
 }
 
+/// The arguments of `--forward udp:` and `--forward unix-dgram:`.
+pub(crate) struct DatagramPlan {
+    pub(crate) target: Endpoint,
+    /// How long a flow may be silent.
+    pub(crate) idle: Duration,
+}
+
 /// The arguments of `--socks`.
 pub(crate) struct SocksPlan {
     /// The file of users and passwords.
@@ -160,6 +171,8 @@ impl Mode {
     pub(crate) fn descriptors(&self) -> DescriptorBudget {
         let per_client = match self {
             Mode::Transfer(plan) => return plan.descriptors(),
+            // A flow, and those that have made way in this turn and the one before.
+            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: 2 * MAX_NEW_FLOWS as u64 },
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.
@@ -185,6 +198,7 @@ impl Mode {
             | Mode::Discard
             | Mode::Reply(_)
             | Mode::Forward(_)
+            | Mode::Datagrams(_)
             | Mode::Socks(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
@@ -201,6 +215,7 @@ impl Mode {
             | Mode::Discard
             | Mode::Reply(_)
             | Mode::Forward(_)
+            | Mode::Datagrams(_)
             | Mode::Socks(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
@@ -217,6 +232,7 @@ impl Mode {
             | Mode::Echo
             | Mode::Discard
             | Mode::Reply(_)
+            | Mode::Datagrams(_)
             | Mode::Script(_)
             | Mode::Broker { .. }
             | Mode::KeepOpen { .. }

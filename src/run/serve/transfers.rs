@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 impl TransferPlan {
     /// Opens the folders and files to store to and to share.
-    fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
+    pub(super) fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
         Ok(Offer {
             store: self.store.as_deref().map(open_store).transpose()?,
             share: self.share.as_deref().map(|path| open_share(path, self.links)).transpose()?,

@@ -10,6 +10,7 @@ use crate::proto::Parsed;
 use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
 use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
 use crate::proto::transfer::time_limits::{Overdue, TimeLimits};
+use crate::proto::transfer::violation::Violation;
 use crate::transfer::failure::{Role, peer_error, protocol_error};
 
 /// Time limits and rate of a session.
@@ -152,7 +153,11 @@ impl<S: Stream> Link<S> {
 
     fn receive_accept(&mut self) -> Result<bool, Failure> {
         loop {
-            match Accept::parse(self.wire.incoming()).map_err(protocol_error)? {
+            let parsed = Accept::parse(self.wire.incoming());
+            if let (Err(Violation::NotOurs), Some(run_state)) = (&parsed, self.wire.run_state()) {
+                run_state.note_noise(self.wire.incoming());
+            }
+            match parsed.map_err(protocol_error)? {
                 Parsed::Complete { value, used } => {
                     if self.hello.take().is_some_and(|hello| self.wire.incoming().starts_with(&hello)) {
                         let text = "the peer sends this side's own bytes back: it is an echo server";
@@ -162,6 +167,9 @@ impl<S: Stream> Link<S> {
                         value.check(&hello).map_err(protocol_error)?;
                     }
                     self.wire.consume(used);
+                    if let Some(run_state) = self.wire.run_state() {
+                        run_state.note_answered();
+                    }
                     if let Some(time) = self.times.accepted() {
                         let left = time.saturating_duration_since(self.wire.now());
                         self.round_trip = self.limits.handshake.saturating_sub(left);

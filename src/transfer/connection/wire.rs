@@ -8,7 +8,7 @@ use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
 use crate::net::send::{SendBuffer, Sent, send_all};
-use crate::net::stream::{Socket, SocketState, Stream, Timed, Transport};
+use crate::net::stream::{Handover, Socket, SocketState, Stream, Timed};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::run_state::RunState;
@@ -85,6 +85,11 @@ impl<S: Stream> Wire<S> {
         if let Some(run_state) = &self.run_state {
             run_state.note_moved();
         }
+    }
+
+    /// Returns what survives a retry, if this connection is tracked.
+    pub(crate) fn run_state(&self) -> Option<&RunState> {
+        self.run_state.as_ref()
     }
 
     /// Sets the time of this call: traffic in it happens now.
@@ -258,7 +263,7 @@ fn no_memory() -> Error {
     Error::new(Exit::Failed, "there is not enough memory")
 }
 
-impl Wire<Transport> {
+impl<S: Handover> Wire<S> {
     /// Takes the connection, for another thread. Bytes that were read and not consumed are lost.
     pub(crate) fn into_socket(self) -> io::Result<Socket> {
         self.stream.into_inner().into_socket()

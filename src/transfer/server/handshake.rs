@@ -17,7 +17,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
-use crate::net::stream::Transport;
+use crate::net::stream::{Handover, Stream};
 use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
@@ -65,8 +65,8 @@ pub(crate) struct Offer {
 }
 
 /// One client of a transfer server.
-pub(crate) struct Serving {
-    state: State,
+pub(crate) struct Serving<S> {
+    state: State<S>,
     hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<SourceSlot>>,
@@ -83,29 +83,29 @@ pub(crate) struct Serving {
     context: (Io, Report, PeerName),
 }
 
-enum State {
-    AwaitingHello(Option<Wire<Transport>>),
+enum State<S> {
+    AwaitingHello(Option<Wire<S>>),
     /// Waits for a place of its source; the time of the next look.
-    AwaitingPlace(Option<(Wire<Transport>, Hello)>, Instant),
+    AwaitingPlace(Option<(Wire<S>, Hello)>, Instant),
     /// Waits for the end of an earlier session of the same client.
-    Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
+    Succeeding(Option<(Wire<S>, Hello)>, Succession),
     /// Running. The session is dropped first: what it holds is free before others no longer find it.
     Session(Box<dyn Session>, Rc<Registration>),
-    Closing(Closing<Transport>),
+    Closing(Closing<S>),
     /// The connection was passed to another session.
     Joined,
 }
 
-impl Serving {
+impl<S: Handover + 'static> Serving<S> {
     /// Serves a new client or, without a place, rejects it with the reason.
     pub(crate) fn new(
-        stream: Transport,
+        stream: S,
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
         (place, claim, authorization): (Option<Arc<SourceSlot>>, Claim, Authorization),
         context: (Io, Report, PeerName),
-    ) -> Serving {
+    ) -> Serving<S> {
         let wire = Wire::new(stream, now);
         let has_place = place.as_ref().is_some_and(|place| place.is_acquired());
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
@@ -130,7 +130,7 @@ impl Serving {
         }
     }
 
-    fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+    fn read_hello(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Option<Hello>, Failure> {
         wire.tick(now);
         let result = self.receive(wire, now);
         let is_silent = wire.incoming().is_empty();
@@ -142,7 +142,7 @@ impl Serving {
         })
     }
 
-    fn receive(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+    fn receive(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Option<Hello>, Failure> {
         loop {
             match Hello::parse(wire.incoming()) {
                 Ok(Parsed::Complete { value, used }) => {
@@ -199,11 +199,11 @@ impl Serving {
     /// Starts the session that a client asks for, or waits for its predecessor to end.
     fn enter(
         &mut self,
-        wire: Wire<Transport>,
+        wire: Wire<S>,
         hello: Hello,
         succession: Option<Succession>,
         now: Instant,
-    ) -> State {
+    ) -> State<S> {
         if let Err(failure) = self.check_trust(&hello.operation) {
             return reject(wire, failure);
         }
@@ -242,13 +242,7 @@ impl Serving {
         }
     }
 
-    fn begin(
-        &mut self,
-        mut wire: Wire<Transport>,
-        hello: &Hello,
-        granted: Granted,
-        is_successor: bool,
-    ) -> State {
+    fn begin(&mut self, mut wire: Wire<S>, hello: &Hello, granted: Granted, is_successor: bool) -> State<S> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
@@ -299,7 +293,7 @@ impl Serving {
 }
 
 /// Returns how many bytes of a HELLO to read.
-fn bytes_to_read(wire: &Wire<Transport>, needed: usize) -> usize {
+fn bytes_to_read<S: Stream>(wire: &Wire<S>, needed: usize) -> usize {
     let here = wire.incoming().len();
     if here > MAGIC.len() { needed } else { here + 1 }
 }
@@ -314,7 +308,7 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     !roots.is_empty() && roots.iter().all(is_new)
 }
 
-impl Session for Serving {
+impl<S: Handover + 'static> Session for Serving<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let State::AwaitingHello(waiting) = &mut self.state
             && let Some(mut wire) = waiting.take()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::datagram::listen::{counts, listen};
+use crate::datagram::listen::{client, counts, listen};
 use crate::harness::others::free_port;
 use crate::harness::{In, LIMIT, Out, assert_within, now, payload, sendall};
 
@@ -66,6 +66,27 @@ fn a_unix_socket_that_sends_has_a_name() {
     socket.send_to(b"pong", &here).expect("sent");
     assert_eq!(running.finish().expect(0).stdout, b"pong\n");
     assert!(!here.exists(), "its file is gone");
+}
+
+/// What one side writes with any bytes in it, the other one sends again.
+#[test]
+fn objects_are_sent_as_they_were_received() {
+    let datagrams = [&b"a\nb"[..], b"\xff\0", b"", "caf\u{e9}".as_bytes()];
+    let (listener, address) = listen(&["--each", "json", "--count", "4"], Out::Collect);
+    let socket = client(&address);
+    datagrams.iter().for_each(|datagram| assert!(socket.send(datagram).is_ok()));
+    let objects = listener.finish().expect(0).stdout;
+    let (again, address) = listen(&["--frame", "u16be", "--count", "4"], Out::Collect);
+    sendall(&["udp-send", &address, "--each", "json"], In::Bytes(objects), Out::Collect).finish().expect(0);
+    let prefixed = datagrams.map(|datagram| [&[0, datagram.len() as u8], datagram].concat()).concat();
+    assert_eq!(again.finish().expect(0).stdout, prefixed);
+    let options = ["udp-send", &address, "--each", "json"];
+    let finished = sendall(&options, In::Bytes(b"hello\n".to_vec()), Out::Collect).finish().expect(1);
+    assert!(
+        finished
+            .stderr
+            .contains(r#"line 1 of stdin is not a datagram: it is not such an object; type {"text":"#)
+    );
 }
 
 #[test]

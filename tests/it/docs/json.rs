@@ -36,6 +36,7 @@ const COUNTS: &[&str] = &[
     "dropped",
     "dropped_exactly",
     "filtered",
+    "flows",
     "received",
     "sent",
     "too_large",

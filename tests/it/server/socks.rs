@@ -54,6 +54,8 @@ fn curl_goes_through_in_every_way() {
         (&["--socks5-hostname", &proxy][..], "localhost", "hello 000"),
         (&["--socks5", &proxy], "localhost", "hello 000"),
         (&["--socks5", &proxy], "127.0.0.1", "hello 000"),
+        (&["--socks4", &proxy], "127.0.0.1", "hello 000"),
+        (&["--socks4a", &proxy], "localhost", "hello 000"),
         (&["--proxytunnel", "--proxy", &http], "localhost", "hello 200"),
         (&["--proxytunnel", "--proxy1.0", &proxy], "127.0.0.1", "hello 200"),
     ] {
@@ -98,6 +100,7 @@ fn ncat_and_socat_go_through() {
     let target = format!("PROXY:127.0.0.1:127.0.0.1:{port},proxyport={}", server.port());
     for (program, args) in [
         ("ncat", &["--proxy", &proxy, "--proxy-type", "socks5", "127.0.0.1", &port][..]),
+        ("ncat", &["--proxy", &proxy, "--proxy-type", "socks4", "127.0.0.1", &port]),
         ("ncat", &["--proxy", &proxy, "--proxy-type", "http", "127.0.0.1", &port]),
         ("socat", &["-t", "20", "STDIO", &target]),
     ] {
@@ -301,7 +304,7 @@ fn clients_that_send_garbage_or_nothing_are_disconnected() {
     let server = serve(&["--socks", "--timeout", "200ms"]);
     assert_eq!(exchange(&server, b"\x16\x03\x01\0\x01"), b"");
     for (bytes, answer) in [
-        (&b"\x04\x01\0\x50\x7f\0\0\x01\0"[..], &b"\0\x5b"[..]),
+        (&b"\x04\x02\0\x50\x7f\0\0\x01\0"[..], &b"\0\x5b"[..]),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 400 "),
     ] {
         let mut link = Link::connect(server.port());
@@ -312,7 +315,9 @@ fn clients_that_send_garbage_or_nothing_are_disconnected() {
     slow.send(b"\x05");
     assert!(slow.read(&mut [0; 10]).is_err(), "no reset after the time limit");
     let is_reported = || {
-        ["speaks neither SOCKS5 nor HTTP", "SOCKS4"].iter().all(|text| server.stderr.text().contains(text))
+        ["speaks neither SOCKS nor HTTP", "wants another command"]
+            .iter()
+            .all(|text| server.stderr.text().contains(text))
     };
     assert!(wait_until(LIMIT, is_reported), "{}", server.stderr.text());
 }

@@ -96,10 +96,12 @@ fn an_end_that_follows_ours_in_mid_answer_is_reported() {
     assert!(summary(&finished)["ended_after"].is_null(), "{}", finished.stderr);
 }
 
-/// What `connect` prints of the answer to a question.
-fn answer(address: &str, question: &[u8]) -> Vec<u8> {
-    let running = sendall(&["connect", address], In::Bytes(question.to_vec()), Out::Collect);
-    running.finish_within(3 * LIMIT).expect(0).stdout
+/// What `connect` prints of the answer to a question, and what it says of it.
+fn answer(address: &str, question: &[u8]) -> (Vec<u8>, String) {
+    let running = sendall(&["connect", "-v", address], In::Bytes(question.to_vec()), Out::Collect);
+    let finished = running.finish_within(3 * LIMIT);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    (finished.stdout, finished.stderr)
 }
 
 /// nginx, with a file of zeros for each of these sizes in MiB, named by it.
@@ -110,14 +112,21 @@ fn nginx(folder: &Path, sizes: &[usize]) -> Option<(Running, u16)> {
     others::nginx(folder, "", &format!("root {};", folder.display()))
 }
 
+/// Each answer is whole. On a busy machine a server may be silent for longer than is waited for: then it is said that the
+/// answer may be cut, and that happens once at most.
 #[track_caller]
 fn assert_whole(tries: usize, server: &str, address: &str, target: &str, size_bytes: usize) {
+    let mut is_cut = false;
     for number in 0..tries {
-        let text = answer(address, format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
+        let (text, said) = answer(address, format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
         let head = text.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
-        let what = format!("{server}, {target}, try {number}");
+        let what = format!("{server}, {target}, try {number}: {said}");
         assert!(text.starts_with(b"HTTP/1."), "{what}: {}", String::from_utf8_lossy(&text));
-        assert_eq!(text.len() - head, size_bytes, "{what}");
+        if text.len() - head == size_bytes {
+            continue;
+        }
+        assert!(said.contains("if its answer is cut off") && !is_cut, "{what}: {} bytes", text.len() - head);
+        is_cut = true;
     }
 }
 
@@ -216,7 +225,7 @@ fn the_answer_of_a_server_that_pauses_is_complete() {
             client.write_all(&[b'x'; 1000]).expect("taken");
         }
     });
-    assert_eq!(answer(&address, b"question\n").len(), 10_000);
+    assert_eq!(answer(&address, b"question\n").0.len(), 10_000);
     serving.join().expect("a server");
 }
 
@@ -225,8 +234,8 @@ fn a_peer_that_answers_only_after_the_end_is_received() {
     let running = sendall(&["serve", "0", "--sh", "sort"], In::Null, Out::Collect);
     running.listening(2);
     let address = format!("127.0.0.1:{}", running.port());
-    assert_eq!(answer(&address, b"b\na\n"), b"a\nb\n");
-    assert_eq!(answer(&address, b""), b"");
+    assert_eq!(answer(&address, b"b\na\n").0, b"a\nb\n");
+    assert_eq!(answer(&address, b"").0, b"");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `connect --probe`.
 
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -67,6 +67,73 @@ fn a_line_for_each_port_in_their_order() {
     let finished = probe(&[&argument, "--timeout", "300ms"]).finish().expect(3);
     assert_eq!(lines(&finished), due);
     assert!(finished.stderr.contains("2 of 5 ports are not open"), "{}", finished.stderr);
+}
+
+/// A socket that answers each datagram after the first `silences` with the same bytes, on a thread.
+fn answering(silences: usize) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let name = format!("udp:{}", socket.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let mut buffer = [0; 64];
+        for number in 0.. {
+            let Ok((count, from)) = socket.recv_from(&mut buffer) else { continue };
+            if number >= silences {
+                let _ = socket.send_to(&buffer[..count], from);
+            }
+        }
+    });
+    name
+}
+
+/// Silence is not "open", and not "closed": it has a word and a code of its own.
+#[test]
+fn ports_of_datagrams_are_answered_refused_or_silent() {
+    let answered = answering(0);
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let silent = format!("udp:{}", socket.local_addr().expect("an address"));
+    // An address of this test alone: nobody else gets its port meanwhile.
+    let gone = UdpSocket::bind("127.0.49.3:0").expect("a socket").local_addr().expect("an address");
+    let refused = format!("udp:{gone}");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = listener.local_addr().expect("an address").to_string();
+    for (ports, code, why) in [
+        (&[("silent", &silent), ("open", &open)][..], 4, "1 of 2 ports are silent"),
+        (&[("silent", &silent)], 4, "is silent: no answer came; something may be there all the same"),
+        (&[("refused", &refused)], 3, "is not open: connection refused"),
+        (
+            &[("silent", &silent), ("refused", &refused)],
+            3,
+            "2 of 2 ports are not open, 1 of these are silent",
+        ),
+    ] {
+        let names: Vec<&str> = ports.iter().map(|(_, name)| name.as_str()).collect();
+        let finished = probe(&[&names[..], &["--timeout", "100ms"]].concat()).finish().expect(code);
+        let due: Vec<String> = ports.iter().map(|(state, name)| format!("{state} {name}")).collect();
+        assert_eq!(lines(&finished), due);
+        assert!(finished.stderr.contains(why), "{}", finished.stderr);
+    }
+    let finished = probe(&[&answered, &open]).finish().expect(0);
+    assert_eq!(lines(&finished), [format!("answered {answered}"), format!("open {open}")]);
+    // What is sent, and how an event says it.
+    let finished = probe(&[&answered, "--send", "who?\\n", "--json"]).finish().expect(0);
+    let event: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    assert_eq!((&event["state"], &event["address"]), (&"answered".into(), &answered.as_str().into()));
+    probe(&[&silent, "--send", "who?", "--timeout", "10ms"]).finish().expect(4);
+    let mut buffer = [0; 16];
+    let texts = (0..).map_while(|_| socket.recv(&mut buffer).ok().map(|count| buffer[..count].to_vec()));
+    assert!(texts.take(20).any(|text| text == b"who?"), "and empty ones before");
+    // Until it answers.
+    let later = answering(3);
+    let options = ["--within", "20s", "--timeout", "50ms", "--retry-delay", "1ms"];
+    let finished = probe(&[&[later.as_str()], &options[..]].concat()).finish();
+    assert_eq!((finished.code, lines(&finished)), (0, vec![format!("answered {later}")]));
+    let finished = probe(&[&silent, "--within", "100ms"]).finish().expect(4);
+    assert!(
+        finished.stderr.contains("--within") && finished.stdout.starts_with(b"silent "),
+        "{}",
+        finished.stderr
+    );
+    probe(&["127.0.0.1:1", "--send", "x"]).finish().expect(2);
 }
 
 #[test]

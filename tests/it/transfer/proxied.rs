@@ -131,7 +131,7 @@ fn ports_are_probed_through_a_proxy() {
     drop(closed);
     let proxy = serve(&ALLOWED);
     let ports = format!("127.0.0.1:{open_port},{closed_port}");
-    for (scheme, state) in [("socks5", "refused"), ("http", "unreachable")] {
+    for (scheme, state) in [("socks5", "refused"), ("socks4", "unreachable"), ("http", "unreachable")] {
         let url = through(scheme, &proxy);
         let finished = run(&["connect", "--probe", &ports, "--proxy", &url]).expect(3);
         let mut lines: Vec<String> =

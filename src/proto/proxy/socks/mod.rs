@@ -1,8 +1,10 @@
-//! SOCKS version 5 (RFC 1928), with user and password (RFC 1929): the bytes that both sides share. Version 4 is a client's only.
+//! SOCKS version 5 (RFC 1928), with user and password (RFC 1929): the bytes that both sides share. [`client4`]
+//! and [`server4`] are those of version 4.
 
 pub mod client;
 pub mod client4;
 pub mod server;
+pub mod server4;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -151,7 +151,7 @@ fn a_server_explains_what_it_does_not_do() {
     let head = |text: &str| text.replace('\n', "\r\n").into_bytes();
     let long = format!("CONNECT a:1 HTTP/1.1\r\nHost: {}", "a".repeat(20_000));
     for (bytes, text, answer) in [
-        (b"\x04\x01\0\x50\x7f\0\0\x01\0".to_vec(), "SOCKS4", "\0\x5b"),
+        (b"\x04\x02".to_vec(), "another command", "\0\x5b"),
         (b"\x16\x03\x01".to_vec(), "neither", ""),
         (b"\x05\x01\x02".to_vec(), "without a user", "\x05\u{ff}"),
         (b"\x05\x00".to_vec(), "without a user", "\x05\u{ff}"),

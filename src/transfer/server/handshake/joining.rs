@@ -3,14 +3,14 @@
 use super::rejection::{reject, reject_queued};
 use super::{Serving, State};
 use crate::error::{Error, Exit};
-use crate::net::stream::Transport;
+use crate::net::stream::Handover;
 use crate::proto::SessionId;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::{Failure, Wire};
 
-impl Serving {
+impl<S: Handover + 'static> Serving<S> {
     /// Passes the connection to its session, which answers it.
-    pub(super) fn join_session(&self, wire: Wire<Transport>, session: &SessionId) -> State {
+    pub(super) fn join_session(&self, wire: Wire<S>, session: &SessionId) -> State<S> {
         // Bytes after HELLO would be lost: a client must wait for ACCEPT.
         let is_clean = wire.incoming().is_empty();
         let further = self.place.as_ref().and_then(|place| place.convert_to_further());

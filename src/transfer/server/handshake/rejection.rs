@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::error::{Error, Exit};
-use crate::net::stream::Transport;
+use crate::net::stream::Stream;
 use crate::proto::transfer::foreign::foreign;
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::reason::Reason;
@@ -16,23 +16,23 @@ pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
 }
 
 /// Failure of a connection whose first bytes belong to another protocol. A client that sends text gets a line of text.
-pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
+pub(super) fn not_ours<S: Stream>(wire: &mut Wire<S>) -> Failure {
     let (text, answer) = foreign(wire.incoming().first().copied());
     wire.push(answer);
     Error::new(Exit::Refused, text).into()
 }
 
 /// Ends a connection before it becomes a session.
-pub(super) fn reject(wire: Wire<Transport>, Failure { error, to_peer }: Failure) -> State {
+pub(super) fn reject<S: Stream>(wire: Wire<S>, Failure { error, to_peer }: Failure) -> State<S> {
     State::Closing(reject_queued(wire, to_peer, Some(error)))
 }
 
 /// The same with the queued bytes as the last ones; `error` is the result.
-pub(super) fn reject_queued(
-    mut wire: Wire<Transport>,
+pub(super) fn reject_queued<S: Stream>(
+    mut wire: Wire<S>,
     to_peer: Option<(Reason, String)>,
     error: Option<Error>,
-) -> Closing<Transport> {
+) -> Closing<S> {
     if let Some((reason, _)) = to_peer {
         wire.push(&Accept::refusal(reason).encode());
     }

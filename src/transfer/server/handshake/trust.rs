@@ -14,7 +14,7 @@ use crate::transfer::connection::wire::Failure;
 use crate::transfer::failure::{Role, local_failure};
 use crate::transfer::receive::{Naming, ReceiveFolder};
 
-impl Serving {
+impl<S> Serving<S> {
     /// Fails if the client was not admitted to what it asks for.
     pub(super) fn check_trust(&self, operation: &Operation) -> Result<(), Failure> {
         let text = match &self.authorization {
