@@ -49,10 +49,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l hang-up -d 'Sc
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l unit -d 'Script: choose what is compared with WHEN' -r -f -a "line\t'A line; texts without a line end get one'
 chunk\t'The bytes received at once, for peers that send no line ends; texts are sent as they are'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l sh -d 'Run a shell command for each connection: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l forward -d 'Connect each client to this server, over a connection of its own; tls:HOST:PORT with TLS, to a server whose certificate must come from an authority that this system knows, and name HOST' -r -f -a "(__fish_print_hostnames)"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l forward -d 'Connect each client to this server, over a connection of its own; tls:HOST:PORT with TLS, to a server whose certificate must come from an authority that this system knows, and name HOST; udp:HOST:PORT and unix-dgram:/path relay datagrams from udp:PORT' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l proxy-protocol -d 'With --forward: send the client\'s address to the server first, in a header of the PROXY protocol' -r -f -a "v1\t'A line of text'
 v2\t'Binary'"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d 'With --socks: require a user and password from this file; each line is user:password' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d 'With --socks: require a user and password from this file; each line is user:password. SOCKS4 has no passwords, and is refused' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-ca -d 'With --forward tls:HOST:PORT: trust the authorities in this file (PEM) instead of the system\'s' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-pin -d 'With --forward tls:HOST:PORT: trust the server with this key, sha256:..., whatever its certificate says; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-name -d 'With --forward tls:HOST:PORT: ask for this name, and expect it in the certificate [default: HOST]' -r -f -a "(__fish_print_hostnames)"
@@ -84,7 +84,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l etag -d 'With 
 content\t'The BLAKE3 digest of its content: each file is read once, and copies have the same ETag on every server'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the rest' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with --store, --share, --exec and --sh, 80 with --http, else no limit]' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'Choose what happens to clients over --max-clients' -r -f -a "wait\t'They wait in the system\'s queue until another client leaves'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'Choose what happens to clients over --max-clients [default: wait; with --forward udp: the one that is silent for longest makes way]' -r -f -a "wait\t'They wait in the system\'s queue until another client leaves'
 refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout -d 'Fail if no client connects for this long [default: no limit]' -r
@@ -146,7 +146,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Re
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Run a process for each connection: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec-socket -d 'Run a process with the connection itself as stdin and stdout, as inetd does: --exec-socket -- CMD ARG...'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Run a proxy server for SOCKS5 and HTTP (CONNECT, and requests for http:// URLs)'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Run a proxy server for SOCKS5, SOCKS4, SOCKS4a and HTTP (CONNECT, and requests for http:// URLs)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l target-insecure -d 'With --forward tls:HOST:PORT: do not check who the server is'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; a client that only connects or lists, or whose request is refused, does not count'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, not even for \'upload --force\''
@@ -170,7 +170,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 6 -l ipv6 -d '
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once if the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l within -d 'With --probe: retry until all are open, for at most this long' -r
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Limit the time for each address; with --proxy, the time until the server is reached' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send -d 'With --probe: send this to ports of udp: instead of an empty datagram; \\n, \\r, \\t, \\0, \\e, \\ and \\xHH are escapes' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Limit the time for each address; with --proxy, the time until the server is reached [default: 10s; with --probe udp:, 3s for an answer]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry -d 'Retry up to N times after a failure that reconnecting may fix' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry-delay -d 'Pause before the first retry; each further pause is twice as long, up to 10s' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy -d 'Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT). It resolves the server\'s name. Repeat the option to chain proxies' -r -f
@@ -229,7 +230,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'Run a
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr instead of text'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80, and may be udp:HOST:PORT, to see whether a datagram is answered'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l code -d 'Encrypt, and let both sides prove that they have the same code: serve makes and prints one, the other side asks for it at the terminal; with SENDALL_CODE in the environment both take that one'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l tls -d 'Encrypt the connection with TLS; the server\'s certificate must come from an authority that this system knows, and name the host'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l insecure -d 'Do not check who the server is: the connection is encrypted, but anybody may be at the other end'
@@ -383,7 +384,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l reply -d 
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l to -d 'With --interactive: send lines to this peer' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l until -d 'With --interactive: end at this line of stdin, or at its end' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l sh -d 'Run a shell command for each connection: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l answer-each -d 'With --exec or --sh: split a process\'s output into datagrams at each line, at its end (all), at each write (raw), at length prefixes (u16be), or after SIZE bytes [default: as --each and --frame]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l answer-each -d 'With --exec or --sh: split a process\'s output into datagrams at each line, at its end (all), at each write (raw), at length prefixes (u16be), after SIZE bytes, or at each object of --each json (json) [default: as --each and --frame]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-peers -d 'With --exec or --sh: run at most N processes at a time' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l peer-timeout -d 'With --exec or --sh: end a process when neither it nor its peer sends anything for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-answers -d 'Send at most N answers per second to one peer' -r
@@ -404,7 +405,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 6 -l ipv6
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l connected -d 'Accept datagrams only from the peer that sends the first one'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l each -d 'Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l each -d 'Split stdin at each line, not at all (all), at length prefixes (u16be), after SIZE bytes, or at each object of --print json (json) [default: line, for text only]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l frame -d 'Expect a length before each datagram on stdin, and put one before each reply' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l wait -d 'Print replies until this long after the last datagram was sent; fail if none comes' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l replies -d 'Print replies, and end after N; fail if fewer come within --wait [default: 10s]' -r
