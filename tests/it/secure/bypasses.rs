@@ -11,7 +11,7 @@ fn a_unix_socket_takes_no_code_and_no_pin() {
     for options in [&["--code-file", &code][..], &["--trust-new"]] {
         let args = [&["upload", &file, "unix:/nowhere/at/all"], options].concat();
         let finished = User::new().run(&args).expect(2);
-        assert!(finished.stderr.contains("leave them out with a Unix socket"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("leave them out with Unix sockets"), "{}", finished.stderr);
     }
     let pin = "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     User::new().run(&["download", "unix:/nowhere/at/all", "--pin", pin]).expect(2);
