@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::process_groups;
@@ -75,7 +75,8 @@ impl Watch {
 fn wait_briefly(id: Pid) {
     #[cfg(all(target_os = "linux", not(sendall_portable)))]
     if let Ok(fd) = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
-        let _ = super::poll::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(TERMINATION_LIMIT));
+        let _ =
+            super::poll::poll(&mut [rustix::event::PollFd::new(&fd, PollFlags::IN)], Some(TERMINATION_LIMIT));
         return;
     }
     let _ = id;

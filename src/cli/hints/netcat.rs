@@ -177,7 +177,10 @@ impl Call {
         }
         self.add_waiting();
         self.add_tls();
-        let place = self.place()?;
+        let place = match (self.place()?, self.probes && self.datagrams) {
+            (place, true) => format!("udp:{place}"),
+            (place, false) => place,
+        };
         self.add_proxy()?;
         if !self.listens && (self.source.is_some() || self.port.is_some()) {
             let (address, port) = (self.source.take(), self.port.take());

@@ -115,6 +115,7 @@ fn end(address: &Address<'_>) -> Option<End> {
         }
         ("UNIX-LISTEN" | "UNIX-L", [path]) => End::Listen(options, format!("unix:{path}")),
         ("UNIX" | "UNIX-CONNECT" | "UNIX-CLIENT", [path]) => End::Connect(options, format!("unix:{path}")),
+        ("UNIX-SENDTO", [path]) => End::Send(format!("unix-dgram:{path}")),
         ("ABSTRACT-LISTEN", [name]) => End::Listen(options, format!("unix:@{name}")),
         ("ABSTRACT-CONNECT" | "ABSTRACT-CLIENT", [name]) => End::Connect(options, format!("unix:@{name}")),
         ("VSOCK-LISTEN" | "VSOCK-L", [port]) => End::Listen(options, format!("vsock::{port}")),
@@ -280,6 +281,10 @@ fn join(first: End, second: End, one_way: bool, forks: bool) -> Option<Vec<Strin
         (End::Connect(options, there), End::Process(program))
         | (End::Process(program), End::Connect(options, there)) => {
             line(&[&words("connect"), &options, &[there], &program])
+        }
+        (End::Receive(here), End::Send(there)) if forks && !one_way => {
+            let there = if there.starts_with("unix-dgram:") { there } else { format!("udp:{there}") };
+            line(&[&words("serve --forward"), &[there, format!("udp:{here}")]])
         }
         (End::Receive(here), End::Stdio) | (End::Stdio, End::Receive(here)) => {
             line(&[&words("udp-listen"), &[here]])

@@ -108,7 +108,7 @@ fn unknown(letter: u8) -> String {
 fn no_long_option(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     format!(
-        "{}: nc has letters only, see nc -h; long options are ncat's, see 'COMING FROM OTHER NETCATS' in 'sendall --help'",
+        "'{}': nc has letters only, see nc -h; long options are ncat's, see 'COMING FROM OTHER NETCATS' in 'sendall --help'",
         word.escape_debug()
     )
 }
@@ -154,7 +154,7 @@ mod tests {
             ("-vr h 1-9", "-r is not in this nc"),
             ("-F h 1", "--exec-socket"),
             ("-lp", "option requires an argument -- 'p'"),
-            ("-l --keep-open 1", "--keep-open: nc has letters only"),
+            ("-l --keep-open 1", "'--keep-open': nc has letters only"),
             ("-l\u{7} 1", "'\\u{7}'"),
         ] {
             let error = parsed(line).expect_err(line);

@@ -151,9 +151,10 @@ impl NcDatagramListener {
         }
         result.map_err(|error| lost(&error))?;
         let (Some(peer), Some(socket)) = (first, socket.take()) else { return Ok(None) };
-        let is_nameless = matches!(&peer, Peer::Unix(unix) if unix.is_unnamed());
-        if !is_nameless {
-            socket.connect(&peer).map_err(|error| lost(&error))?;
+        match socket.connect(&peer) {
+            // A Unix peer has no name, or is gone already: what it sent is printed all the same.
+            Err(error) if peer.ip().is_some() => return Err(lost(&error)),
+            _ => {}
         }
         self.words.received(address_of(&peer), &self.endpoint);
         received.retain(|datagram| !datagram.is_empty());

@@ -191,7 +191,8 @@ fn launch(side: &Side, words: &[String], netcat: Netcat<'_>) -> Running {
         Input::Pipe(text) => start(program, &words, pipe(text).0, Out::Collect),
         Input::Open(text) => {
             let mut running = start(program, &words, In::Open, Out::Collect);
-            running.say(text.as_bytes());
+            // A program that ends at once does not take it.
+            let _ = running.stdin.as_mut().map(|stdin| stdin.write_all(text.as_bytes()));
             running
         }
     }
