@@ -238,7 +238,7 @@ mod tests {
             ("tcp:127.0.0.1:80", Connect, "type 127.0.0.1:80;"),
             ("udp:127.0.0.1:53", Connect, "'sendall connect --probe udp:127.0.0.1:53'"),
             ("udp:h:53", Connect, "type h:53"),
-            ("udp:53", Listen, "type 53"),
+            ("udp::53", Listen, "type :53"),
             ("unix-dgram:/x", Connect, "type unix:/x"),
             ("unix-dgram:/x", Listen, "type unix:/x"),
             ("TCP6:[::1]:80", Connect, "type [::1]:80;"),
