@@ -177,6 +177,9 @@ impl ConnectArgs {
                 return Err(usage(format!("{option} is for streams: leave it out with udp:")));
             }
             for (endpoint, ports) in ports::parse_all(named.as_deref().unwrap_or(streams)).map_err(usage)? {
+                if port.is_some() && !matches!(endpoint, Endpoint::Tcp { .. }) {
+                    return Err(usage(format!("udp: has a host and a port, and {endpoint} has none")));
+                }
                 if is_line(&endpoint) {
                     return Err(usage(format!(
                         "--probe is for servers, and {endpoint} is a line: leave it out"

@@ -54,6 +54,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("nc -z HOST 20-25", "-z ::1 22 80 443", "connect --probe [::1]:22,80,443"),
     ("until nc -z HOST PORT; do sleep 1; done", "", "connect --probe --within 60s h:80"),
     ("nc -z -u HOST PORT", "-zu h 53", "connect --probe udp:h:53"),
+    ("nc -z -u HOST PORT", "-zvu h 53", "connect --probe --verbose udp:h:53"),
+    ("nc -z -u HOST PORT", "-uzw2 ::1 53 500-510", "connect --probe --timeout 2s udp:[::1]:53,500-510"),
     ("socat UDP-LISTEN:P,fork UDP:HOST:Q", "UDP-LISTEN:53,fork UDP:h:54", "serve --forward udp:h:54 udp::53"),
     (
         "socat UDP-RECVFROM:P,fork UNIX-SENDTO:PATH",
@@ -310,6 +312,7 @@ fn what_is_not_understood_is_not_suggested() {
         "cp a b",
         "exec ls",
         "-U /x /y",
+        "-zuU /x",
     ] {
         assert_eq!(suggested(typed), None, "{typed}");
     }

@@ -13,6 +13,7 @@ use crate::datagram::listen::peers::Peers;
 use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::raised_descriptor_limit;
 use crate::net::reactor::Io;
 use crate::net::udp::{Batch, Datagram, Peer};
 use crate::report::Report;
@@ -24,7 +25,14 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 const MAX_REFUSALS: usize = 2;
 
 /// The most flows that open in one turn: those that make way for them are closed after it.
-pub(crate) const MAX_NEW_FLOWS: usize = 256;
+const MAX_NEW_FLOWS: usize = 256;
+
+/// The same where descriptors are short: these flows, and as many that have made way, take half of the limit (`ulimit -n`).
+pub(crate) fn max_new_flows() -> usize {
+    let wanted = 4 * MAX_NEW_FLOWS;
+    let limit = raised_descriptor_limit(wanted as u64).map_or(wanted, |limit| limit as usize);
+    (limit / 4).clamp(1, MAX_NEW_FLOWS)
+}
 
 /// The limits on new flows.
 pub(crate) struct FlowRules {
@@ -34,6 +42,8 @@ pub(crate) struct FlowRules {
     /// No flow opens after this many.
     pub(crate) count: Option<u64>,
     pub(crate) max_flows: usize,
+    /// See [`max_new_flows`].
+    pub(crate) max_new_flows: usize,
 }
 
 /// Takes datagrams of clients.
@@ -104,7 +114,7 @@ impl Intake {
 
     /// True if something waits for the next turn.
     pub(crate) fn wants_turn(&self) -> bool {
-        !self.is_empty() && self.opened >= MAX_NEW_FLOWS
+        !self.is_empty() && self.opened >= self.rules.max_new_flows
     }
 
     /// True if nothing waits.
@@ -134,7 +144,7 @@ impl Intake {
                 return false;
             }
             let known = self.shared.flows.borrow_mut().touch_key(key, self.now).cloned();
-            if known.is_none() && self.opened >= MAX_NEW_FLOWS {
+            if known.is_none() && self.opened >= self.rules.max_new_flows {
                 return false;
             }
             let Some(flow) = known.or_else(|| self.open(key, payload)) else { return true };

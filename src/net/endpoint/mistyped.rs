@@ -86,14 +86,37 @@ fn protocol(word: &str, role: EndpointUse) -> Option<String> {
     let rest = rest.split(',').next().unwrap_or(rest).trim_start_matches('/');
     if is_among(&PROTOCOLS) {
         let endpoint = Endpoint::parse(rest, role).ok()?;
+        if before == "udp" {
+            return Some(datagrams(word, &endpoint, role));
+        }
         return Some(format!(
             "no '{before}:' stands before an endpoint: type {endpoint}; 'udp-send' and 'udp-listen' are for UDP, the other \
              commands for TCP"
         ));
     }
+    if before == "unix-dgram" {
+        let endpoint = Endpoint::parse(&format!("unix:{}", word.split_once(':')?.1), role).ok()?;
+        return Some(datagrams(word, &endpoint, role));
+    }
     let path = word.split_once(':')?.1.split(',').next()?;
     let is_path = is_among(&UNIX) && path.contains('/');
     is_path.then(|| format!("'{}' is not an endpoint: type unix:{path}", word.escape_debug()))
+}
+
+/// An endpoint of datagrams, which is known here, where only others are taken.
+fn datagrams(word: &str, endpoint: &Endpoint, role: EndpointUse) -> String {
+    let word = word.escape_debug();
+    match role {
+        EndpointUse::Listen => format!(
+            "'{word}' is for datagrams: type {endpoint} with 'sendall udp-listen', or 'sendall serve --forward \
+             udp:HOST:PORT {word}' to relay them"
+        ),
+        EndpointUse::Connect if word.to_string().starts_with("udp:") => format!(
+            "'{word}' is for datagrams: type {endpoint} with 'sendall udp-send', or 'sendall connect --probe {word}' to \
+             see whether one is answered"
+        ),
+        EndpointUse::Connect => format!("'{word}' is for datagrams: type {endpoint} with 'sendall udp-send'"),
+    }
 }
 
 /// `::`, `[::1]`.
@@ -213,7 +236,11 @@ mod tests {
             ("localhost :9300", Listen, "type localhost:9300"),
             ("::1 80", Connect, "type [::1]:80"),
             ("tcp:127.0.0.1:80", Connect, "type 127.0.0.1:80;"),
-            ("udp:127.0.0.1:53", Connect, "type 127.0.0.1:53;"),
+            ("udp:127.0.0.1:53", Connect, "'sendall connect --probe udp:127.0.0.1:53'"),
+            ("udp:h:53", Connect, "type h:53"),
+            ("udp::53", Listen, "type :53"),
+            ("unix-dgram:/x", Connect, "type unix:/x"),
+            ("unix-dgram:/x", Listen, "type unix:/x"),
             ("TCP6:[::1]:80", Connect, "type [::1]:80;"),
             ("tcp://host:80", Connect, "type host:80;"),
             ("TCP-CONNECT:host:80,retry=5", Connect, "type host:80;"),

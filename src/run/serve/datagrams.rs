@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Plan;
 use super::mode::{DatagramPlan, Mode};
-use crate::datagram::relay::intake::FlowRules;
+use crate::datagram::relay::intake::{FlowRules, max_new_flows};
 use crate::datagram::relay::session::Relaying;
 use crate::datagram::relay::target::Target;
 use crate::error::{Error, Exit};
@@ -69,6 +69,7 @@ pub(super) fn relay(
             sources: SourceSlots::new(limits.per_source),
             count: limits.total_clients,
             max_flows: limits.max_clients,
+            max_new_flows: max_new_flows(),
         };
         let evicts = limits.overload == OverloadPolicy::Queue;
         let flows = FlowLimits { max_flows: limits.max_clients, idle, evicts };

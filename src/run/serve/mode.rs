@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::datagram::relay::intake::MAX_NEW_FLOWS;
+use crate::datagram::relay::intake::max_new_flows;
 use crate::error::Error;
 use crate::http::log::LogForm;
 use crate::net::child::Program;
@@ -172,7 +172,9 @@ impl Mode {
         let per_client = match self {
             Mode::Transfer(plan) => return plan.descriptors(),
             // A flow, and those that have made way in this turn and the one before.
-            Mode::Datagrams(_) => return DescriptorBudget { per_client: 1, fixed: 2 * MAX_NEW_FLOWS as u64 },
+            Mode::Datagrams(_) => {
+                return DescriptorBudget { per_client: 1, fixed: 2 * max_new_flows() as u64 };
+            }
             // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // The client, two pipes, and the descriptor that reports the end of the process.

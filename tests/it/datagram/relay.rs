@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use rustix::process::Signal;
 
 use crate::datagram::listen::{client, heard};
-use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, wait_until};
+use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, start, wait_until};
 use crate::transfer::xfer::descriptors;
 
 /// A relay to `target`, and its address.
@@ -128,6 +128,21 @@ fn many_peers_take_no_more_flows_than_there_are() {
         report.contains("peers without one are refused") && report.contains("1 not delivered"),
         "{report}"
     );
+}
+
+/// A burst of new peers loses nothing where there are few descriptors for flows and those that make way.
+#[test]
+fn few_descriptors_are_enough_for_a_burst_of_peers() {
+    let (target, name) = target();
+    let line = "ulimit -n 64; exec \"$0\" serve --forward \"$1\" udp:127.0.0.1:0";
+    let words = ["-c", line, env!("CARGO_BIN_EXE_sendall"), &name];
+    let relay = start("/bin/sh", &words, In::Null, Out::Collect);
+    let address = relay.listening(1).remove(0);
+    let clients: Vec<UdpSocket> = (0..100).map(|_| client(&address)).collect();
+    clients.iter().for_each(|client| assert!(client.send(b"x").is_ok()));
+    clients.iter().for_each(|_| assert_eq!(received(&target).0, b"x"));
+    let report = stopped(relay);
+    assert!(report.contains("relayed 100 datagrams") && !report.contains("not delivered"), "{report}");
 }
 
 /// What is refused is reported once, and the relay continues when the target is there again.

@@ -83,6 +83,44 @@ fn datagrams_to_an_inherited_socket_are_received() {
     assert!(refused.stderr.contains("ListenDatagram="), "{}", refused.stderr);
 }
 
+/// Sends a datagram to a relay, and an answer back.
+#[track_caller]
+fn assert_relayed(relay: std::net::SocketAddr, target: &UdpSocket) {
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let mut buffer = [0; 16];
+    for socket in [&client, target] {
+        socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+    }
+    client.send_to(b"hello", relay).expect("sent");
+    let (count, from) = target.recv_from(&mut buffer).expect("a datagram");
+    target.send_to(&buffer[..count], from).expect("sent");
+    let (count, from) = client.recv_from(&mut buffer).expect("an answer");
+    assert_eq!((&buffer[..count], from), (&b"hello"[..], relay));
+}
+
+#[test]
+fn datagrams_to_an_inherited_socket_are_relayed() {
+    let target = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let name = format!("udp:{}", target.local_addr().expect("an address"));
+    for (variables, endpoint) in [("LISTEN_PID=$$ LISTEN_FDS=1", "systemd:"), ("", "fd:3")] {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let running = serve_inherited(socket.into(), None, variables, &["--forward", &name, endpoint]);
+        assert_relayed(running.listening(1)[0].parse().expect("an address"), &target);
+    }
+    let finished = serve_inherited(tcp().0, None, "", &["--forward", &name, "fd:3"]).finish().expect(3);
+    assert!(finished.stderr.contains("ListenDatagram="), "{}", finished.stderr);
+    if installed("systemd-socket-activate").is_some() {
+        // Nobody else has a port at this address.
+        let place = UdpSocket::bind("127.0.49.4:0").expect("a socket").local_addr().expect("an address");
+        let place = place.to_string();
+        let args = ["--datagram", "-l", &place, BINARY, "serve", "--forward", &name, "systemd:"];
+        let running = start("systemd-socket-activate", &args, In::Null, Out::Collect);
+        let bound = |text: &[u8], _| String::from_utf8_lossy(text).contains("Listening on");
+        assert!(running.stderr.wait(LIMIT, bound), "{}", running.stderr.text());
+        assert_relayed(place.parse().expect("an address"), &target);
+    }
+}
+
 #[test]
 fn a_service_manager_is_notified_when_datagrams_can_be_received() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -133,7 +133,10 @@ fn ports_of_datagrams_are_answered_refused_or_silent() {
         "{}",
         finished.stderr
     );
-    probe(&["127.0.0.1:1", "--send", "x"]).finish().expect(2);
+    for words in [&["127.0.0.1:1", "--send", "x"][..], &["udp:unix:/x"], &["udp:stdio:"], &["unix-dgram:/x"]]
+    {
+        probe(words).finish().expect(2);
+    }
 }
 
 #[test]
