@@ -95,7 +95,11 @@ const OPTIONS: &[(&[&str], &[&str], &str)] = &[
         &["-p", "--preserve", "-t", "--times"],
         "leave it out: times and modes are kept",
     ),
-    (&["upload", "download"], &["-P", "--port"], "the port follows the host, as in HOST:PORT"),
+    (
+        &["upload", "download"],
+        &["-P", "--port"],
+        "the port follows the host, as in HOST:PORT; ssh's, as in ssh://HOST:PORT/DIR",
+    ),
     (&["upload", "download"], &["-l", "--bwlimit"], "--limit-rate 500KB limits the rate"),
     (&["upload", "download"], &["-f", "--overwrite"], "--force replaces files"),
     (&["upload", "download"], &["--progress"], "leave it out: progress is shown at a terminal"),

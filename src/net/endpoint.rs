@@ -105,6 +105,9 @@ impl Endpoint {
         if let Some(advice) = mistyped::url(word) {
             return Err(advice);
         }
+        if word.starts_with("/dev/tty") {
+            return Err(format!("'{word}' looks like a serial line: type tty:{word}"));
+        }
         if word.starts_with('/') || word.starts_with("./") {
             return Err(format!("'{word}' looks like a path: type unix:{word} for a Unix socket"));
         }

@@ -89,6 +89,8 @@ impl Line {
     /// # Errors
     /// Something else has the link's name; or of the system.
     pub(super) fn with_link(link: &Path) -> io::Result<Line> {
+        // Before the new one may get its number, which a link of a process that was killed would then lead to.
+        remove_dead(link);
         let fd = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&fd, true)?;
         rustix::pty::grantpt(&fd)?;
@@ -97,7 +99,6 @@ impl Line {
         let other = PathBuf::from(String::from_utf8_lossy(other.as_bytes()).into_owned());
         // Set through this side: as long as nobody has opened the other one, nobody has closed it either.
         set(fd.as_fd(), rustix::termios::tcgetattr(&fd)?, LineSettings::default())?;
-        remove_dead(link);
         symlink(&other, link).map_err(|error| match error {
             Errno::EXIST => io::Error::other("something of that name is there already"),
             error => error.into(),
@@ -178,12 +179,15 @@ impl Line {
     }
 
     /// True once a serial line has sent everything (tcdrain(3)); once the other end of a pseudoterminal was read empty.
+    ///
+    /// # Errors
+    /// The other end of a pseudoterminal was closed, and what it had not read is still there; or of the system.
     pub(super) fn is_delivered(&mut self) -> io::Result<bool> {
         if self.is_drained {
             return Ok(true);
         }
         match &mut self.kind {
-            _ if self.has_hung_up => self.is_drained = true,
+            Kind::Serial(_) if self.has_hung_up => self.is_drained = true,
             Kind::Serial(_) => {
                 let Some(thread) = self.drain.take_if(|thread| thread.is_finished()) else {
                     if self.drain.is_none() {
@@ -205,6 +209,9 @@ impl Line {
                 // poll(2) waits for what is on its way to there.
                 let has_input = is_ready(end.as_fd(), PollFlags::IN);
                 self.is_drained = !has_input && rustix::io::ioctl_fionread(&*end)? == 0;
+                if self.has_hung_up && !self.is_drained {
+                    return Err(io::Error::other("the other end was closed before it had read everything"));
+                }
             }
         }
         Ok(self.is_drained)

@@ -101,9 +101,9 @@ pub(super) fn advice(typed: &[String], command: Option<(usize, &str)>) -> Option
         }
         "upload" => upload_elsewhere(&rest),
         "download" => {
-            let there = rest.iter().position(|word| is_of_scp(word))?;
-            let mut line = rest.clone();
-            line[there] = format!("ssh:{}", rest[there]);
+            let (mut line, port) = without_scp_options(&rest)?;
+            let there = line.iter().position(|word| is_of_scp(word))?;
+            line[there] = over_ssh(&line[there], port.as_deref());
             line.insert(0, "download".into());
             Advice::one(Some(line))
         }
@@ -160,11 +160,8 @@ fn verb(word: &str, rest: &[String]) -> Option<Advice> {
         ("send" | "put" | "push" | "up" | "copy" | "cp" | "scp", [.., last]) if is_of_scp(last) => {
             return upload_elsewhere(rest);
         }
-        ("scp" | "copy" | "cp" | "get" | "fetch", [there, here @ ..])
-            if is_of_scp(there) && here.len() < 2 =>
-        {
-            let place = here.first().map(|here| vec!["-o".to_owned(), here.clone()]).unwrap_or_default();
-            with("download", &[vec![format!("ssh:{there}")], place].concat())
+        ("scp" | "copy" | "cp" | "get" | "fetch", [.., _]) if rest.iter().any(|word| is_of_scp(word)) => {
+            download_over_ssh(rest)
         }
         ("send" | "put" | "push" | "up" | "copy" | "cp" | "scp", [_, .., last])
             if is_server(last) || is_number(last) =>
@@ -223,6 +220,46 @@ pub(super) fn foreign(word: &str) -> Option<&'static str> {
     }
 }
 
+/// The words without scp's letters for what is done anyway, and the port of its `-P`. `None` if that is no port.
+fn without_scp_options(rest: &[String]) -> Option<(Vec<String>, Option<String>)> {
+    let (mut line, mut port) = (Vec::new(), None);
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-r" | "-p" | "-a" | "-R" | "--recursive" | "--archive" | "--progress" => {}
+            "-P" => port = Some(words.next()?.clone()),
+            _ => line.push(word.clone()),
+        }
+    }
+    let is_port = port.as_ref().is_none_or(|port| port.parse::<u16>().is_ok());
+    is_port.then_some((line, port))
+}
+
+/// The endpoint for a `[user@]host:path` of scp's. A path in the home folder begins with `/~/` in a URL.
+fn over_ssh(word: &str, port: Option<&str>) -> String {
+    match (port, word.split_once(':')) {
+        (Some(port), Some((place, path))) => {
+            let begin = if path.starts_with('/') {
+                ""
+            } else if path.starts_with('~') {
+                "/"
+            } else {
+                "/~/"
+            };
+            format!("ssh://{place}:{port}{begin}{path}")
+        }
+        _ => format!("ssh:{word}"),
+    }
+}
+
+/// `scp user@host:path .`
+fn download_over_ssh(rest: &[String]) -> Option<Vec<String>> {
+    let (line, port) = without_scp_options(rest)?;
+    let (there, here) = line.split_first().filter(|(there, here)| is_of_scp(there) && here.len() < 2)?;
+    let place = here.first().map(|here| vec!["-o".to_owned(), here.clone()]).unwrap_or_default();
+    Some([vec!["download".into(), over_ssh(there, port.as_deref())], place].concat())
+}
+
 /// `[user@]host:path`, as scp has it.
 fn is_of_scp(word: &str) -> bool {
     let Some((place, path)) = word.split_once(':') else { return false };
@@ -234,26 +271,29 @@ fn is_of_scp(word: &str) -> bool {
     let is_known =
         ["unix", "unix-seqpacket", "systemd", "fd", "ssh", "stdio", "tty", "pty", "vsock", "udp", "tls"];
     let has_user = host.len() < place.len();
+    // `C:/file` is one of Windows.
+    let is_drive = place.len() == 1;
     let is_path = path.starts_with(['/', '~', '.']) || path.contains('/') || has_user;
     is_name(host)
         && !host.starts_with('-')
         && !path.starts_with("//")
         && !is_known.contains(&place)
         && is_path
+        && !is_drive
         && (!is_port || has_user)
 }
 
 /// `upload FILE user@host:dir` and `upload FILE https://host/dir`.
 fn upload_elsewhere(rest: &[String]) -> Option<Advice> {
-    // scp's letters for what is done anyway.
-    let is_for_nothing = |word: &&String| {
-        !matches!(word.as_str(), "-r" | "-p" | "-a" | "-R" | "--recursive" | "--archive" | "--progress")
-    };
-    let mut line: Vec<String> = rest.iter().filter(is_for_nothing).cloned().collect();
+    let (mut line, port) = without_scp_options(rest)?;
     let last = line.pop()?;
     line.insert(0, "upload".into());
     if is_of_scp(&last) {
-        line.push(format!("ssh:{last}"));
+        // From one server to another is nothing that is done here.
+        if line.iter().any(|word| is_of_scp(word)) {
+            return None;
+        }
+        line.push(over_ssh(&last, port.as_deref()));
         return Advice::one(Some(line));
     }
     if !HttpUrl::is_begun(&last) {

@@ -260,6 +260,10 @@ const OTHERS: &[(&str, &str)] = &[
     ("ncat -kl 80", "serve --keep-open :80"),
     ("upload f u@h:d", "upload f ssh:u@h:d"),
     ("scp f u@h:d", "upload f ssh:u@h:d"),
+    ("scp -P 2222 f u@h:d", "upload f \"ssh://u@h:2222/~/d\""),
+    ("scp -r -P 2222 u@h:/d .", "download ssh://u@h:2222/d -o ."),
+    ("upload -P 22 f u@h:~/d", "upload f \"ssh://u@h:22/~/d\""),
+    ("download -r -P 22 u@h:d", "download \"ssh://u@h:22/~/d\""),
     ("download u@h:d", "download ssh:u@h:d"),
     ("connect https://h/f", "connect --tls h:443' for the stream, or 'download https://h/f' for the file"),
     (

@@ -91,8 +91,20 @@ fn what_is_sent_to_a_pseudoterminal_was_read_before_the_exit() {
     File::open(&link).and_then(|mut line| line.read_exact(&mut read)).expect("20,000 bytes");
     assert_same(&read, &payload(20_000), "at the far end");
     near.finish().expect(0);
-    // The link of a process that was killed is in nobody's way.
-    std::os::unix::fs::symlink("/dev/pts/999999", &link).expect("a dead link");
+    // Who opens it, and goes without having read everything, has not got it.
+    let mut near = with_link(&[], &link, In::Open);
+    let line = File::options().read(true).write(true).open(&link).expect("the line");
+    near.say(&payload(2_000));
+    let has_input = || rustix::io::ioctl_fionread(&line).is_ok_and(|bytes| bytes == 2_000);
+    assert!(wait_until(LIMIT, has_input), "{}", near.stderr.text());
+    drop(line);
+    near.end_input();
+    near.finish().expect(5);
+    // The link of a process that was killed is in nobody's way, even if the next one has the same number.
+    let near = with_link(&[], &link, In::Open);
+    near.signal(Signal::KILL);
+    near.finish();
+    assert!(std::fs::symlink_metadata(&link).is_ok(), "nobody removed it");
     let near = sendall(&["connect", &format!("pty:{link}")], In::Open, Out::Collect);
     assert!(wait_until(LIMIT, || std::fs::metadata(&link).is_ok()), "{}", near.stderr.text());
     near.signal(Signal::TERM);
