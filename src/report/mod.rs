@@ -69,12 +69,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report as text. Progress is shown while stderr is a terminal and this process is in its foreground, unless
-    /// `level` is quiet.
+    /// A report as text. Progress is shown in the foreground of the terminal that stderr is, unless `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        let (about, summing, program) = (None, None, "sendall");
-        Report { level, json: false, screen, clock, start: clock(), about, summing, program }
+        let (start, program) = (clock(), "sendall");
+        Report { level, json: false, screen, clock, start, about: None, summing: None, program }
     }
 
     /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
@@ -103,7 +102,7 @@ impl Report {
         self.json
     }
 
-    /// Draws no bars while another program may ask a question at the terminal.
+    /// Draws no bars while another program may ask at the terminal.
     pub fn lend_terminal(&self, is_lent: bool) {
         self.screen.lend(is_lent);
     }
@@ -375,10 +374,9 @@ impl Report {
 
     /// Writes a line that begins with the program's name, and that of the peer it is about.
     fn write_prefixed(&self, text: impl Display) {
-        let program = self.program;
         match &self.about {
-            Some(peer) => self.write_line(format_args!("{program}: {peer}: {text}")),
-            None => self.write_line(format_args!("{program}: {text}")),
+            Some(peer) => self.write_line(format_args!("{}: {peer}: {text}", self.program)),
+            None => self.write_line(format_args!("{}: {text}", self.program)),
         }
     }
 
