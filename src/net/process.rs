@@ -138,6 +138,18 @@ impl Process {
         self.has_ended
     }
 
+    /// Continues a helper that what was typed at the terminal has stopped, while this process runs: ssh(1) may stop twice for one
+    /// ^Z at its prompt, and a shell's `fg` continues the group once. What SIGSTOP has stopped stays so.
+    pub(super) fn continue_helper(&self) {
+        // This takes the news of a stop, and leaves a zombie alone.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let Ok(Some(news)) = waitid(WaitId::Pid(self.id), options) else { return };
+        let by = news.stopping_signal().and_then(Signal::from_named_raw);
+        if matches!(by, Some(Signal::TSTP | Signal::TTIN | Signal::TTOU)) {
+            let _ = rustix::process::kill_process(self.id, Signal::CONT);
+        }
+    }
+
     /// Sends SIGTERM to it, with its group if it leads one.
     pub fn terminate(&self) {
         if self.child.leads_group {

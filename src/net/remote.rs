@@ -105,6 +105,11 @@ impl RemoteProgram {
         self.process.has_ended()
     }
 
+    /// Continues it if ^Z has stopped it and this process was continued.
+    pub(crate) fn continue_stopped(&self) {
+        self.process.continue_helper();
+    }
+
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         self.process.terminate();

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Retry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::escape_name;
@@ -24,6 +24,9 @@ const DISK_FULL: &str = "No space left on device";
 
 /// A server's text for an unknown name: it repeats the reason.
 const NOT_FOUND: &str = "does not exist";
+
+/// Beginning of the text where another session writes the file.
+const BEING_WRITTEN: &str = "is being written";
 
 /// Beginning of the text where something other than a file has the name.
 const IN_THE_WAY: &str = "exists and ";
@@ -83,6 +86,14 @@ pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
         (Reason::Stopped, _) => Exit::Lost,
         (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => Exit::CannotWrite,
         _ => Exit::Refused,
+    }
+}
+
+/// Returns whether a new session may succeed after the failure of a file: one that another session writes is free after that.
+pub(super) fn retry_of(reason: Reason, text: &str) -> Retry {
+    match reason {
+        Reason::Exists if text.starts_with(BEING_WRITTEN) => Retry::Again,
+        _ => reason.retry(),
     }
 }
 
@@ -154,6 +165,14 @@ mod tests {
 
     use super::*;
     use crate::store::Folder;
+
+    #[test]
+    fn a_file_that_is_being_written_is_tried_again() {
+        let text = "is being written by another session, which has not ended within 1s";
+        assert_eq!(retry_of(Reason::Exists, text), Retry::Again);
+        assert_eq!(retry_of(Reason::Exists, ""), Retry::Never);
+        assert_eq!(retry_of(Reason::Unwritable, "is being written"), Retry::Never);
+    }
 
     #[test]
     fn the_text_for_a_peer_has_the_systems_words_and_no_number() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::digests::Digests;
-use super::failure::{Role, describe, exit_of};
+use super::failure::{Role, describe, exit_of, retry_of};
 use super::left_out::LeftOut;
 use crate::error::{Error, Exit, Retry};
 use crate::net::endpoint::PeerName;
@@ -144,7 +144,7 @@ impl TransferStats {
             EntryOutcome::Failed(reason, text) => {
                 let exit = exit_of(reason, self.role);
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
-                self.retry = self.retry.max(reason.retry());
+                self.retry = self.retry.max(retry_of(reason, &text));
                 self.failed += 1;
                 if self.failures.len() == MAX_REPORTED && self.report.is_verbose() {
                     self.report_failures();

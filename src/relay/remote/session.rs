@@ -18,6 +18,8 @@ const STOP_LIMIT: Duration = Duration::from_millis(250);
 const TERMINATION_LIMIT: Duration = Duration::from_millis(500);
 /// How long a line is held back: if it is the last one before a failure, it is part of the error.
 const HELD: Duration = Duration::from_millis(300);
+/// How often a program that may be asking at the terminal is looked at: ^Z may have stopped it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// The longest line in bytes; longer ones are cut into several.
 const MAX_LINE_BYTES: usize = 1024;
 /// Bytes of stderr that are read in one turn.
@@ -26,7 +28,7 @@ const TURN_BYTES: usize = 64 << 10;
 /// How the program has ended.
 #[derive(Debug, Default)]
 pub(crate) struct ProgramEnd {
-    /// Its exit status; `None` if it had to be killed.
+    /// Its exit status; `None` if it had to be ended.
     pub(crate) status: Option<ExitStatus>,
     /// Its last line on stderr, if that was not passed on.
     pub(crate) last_line: Option<String>,
@@ -45,6 +47,8 @@ pub(crate) struct RemoteSession<S> {
     /// When the program has to end.
     end_by: Option<Instant>,
     was_terminated: bool,
+    /// When the program is looked at next; `None` once the server has answered.
+    look_at: Option<Instant>,
     end: Rc<RefCell<ProgramEnd>>,
 }
 
@@ -67,6 +71,7 @@ impl<S: Session> RemoteSession<S> {
             lines,
             end_by: None,
             was_terminated: false,
+            look_at: None,
             end,
         }
     }
@@ -86,6 +91,18 @@ impl<S: Session> RemoteSession<S> {
             }
         }
         self.program.is_some()
+    }
+
+    /// Continues a program that ^Z has stopped while it asked at the terminal.
+    fn look(&mut self, now: Instant) {
+        if self.session.is_none() || self.lines.has_answered.get() {
+            self.look_at = None;
+        } else if self.look_at.is_none_or(|look_at| now >= look_at) {
+            self.look_at = Some(now + LOOK_INTERVAL);
+            if let Some(program) = &self.program {
+                program.continue_stopped();
+            }
+        }
     }
 
     /// Waits for the end of the program, which is asked to end when its time is over.
@@ -108,7 +125,8 @@ impl<S: Session> RemoteSession<S> {
         }
         // One that does not end is killed when it is dropped.
         let mut end = self.end.borrow_mut();
-        end.status = self.program.take().filter(|_| is_over).and_then(|program| program.reap().ok());
+        let program = self.program.take().filter(|_| is_over);
+        end.status = program.and_then(|program| program.reap().ok()).filter(|_| !self.was_terminated);
         self.lines.finish(now, &mut end, self.result.is_some());
         Status::Done
     }
@@ -118,6 +136,7 @@ impl<S: Session> Session for RemoteSession<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         let has_more = self.read_words(context.now);
         self.lines.release(context.now);
+        self.look(context.now);
         if let Some(session) = &mut self.session {
             let result = session.advance(context);
             if self.lines.has_answered.get() {
@@ -149,7 +168,7 @@ impl<S: Session> Session for RemoteSession<S> {
 
     fn deadline(&self) -> Option<Instant> {
         let session = self.session.as_ref().and_then(Session::deadline);
-        [session, self.end_by, self.lines.deadline()].into_iter().flatten().min()
+        [session, self.end_by, self.look_at, self.lines.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -46,6 +46,9 @@ impl SshTarget {
         let end = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (user, host) = split_user(authority)?;
+        if user.is_some_and(|user| user.contains(':')) {
+            return Err("has a password, and ssh asks for that itself".to_owned());
+        }
         let user = user.map(|user| decoded(user.as_bytes())).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "has a user that is no text")?;
         let (host, port) = match host.rsplit_once(':') {
@@ -83,15 +86,17 @@ impl SshTarget {
         path: Vec<u8>,
     ) -> Result<SshTarget, String> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let is_wrong = |text: &str| {
-            let is_foreign = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\');
+        // What begins with a dash ssh(1) would take for an option. The rest is what it refuses itself since 9.6: a ProxyCommand
+        // or `Match exec` may pass it to a shell.
+        let is_wrong = |text: &str, foreign: &str| {
+            let is_foreign = |c: char| c.is_whitespace() || c.is_control() || foreign.contains(c);
             text.is_empty() || text.starts_with('-') || text.contains(is_foreign)
         };
-        // ssh(1) would take it for an option.
-        if is_wrong(bare) || bare.contains(['[', ']', '@']) {
+        if is_wrong(bare, "/\\'`\"$;&<>|(){}[]@") {
             return Err("names no host".to_owned());
         }
-        if user.as_deref().is_some_and(is_wrong) {
+        let is_wrong_user = |user: &str| is_wrong(user, "/'`\";&<>|(){}") || user.ends_with('\\');
+        if user.as_deref().is_some_and(is_wrong_user) {
             return Err("names no user".to_owned());
         }
         if path.contains(&0) {
@@ -168,7 +173,8 @@ fn quoted_relative(path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A word in single quotes, in which only these mean something; plain words stay as they are.
+/// A word in single quotes; plain words stay as they are. What ends quotes, or is special in those of fish (`\\`) and csh
+/// (`!`), stands outside with a backslash, where all shells read it alike.
 fn quoted(word: &[u8]) -> Vec<u8> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(byte);
     if word.iter().all(is_plain) {
@@ -177,7 +183,7 @@ fn quoted(word: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'\''];
     for byte in word {
         match byte {
-            b'\'' => quoted.extend(b"'\\''"),
+            b'\'' | b'\\' | b'!' => quoted.extend([b'\'', b'\\', *byte, b'\'']),
             _ => quoted.push(*byte),
         }
     }
@@ -229,7 +235,9 @@ mod tests {
             ("ssh:host:~/-x", None, "host", None, "./-x"),
             ("ssh:host:$(touch x)", None, "host", None, "'$(touch x)'"),
             ("ssh:host:a\nb", None, "host", None, "'a\nb'"),
-            ("ssh:host:`x`;y&z|\"\\*?", None, "host", None, "'`x`;y&z|\"\\*?'"),
+            ("ssh:host:`x`;y&z|\"*?", None, "host", None, "'`x`;y&z|\"*?'"),
+            ("ssh:host:a\\!", None, "host", None, "'a'\\\\''\\!''"),
+            (r"ssh://DOMAIN%5Cann@host/in", Some(r"DOMAIN\ann"), "host", None, "/in"),
             ("ssh:host:'", None, "host", None, "''\\'''"),
         ] {
             let due = (user.map(str::to_owned), host.to_owned(), port, path.to_owned());
@@ -261,6 +269,11 @@ mod tests {
             "ssh://host/%00",
             "ssh://%FF@host/x",
             "ssh://[::1/x",
+            "ssh://ann:secret@host/x",
+            "ssh:$(x):in",
+            "ssh:a;b:in",
+            "ssh:`x`@host:in",
+            "ssh:ann\\@host:in",
         ] {
             let hint = SshTarget::parse(word.as_bytes()).expect_err(word);
             assert!(hint.contains("ssh://USER@HOST:PORT/DIR"), "{word}: {hint}");

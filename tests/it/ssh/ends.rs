@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{SENDALL, script, server, shell};
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, start_with, wait_until};
-use crate::transfer::xfer::{Place, address, begin, is_part, names_in, run, wait_for_part};
+use crate::transfer::xfer::{Place, address, begin, is_part, is_slow_wanted, names_in, run, wait_for_part};
 
 /// Waits for a file with the number of a process.
 #[track_caller]
@@ -119,6 +119,28 @@ fn a_program_may_ask_at_the_terminal() {
     let shown = typed.finish();
     assert!(String::from_utf8_lossy(&shown.stdout).contains("sent f to sh"), "{shown:?}");
     assert_eq!(std::fs::read(asked).expect("asked"), b"secret\n");
+    place.expect("in/f", b"x");
+}
+
+#[test]
+fn a_program_that_the_terminal_has_stopped_is_continued() {
+    let place = Place::new();
+    let (store, file) = (place.folder("in"), place.write("f", b"x"));
+    // As ssh at its prompt, which stops once more after the shell's fg.
+    let line = shell(&format!("kill -TSTP $$; exec {SENDALL} -q serve --store {store} stdio:"));
+    run(&["upload", &file, "--via", &line]).expect(0);
+    place.expect("in/f", b"x");
+}
+
+#[test]
+fn a_program_that_has_to_be_ended_spoils_nothing() {
+    if !is_slow_wanted("ssh") {
+        return;
+    }
+    let place = Place::new();
+    let (store, file) = (place.folder("in"), place.write("f", b"x"));
+    let line = shell(&format!("{SENDALL} -q serve --store {store} stdio:; exec sleep 1000"));
+    run(&["upload", &file, "--via", &line]).expect(0);
     place.expect("in/f", b"x");
 }
 

@@ -38,7 +38,7 @@ const SCP: &str = "[-x][-oPermitLocalCommand=no][-oClearAllForwardings=yes][-oRe
 fn folders_are_found_as_they_are_named() {
     let place = Place::new();
     let (ssh, file) = (fake_ssh(&place), place.write("f", b"content"));
-    for folder in ["in", "-x", "it's $(touch no)", "a\nb", "*", "~ann", "x y/`z`"] {
+    for folder in ["in", "-x", "it's $(touch no)", "a\nb", "*", "~ann", "x y/`z`", "a\\", "!!\\'"] {
         place.folder(&format!("home/{folder}"));
     }
     let root = place.arg();
@@ -52,6 +52,8 @@ fn folders_are_found_as_they_are_named() {
         ("ssh:box:*".to_owned(), "home/*/f"),
         ("ssh:box:./~ann".to_owned(), "home/~ann/f"),
         ("ssh:box:x y/`z`/".to_owned(), "home/x y/`z`/f"),
+        ("ssh:box:a\\".to_owned(), "home/a\\/f"),
+        ("ssh:box:!!\\'".to_owned(), "home/!!\\'/f"),
         (format!("ssh://box{root}/home/{encoded}"), "home/it's $(touch no)/f"),
         ("ssh://box/~/in".to_owned(), "home/in/f"),
     ] {
