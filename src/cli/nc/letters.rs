@@ -45,6 +45,7 @@ impl Letters {
                     found.operands.extend(words.cloned());
                     break;
                 }
+                b"--help" => _ = found.letters.insert(b'h', OsString::new()),
                 [b'-', b'-', ..] => return Err(no_long_option(word)),
                 [b'-', cluster @ ..] if !cluster.is_empty() => found.cluster(cluster, &mut words)?,
                 _ => found.operands.push(word.clone()),
@@ -141,6 +142,8 @@ mod tests {
             ("-q -1 h 1", "q-1", "h 1"),
             ("- 1", "", "- 1"),
             ("-p -l", "p-l", ""),
+            ("-l --help", "h l", ""),
+            ("-e --help -- --help", "e--help", "--help"),
             ("", "", ""),
         ] {
             assert_eq!(parsed(line), Ok((letters.into(), operands.into())), "{line}");

@@ -72,9 +72,6 @@ impl Nc {
     /// # Errors
     /// What is wrong, in one line in nc's words.
     pub fn parse(words: &[OsString]) -> Result<Nc, Error> {
-        if words.iter().any(|word| word == "--help") {
-            return Ok(Nc::Help(help()));
-        }
         let usage = |text: String| reworded(Error::new(Exit::Failed, text));
         let letters = Letters::parse(words).map_err(usage)?;
         if letters.has('h') {

@@ -89,10 +89,6 @@ impl NcClient {
         }
     }
 
-    fn next(&mut self) -> State {
-        State::Next(None)
-    }
-
     /// Starts to connect to the port.
     fn start(&mut self, now: Instant) -> Result<State, Error> {
         let connector = self.target.connector.to_port(self.port);
@@ -108,7 +104,7 @@ impl NcClient {
         let is_address = host.split('%').next().is_some_and(|ip| ip.parse::<IpAddr>().is_ok());
         if self.words.is_numeric() && !is_address {
             self.words.unresolved(self.place(), "Name or service not known");
-            return Ok(self.next());
+            return Ok(State::Next(None));
         }
         let name = Host::Named(host.clone());
         let whole = (connector.endpoint(), (&name, self.port));
@@ -122,16 +118,16 @@ impl NcClient {
         address: Option<std::net::SocketAddr>,
         now: Instant,
     ) -> Result<State, Error> {
-        let Some(options) = &self.target.datagrams else { return Ok(self.next()) };
+        let Some(options) = &self.target.datagrams else { return Ok(State::Next(None)) };
         let connection = match DatagramConnection::open(&endpoint, address, options, &self.io) {
             Ok(connection) => connection,
             Err(error) if address.is_none() => {
                 self.words.unix_failed(&endpoint, &error);
-                return Ok(self.next());
+                return Ok(State::Next(None));
             }
             Err(error) => {
                 self.words.report().warning(super::words::plain(&error));
-                return Ok(self.next());
+                return Ok(State::Next(None));
             }
         };
         if self.target.is_scan && address.is_some() {
@@ -139,7 +135,7 @@ impl NcClient {
         }
         self.succeeded(address.map(|address| address.ip()));
         if self.target.is_scan {
-            return Ok(self.next());
+            return Ok(State::Next(None));
         }
         let role = self.role();
         let context = (&self.io, self.words.report());
@@ -161,7 +157,7 @@ impl NcClient {
     fn connected(&mut self, transport: Transport, is_direct: bool, now: Instant) -> Result<State, Error> {
         self.succeeded(transport.peer_name().ip().filter(|_| is_direct));
         if self.target.is_scan {
-            return Ok(self.next());
+            return Ok(State::Next(None));
         }
         let context = (&self.io, self.words.report());
         Ok(State::Joined(self.options.join(transport, self.role(), context, now)?))
@@ -201,7 +197,7 @@ impl NcClient {
                     let text = error.to_string();
                     let why = text.rsplit(": ").next().unwrap_or(&text);
                     self.words.unresolved(self.place(), why);
-                    self.next()
+                    State::Next(None)
                 }
             },
             State::Dialling(dial) => match dial.advance(now) {
@@ -214,7 +210,7 @@ impl NcClient {
                     match result {
                         Ok(Some(transport)) => self.connected(transport, true, now)?,
                         Err(error) if dial.failures().is_empty() => return Err(error),
-                        _ => self.next(),
+                        _ => State::Next(None),
                     }
                 }
             },
@@ -226,18 +222,18 @@ impl NcClient {
                 Ok(None) => return Ok(Some(Status::Waiting)),
                 Ok(Some(ip)) => {
                     self.succeeded(Some(ip));
-                    self.next()
+                    State::Next(None)
                 }
                 // nc has no line for it.
-                Err(_) => self.next(),
+                Err(_) => State::Next(None),
             },
             State::Joined(session) => match session.advance(context) {
-                Ok(Status::Done) => self.next(),
+                Ok(Status::Done) => State::Next(None),
                 Ok(status) => return Ok(Some(status)),
                 Err(error) if self.has_several && error.exit() != Exit::CannotWrite && !error.is_silent() => {
                     self.words.report().error(&reworded(error));
                     self.has_failed = true;
-                    self.next()
+                    State::Next(None)
                 }
                 Err(error) => return Err(error),
             },
