@@ -206,7 +206,10 @@ impl Line {
                     // Not before: as long as it is open here, nobody hangs up.
                     none => none.insert(open_terminal(&link.target)?),
                 };
-                // poll(2) waits for what is on its way to there.
+                // To set what is set waits until no reader is about to ask for what did not fit before: it holds the same lock
+                // (n_tty_read and tty_set_termios of Linux). Then poll(2) waits for what is on its way to there.
+                let settings = rustix::termios::tcgetattr(&*end)?;
+                rustix::termios::tcsetattr(&*end, OptionalActions::Now, &settings)?;
                 let has_input = is_ready(end.as_fd(), PollFlags::IN);
                 self.is_drained = !has_input && rustix::io::ioctl_fionread(&*end)? == 0;
                 if self.has_hung_up && !self.is_drained {
