@@ -13,6 +13,7 @@ use socket2::SockRef;
 
 use super::endpoint::PeerName;
 use super::process::Process;
+use super::process_groups;
 use super::reactor::{Io, Readiness};
 use super::signals;
 use super::stream::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, Stream, would_block};
@@ -80,13 +81,15 @@ pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(C
     let failed = |error| cannot_run(program, &error);
     let mut command = command(program, environment);
     if program.stdio == ChildStdio::Terminal {
+        let children = process_groups::children();
         let (terminal, child) = PtyMaster::spawn(command, io).map_err(failed)?;
-        return Ok((ChildStream::Terminal(terminal), Process::new(child, io)?));
+        return Ok((ChildStream::Terminal(terminal), Process::new(child, children, io)?));
     }
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let children = process_groups::children();
     let mut child = command.spawn().map_err(failed)?;
     let ends = child.stdin.take().zip(child.stdout.take());
-    let process = Process::new(child, io)?;
+    let process = Process::new(child, children, io)?;
     let ends = ends.ok_or_else(|| io::Error::other("it has no pipes"));
     let pipes = ends.and_then(|(stdin, stdout)| Pipes::new(stdin.into(), stdout.into(), io));
     Ok((ChildStream::Pipes(pipes.map_err(failed)?), process))
@@ -113,8 +116,8 @@ pub fn spawn_on(
     connection.set_nonblocking(false).map_err(failed)?;
     let mut command = command(program, environment);
     command.process_group(0).stdin(fd.try_clone().map_err(failed)?).stdout(fd.try_clone().map_err(failed)?);
-    let child = command.spawn().map_err(failed)?;
-    let process = Process::new(child, io)?;
+    let children = process_groups::children();
+    let process = Process::new(command.spawn().map_err(failed)?, children, io)?;
     connection.set_linger(None).map_err(failed)?;
     Ok(process)
 }

@@ -6,12 +6,13 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::process_groups;
+use super::process_groups::{self, Children};
 use super::reactor::{BlockingTask, Io, Readiness};
 use crate::error::{Error, Exit};
 
@@ -39,13 +40,12 @@ impl Drop for Unreaped {
         let id = Pid::from_child(child);
         if self.leads_group {
             process_groups::signal(id, Signal::KILL);
-            process_groups::remove(id);
         } else if !matches!(child.try_wait(), Ok(Some(_))) {
             let _ = rustix::process::kill_process(id, Signal::TERM);
             wait_briefly(id);
             let _ = child.kill();
         }
-        process_groups::remove_helper(id);
+        process_groups::children().remove(id);
         let _ = child.wait();
     }
 }
@@ -103,15 +103,26 @@ fn descriptor(_: Pid, _: &Io) -> Option<(OwnedFd, Readiness)> {
 }
 
 impl Process {
-    /// Takes over a child, which leads a process group of its own.
-    pub(super) fn new(child: Child, io: &Io) -> Result<Process, Error> {
-        process_groups::add(Pid::from_child(&child));
+    /// Takes over a child, which leads a process group of its own. `children` were held when it was started.
+    pub(super) fn new(
+        child: Child,
+        mut children: MutexGuard<'_, Children>,
+        io: &Io,
+    ) -> Result<Process, Error> {
+        children.add(Pid::from_child(&child));
+        drop(children);
         Process::watched(Unreaped { child: Some(child), leads_group: true }, io)
     }
 
-    /// Takes over a child in our own process group, which what is typed at the terminal reaches as well.
-    pub(super) fn helper(child: Child, io: &Io) -> Result<Process, Error> {
-        process_groups::add_helper(Pid::from_child(&child));
+    /// Takes over a child in our own process group, which what is typed at the terminal reaches as well. `children` were held
+    /// when it was started.
+    pub(super) fn helper(
+        child: Child,
+        mut children: MutexGuard<'_, Children>,
+        io: &Io,
+    ) -> Result<Process, Error> {
+        children.add_helper(Pid::from_child(&child));
+        drop(children);
         Process::watched(Unreaped { child: Some(child), leads_group: false }, io)
     }
 
@@ -171,8 +182,7 @@ impl Process {
     /// Of wait(2): another part of the process has reaped it.
     pub fn reap(mut self) -> io::Result<ExitStatus> {
         // First, because once it is reaped its id may belong to another process.
-        process_groups::remove(self.id);
-        process_groups::remove_helper(self.id);
+        process_groups::children().remove(self.id);
         self.child.child.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }
 }

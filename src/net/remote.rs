@@ -15,6 +15,7 @@ use mio::unix::pipe::Receiver;
 use super::child::{Program, cannot_run, command};
 use super::connecting::Connect;
 use super::process::Process;
+use super::process_groups;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, Transport, would_block};
 use super::uninterrupted;
@@ -32,11 +33,12 @@ pub(crate) fn spawn(program: &Program, io: &Io) -> Result<(Ready, RemoteProgram)
     let mut command = command(program, &Vec::new());
     let stdin = OwnedFd::from(theirs.try_clone().map_err(failed)?);
     command.stdin(stdin).stdout(OwnedFd::from(theirs)).stderr(Stdio::piped());
+    let children = process_groups::children();
     let mut child = command.spawn().map_err(failed)?;
     // Its ends must not stay open here.
     drop(command);
     let stderr = child.stderr.take();
-    let process = Process::helper(child, io)?;
+    let process = Process::helper(child, children, io)?;
     let words = stderr.map(|stderr| Words::new(stderr.into(), io)).transpose().map_err(failed)?;
     let transport = Socket::unix(ours).and_then(|socket| socket.enroll(io)).map_err(failed)?;
     Ok((Ready(Some(transport)), RemoteProgram { process, words }))
