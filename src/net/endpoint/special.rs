@@ -114,10 +114,12 @@ fn line(rest: &str) -> Result<Special, String> {
     let mut words = rest.split(',');
     let path = words.next().unwrap_or_default();
     let mut settings = LineSettings::default();
+    // A speed, a frame, a flow control: each once.
+    let mut is_set = [false; 3];
     for word in words {
         let lower = word.to_ascii_lowercase();
         let digits = lower.strip_prefix('b').unwrap_or(&lower);
-        match (lower.as_bytes(), digits.parse::<u32>()) {
+        let which = match (lower.as_bytes(), digits.parse::<u32>()) {
             ([bits @ b'5'..=b'8', parity @ (b'n' | b'e' | b'o'), stops @ (b'1' | b'2')], _) => {
                 settings.data_bits = Some(bits - b'0');
                 settings.parity = match parity {
@@ -126,13 +128,20 @@ fn line(rest: &str) -> Result<Special, String> {
                     _ => Parity::None,
                 };
                 settings.has_two_stops = *stops == b'2';
+                1
             }
-            (b"rtscts", _) => settings.flow = Flow::Wires,
-            (b"xonxoff", _) => settings.flow = Flow::Bytes,
+            (b"rtscts" | b"xonxoff", _) => {
+                settings.flow = if lower == "rtscts" { Flow::Wires } else { Flow::Bytes };
+                2
+            }
             (_, Ok(speed)) if speed > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 settings.speed = Some(speed);
+                0
             }
             _ => return Err(format!("'{}' is no option of a serial line: {OPTIONS}", word.escape_debug())),
+        };
+        if std::mem::replace(&mut is_set[which], true) {
+            return Err(format!("'{word}' is the second of its kind: {OPTIONS}"));
         }
     }
     Ok(Special::Line(path.into(), settings))
@@ -197,6 +206,9 @@ mod tests {
     fn errors_name_what_to_type() {
         use EndpointUse::{Connect, Listen};
         for (word, role, hint) in [
+            ("tty:/dev/ttyS0,b9600,115200", Connect, "'115200' is the second"),
+            ("tty:/dev/ttyS0,8n1,rtscts,7e1", Connect, "'7e1' is the second"),
+            ("tty:/dev/ttyS0,xonxoff,rtscts", Connect, "'rtscts' is the second"),
             ("vsock:", Connect, "type vsock:CID:PORT"),
             ("vsock:9000", Connect, "type vsock:CID:PORT"),
             ("vsock::9000", Connect, "type vsock:CID:PORT"),
