@@ -36,7 +36,7 @@ pub(super) const ABOUT: &str = "Fetch files and folders from 'sendall serve --sh
 
 #[derive(Args, Clone, Debug)]
 #[command(about = ABOUT)]
-#[command(after_long_help = manual::DOWNLOAD)]
+#[command(after_long_help = [manual::DOWNLOAD, manual::OVER_SSH, manual::DOWNLOAD_BY_HTTP].join("\n\n"))]
 pub(crate) struct DownloadArgs {
     /// The server.
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required_unless_present = "via", value_hint = ValueHint::Hostname)]

@@ -32,7 +32,7 @@ pub(super) const ABOUT: &str =
 
 #[derive(Args, Clone, Debug)]
 #[command(about = ABOUT)]
-#[command(after_long_help = manual::UPLOAD)]
+#[command(after_long_help = [manual::UPLOAD, manual::OVER_SSH, manual::UPLOAD_BY_TEXT].join("\n\n"))]
 #[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
 pub(crate) struct UploadArgs {
     /// Files and folders, - for stdin (with --name); last, the server.

@@ -15,7 +15,7 @@ pub(crate) use self::nc::{NC, NC_EXAMPLES};
 pub(crate) use self::netcats::NETCATS;
 pub(crate) use self::serving::{SERVE, SERVE_EXAMPLES};
 pub(crate) use self::streams::{CONNECT, CONNECT_EXAMPLES, END_OF_FILE, LINES_AND_MESSAGES, PROCESSES};
-pub(crate) use self::transfers::{DOWNLOAD, UPLOAD};
+pub(crate) use self::transfers::{DOWNLOAD, DOWNLOAD_BY_HTTP, OVER_SSH, UPLOAD, UPLOAD_BY_TEXT};
 pub(crate) use self::web::WEB;
 
 /// For the whole program.

@@ -32,23 +32,10 @@ With one file the summary shows its BLAKE3 digest in the format of b3sum. With s
 TRUST
 
 A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
---code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).
+--code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).";
 
-OVER SSH
-
-'ssh://[USER@]HOST[:PORT]/DIR' and 'ssh:[USER@]HOST:DIR' need no server and no port: sendall runs ssh, which starts 'sendall serve --store DIR --once stdio:' \
-on HOST, and speaks through it. ssh's configuration, keys and agent decide who gets in, and ssh encrypts; sendall adds no code and no TLS. sendall \
-must be installed there; --remote-command says where, or how ('sudo sendall'). A DIR after ssh: is relative to the home folder unless it begins with a \
-slash, as with scp. In the form with // it is absolute, as in URLs of git and curl, and /~/DIR is in the home folder; %20 is a blank. No DIR means the home folder. DIR must be there.
-
-With --via 'CMD ARG...' any program can lead to a server, and no endpoint is typed: 'docker exec -i NAME sendall serve ... stdio:', for example. The line is split into words \
-as a shell would, without one: type sh -c 'LINE' for what needs it.
-
-There is one connection (no -j). ssh may ask for a password at the terminal, for 150s unless --timeout is typed. What the program says on stderr is passed on, after its name. A \
-failure before the other side's sendall answers is 3: ssh could not connect, or there is no such program. It is 8 if ssh does not know the host's key or was denied, and 7 if the \
-other side refuses DIR, or its shell prints something before sendall speaks. After that exit codes mean what they always do, and both ends agree. --retry runs the program \
-again, and interrupted files resume.
-
+/// For `upload`, after [`OVER_SSH`].
+pub(crate) const UPLOAD_BY_TEXT: &str = "\
 WIRE TEXT
 
 With --wire text each file has a connection of its own, to a server that knows only the classic header. The client sends \
@@ -104,23 +91,10 @@ reported after the list: 7, or 9 if there are several NAMEs.
 TRUST
 
 A server on another machine is asked for its key, and you for the code that it has printed. Without a terminal the code comes from SENDALL_CODE or \
---code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).
+--code-file. Wrong trust is exit code 8: nothing of the transfer has reached a server that is not the right one, and --retry does not try it again. See TRUST in sendall(1).";
 
-OVER SSH
-
-'ssh://[USER@]HOST[:PORT]/DIR' and 'ssh:[USER@]HOST:DIR' need no server and no port: sendall runs ssh, which starts 'sendall serve --share DIR --once stdio:' \
-on HOST, and speaks through it. ssh's configuration, keys and agent decide who gets in, and ssh encrypts; sendall adds no code and no TLS. sendall \
-must be installed there; --remote-command says where, or how ('sudo sendall'). A DIR after ssh: is relative to the home folder unless it begins with a \
-slash, as with scp. In the form with // it is absolute, as in URLs of git and curl, and /~/DIR is in the home folder; %20 is a blank. No DIR means the home folder. It may be a file: then that is fetched. NAMEs are in DIR.
-
-With --via 'CMD ARG...' any program can lead to a server, and no endpoint is typed: 'docker exec -i NAME sendall serve ... stdio:', for example. The line is split into words \
-as a shell would, without one: type sh -c 'LINE' for what needs it.
-
-There is one connection (no -j). ssh may ask for a password at the terminal, for 150s unless --timeout is typed. What the program says on stderr is passed on, after its name. A \
-failure before the other side's sendall answers is 3: ssh could not connect, or there is no such program. It is 8 if ssh does not know the host's key or was denied, and 7 if the \
-other side refuses DIR, or its shell prints something before sendall speaks. After that exit codes mean what they always do, and both ends agree. --retry runs the program \
-again, and interrupted files resume.
-
+/// For `download`, after [`OVER_SSH`].
+pub(crate) const DOWNLOAD_BY_HTTP: &str = "\
 WEB SERVERS
 
 'download http://HOST/PATH' or https:// fetches one file from any web server. Its name here is the last part of the URL as it was typed; a \
@@ -156,3 +130,21 @@ EXAMPLES
         fetch a file from a web server, and resume when the connection breaks
     sendall download https://a.example/disk.img https://b.example/disk.img
         fetch it from two servers at once";
+
+/// For `upload` and `download`.
+pub(crate) const OVER_SSH: &str = "\
+OVER SSH
+
+'ssh://[USER@]HOST[:PORT]/DIR' and 'ssh:[USER@]HOST:DIR' need no server and no port: sendall runs ssh, which starts 'sendall serve --store DIR --once stdio:' \
+on HOST (for a download --share), and speaks through it. ssh's configuration, keys and agent decide who gets in, and ssh encrypts; sendall adds no code and no TLS. sendall \
+must be installed there; --remote-command says where, or how ('sudo sendall'). A DIR after ssh: is relative to the home folder unless it begins with a \
+slash, as with scp. In the form with // it is absolute, as in URLs of git and curl, and /~/DIR is in the home folder; %20 is a blank. No DIR means the home folder. DIR must be \
+there. For a download it may be a file, which is then fetched; else NAMEs are in it.
+
+With --via 'CMD ARG...' any program can lead to a server, and no endpoint is typed: 'docker exec -i NAME sendall serve ... stdio:', for example. The line is split into words \
+as a shell would, without one: type sh -c 'LINE' for what needs it.
+
+There is one connection (no -j). ssh may ask for a password at the terminal, for 150s unless --timeout is typed. What the program says on stderr is passed on, after its name. A \
+failure before the other side's sendall answers is 3: ssh could not connect, or there is no such program. It is 8 if ssh does not know the host's key or was denied, and 7 if the \
+other side refuses DIR, or its shell prints something before sendall speaks. After that exit codes mean what they always do, and both ends agree. --retry runs the program \
+again, and interrupted files resume.";
