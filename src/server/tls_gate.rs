@@ -123,16 +123,20 @@ impl<H: Handler> Handler for TlsGate<H> {
         self.handler.close();
     }
 
-    fn reject(&mut self, socket: Socket, why: Rejection) {
+    fn reject(&mut self, socket: Socket, why: Rejection, now: Instant) {
         // A client that expects admission could make nothing of a reason in the clear: it is reset. After `GateTerms::Tls` the
         // handler has no reason to send.
         if !matches!(&self.gate.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
-            self.handler.reject(socket, why);
+            self.handler.reject(socket, why, now);
         }
     }
 
     fn may_close(&self) -> bool {
         self.handler.may_close()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.handler.deadline()
     }
 
     fn advance(&mut self, now: Instant) -> Result<Status, Error> {

@@ -35,8 +35,8 @@ pub(super) fn serve(
         let place = SourceSlots::new(1).slot(&name);
         place.try_acquire();
         let claim = Claim { only: None, client: 1 };
-        let terms = (Some(Arc::new(place)), claim, Authorization::NotAsked);
-        let session = Serving::new(stream, now, offer, plan.limits, terms, (io, report.clone(), name));
+        let terms = (Arc::new(place), claim, Authorization::NotAsked);
+        let session = Serving::new(stream, now, offer, plan.limits, terms, (io.handle(), report.clone(), name));
         Ok(Within::new(Box::new(session), session_limits.session, now))
     })?;
     let tasks = reactor.tasks();

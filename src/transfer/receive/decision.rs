@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::parts::SpareParts;
 use super::space::Space;
 use super::{Naming, ReceiveFolder};
-use crate::net::reactor::{BlockingTask, Io};
+use crate::net::reactor::{BlockingTask, IoHandle};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
@@ -95,17 +95,17 @@ pub(super) struct Decisions {
     pub(super) max_size: Option<u64>,
     replace: bool,
     pub(super) spare_parts: SpareParts,
-    io: Io,
+    io: IoHandle,
     pub(super) accepted: HashMap<u32, AcceptedFile>,
     pub(super) space: Space,
     hashing: Option<BlockingTask<Hashed>>,
     pub(super) backoff: Backoff,
     /// On a server: the entry by which other sessions reach this one.
-    pub(super) registration: Option<Rc<Registration>>,
+    pub(super) registration: Option<Arc<Registration>>,
 }
 
 impl Decisions {
-    pub(super) fn new(destination: ReceiveFolder, io: Io) -> Decisions {
+    pub(super) fn new(destination: ReceiveFolder, io: IoHandle) -> Decisions {
         let ReceiveFolder { folder, naming, replace, max_size, spare_parts, .. } = destination;
         Decisions {
             folder,

@@ -12,7 +12,7 @@ mod parts;
 mod space;
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use self::block_assembly::{BlockAssembly, FilesInBlocks, IncomingFrame};
@@ -33,7 +33,7 @@ use super::server::sessions::Registration;
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Context, Io, Status};
+use crate::net::reactor::{Context, IoHandle, Status};
 use crate::net::stream::Stream;
 use crate::proto::SessionId;
 use crate::proto::transfer::Digest;
@@ -66,7 +66,7 @@ pub(crate) struct Receiving {
     is_announced: bool,
     stats: TransferStats,
     /// Called when all has arrived.
-    then: Option<Box<dyn FnOnce()>>,
+    then: Option<Box<dyn FnOnce() + Send>>,
     start: Instant,
     shown_bytes: u64,
     next_ack: Instant,
@@ -80,7 +80,7 @@ impl Receiving {
         destination: ReceiveFolder,
         options: ReceiveOptions,
         hello: Option<&Hello>,
-        (io, report, peer): (Io, Report, PeerName),
+        (io, report, peer): (IoHandle, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
         let progress = Progress::new(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
@@ -301,7 +301,7 @@ fn cut() -> Failure {
 
 impl<S> LinkSession<S, Receiving> {
     /// Registers it as one of a server's sessions.
-    pub(super) fn registered(mut self, registration: Rc<Registration>) -> Self {
+    pub(super) fn registered(mut self, registration: Arc<Registration>) -> Self {
         self.job.decisions.registration = Some(registration);
         self
     }
@@ -313,7 +313,7 @@ impl<S> LinkSession<S, Receiving> {
     }
 
     /// Calls `then` when all has arrived and is in place.
-    pub(crate) fn then(mut self, then: impl FnOnce() + 'static) -> Self {
+    pub(crate) fn then(mut self, then: impl FnOnce() + Send + 'static) -> Self {
         self.job.then = Some(Box::new(then));
         self
     }

@@ -1,5 +1,6 @@
 //! Sessions for the clients of a server.
 
+mod arriving;
 pub(crate) mod clients;
 pub(crate) mod handshake;
 pub(crate) mod sessions;

@@ -1,0 +1,323 @@
+//! Clients before their sessions, on the acceptor's reactor: a client that says nothing costs its socket and no thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Exit, lost};
+use crate::net::reactor::{Context, Session, Status, Stop, Waker};
+use crate::net::stream::{Socket, SocketState, Transport};
+use crate::proto::transfer::hello::{Hello, Operation};
+use crate::proto::transfer::reason::Reason;
+use crate::server::permits::Permit;
+use crate::server::trust::Authorization;
+use crate::transfer::connection::closing::Closing;
+use crate::transfer::connection::wire::{Failure, Wire};
+use crate::transfer::server::handshake::greeting::Greeting;
+use crate::transfer::server::handshake::rejection::{reject_queued, too_many};
+
+/// A client that has said what it wants, for a session on another thread.
+pub(super) struct GreetedClient {
+    pub(super) socket: Socket,
+    /// Received bytes that follow HELLO.
+    pub(super) incoming: Vec<u8>,
+    pub(super) hello: Hello,
+    pub(super) authorization: Authorization,
+    pub(super) permit: Permit,
+}
+
+/// What the clients share that have no session yet.
+pub(super) struct Arrivals {
+    /// Those that are to have one now.
+    ready: RefCell<Vec<GreetedClient>>,
+    /// Those that wait until another session has ended, in the order in which they came.
+    queue: RefCell<BTreeMap<u64, Waker>>,
+    next_ticket: Cell<u64>,
+    /// Sessions that run, or are about to begin.
+    sessions: Cell<usize>,
+    max_sessions: usize,
+    /// Clients of which it is not known what they want.
+    unidentified: Cell<usize>,
+    /// Those among them for which their source has no place.
+    unplaced: Cell<usize>,
+    rejections: Cell<usize>,
+    acceptor: Waker,
+}
+
+impl Arrivals {
+    /// At most `max_sessions` run at a time. `acceptor` is woken when a client is ready.
+    pub(super) fn new(max_sessions: usize, acceptor: Waker) -> Rc<Arrivals> {
+        Rc::new(Arrivals {
+            ready: RefCell::default(),
+            queue: RefCell::default(),
+            next_ticket: Cell::default(),
+            sessions: Cell::default(),
+            max_sessions,
+            unidentified: Cell::default(),
+            unplaced: Cell::default(),
+            rejections: Cell::default(),
+            acceptor,
+        })
+    }
+
+    /// Takes the clients whose sessions are to begin. Each counts as a session until [`Arrivals::session_ended`].
+    pub(super) fn take_ready(&self) -> Vec<GreetedClient> {
+        self.ready.take()
+    }
+
+    fn session_begins(&self) {
+        self.sessions.set(self.sessions.get() + 1);
+    }
+
+    /// A session has ended: the next one may begin.
+    pub(super) fn session_ended(&self) {
+        self.sessions.set(self.sessions.get() - 1);
+        self.wake_next();
+    }
+
+    /// Clients of which it is not known whether they are further connections of others.
+    pub(super) fn unidentified(&self) -> usize {
+        self.unidentified.get()
+    }
+
+    /// Those among them for which their source has no place.
+    pub(super) fn unplaced(&self) -> usize {
+        self.unplaced.get()
+    }
+
+    /// Clients that are being told why they are rejected.
+    pub(super) fn rejections(&self) -> usize {
+        self.rejections.get()
+    }
+
+    fn wake_next(&self) {
+        if self.sessions.get() < self.max_sessions
+            && let Some((_, waker)) = self.queue.borrow().first_key_value()
+        {
+            waker.wake();
+        }
+    }
+
+    fn enqueue(&self, waker: Waker) -> u64 {
+        let ticket = self.next_ticket.get();
+        self.next_ticket.set(ticket + 1);
+        self.queue.borrow_mut().insert(ticket, waker);
+        ticket
+    }
+
+    /// Gives the client with this ticket its session, if it is the first one and there is room.
+    fn try_begin(&self, ticket: u64) -> bool {
+        let is_next = self.queue.borrow().first_key_value().is_some_and(|(first, _)| *first == ticket);
+        let begins = is_next && self.sessions.get() < self.max_sessions;
+        if begins {
+            self.session_begins();
+            self.leave(ticket);
+        }
+        begins
+    }
+
+    fn leave(&self, ticket: u64) {
+        self.queue.borrow_mut().remove(&ticket);
+        self.wake_next();
+    }
+}
+
+/// Counts a client in some of the counts of [`Arrivals`] until it is dropped.
+struct Counted {
+    arrivals: Rc<Arrivals>,
+    is_unidentified: bool,
+    is_unplaced: bool,
+    is_rejection: bool,
+}
+
+impl Counted {
+    fn change(&self, by: impl Fn(&Cell<usize>)) {
+        let Arrivals { unidentified, unplaced, rejections, .. } = &*self.arrivals;
+        let counts =
+            [(self.is_unidentified, unidentified), (self.is_unplaced, unplaced), (self.is_rejection, rejections)];
+        counts.into_iter().filter(|(counts, _)| *counts).for_each(|(_, count)| by(count));
+    }
+
+    fn new(arrivals: &Rc<Arrivals>, permit: Option<&Permit>) -> Counted {
+        let counted = Counted {
+            arrivals: Rc::clone(arrivals),
+            is_unidentified: permit.is_some(),
+            is_unplaced: permit.is_some_and(|permit| !permit.slot.is_acquired()),
+            is_rejection: permit.is_none(),
+        };
+        counted.change(|count| count.set(count.get() + 1));
+        counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.change(|count| count.set(count.get() - 1));
+        // With --count the acceptor may have waited for that.
+        self.arrivals.acceptor.wake();
+    }
+}
+
+/// A client that has no session yet.
+pub(super) struct ArrivingClient {
+    state: State,
+    /// `None`: it was rejected, and only gets the reason.
+    permit: Option<Permit>,
+    authorization: Option<Authorization>,
+    counted: Counted,
+    /// The longest wait for a session.
+    limit: Duration,
+    waker: Waker,
+}
+
+enum State {
+    Greeting(Greeting<Transport>),
+    /// Waits until another session has ended.
+    Queued { wire: Wire<Transport>, hello: Hello, ticket: u64, until: Instant },
+    Closing(Closing<Transport>),
+    Over,
+}
+
+impl ArrivingClient {
+    /// A client with a permit is served, another one is told why not. `limit` is for its HELLO, and for the wait for a session.
+    pub(super) fn new(
+        mut transport: Transport,
+        (permit, authorization): (Option<Permit>, Authorization),
+        limit: Duration,
+        (arrivals, waker): (&Rc<Arrivals>, Waker),
+        now: Instant,
+    ) -> ArrivingClient {
+        // One that is refused was to be reset. Transfers have a last word. It fails if the client is gone.
+        let _ = transport.reset_on_close(false);
+        let counted = Counted::new(arrivals, permit.as_ref());
+        let state = match &permit {
+            Some(permit) => State::Greeting(Greeting::new(transport, Arc::clone(&permit.slot), limit, now)),
+            None => State::Closing(rejected(Wire::new(transport, now), too_many())),
+        };
+        ArrivingClient { state, permit, authorization: Some(authorization), counted, limit, waker }
+    }
+
+    fn step(&mut self, state: State, context: Context) -> Result<(State, Status), Error> {
+        Ok(match state {
+            State::Greeting(mut greeting) => match greeting.advance(context.now) {
+                Ok(None) => (State::Greeting(greeting), Status::Waiting),
+                // It needs no session of its own.
+                Ok(Some(hello)) if matches!(hello.operation, Operation::Join(_)) => {
+                    self.counted.arrivals.session_begins();
+                    (self.begin(greeting.into_wire(), hello)?, Status::Done)
+                }
+                Ok(Some(hello)) => (self.queue(greeting.into_wire(), hello, context.now), Status::Again),
+                Err(failure) => (State::Closing(greeting.fail(failure)), Status::Again),
+            },
+            State::Queued { wire, hello, ticket, until } => {
+                match self.counted.arrivals.try_begin(ticket) {
+                    true => (self.begin(wire, hello)?, Status::Done),
+                    false => self.wait(wire, hello, (ticket, until), context.now),
+                }
+            }
+            State::Closing(mut closing) => {
+                let status = closing.advance(context)?;
+                (State::Closing(closing), status)
+            }
+            State::Over => (State::Over, Status::Done),
+        })
+    }
+
+    fn queue(&mut self, wire: Wire<Transport>, hello: Hello, now: Instant) -> State {
+        let ticket = self.counted.arrivals.enqueue(self.waker.clone());
+        State::Queued { wire, hello, ticket, until: now + self.limit }
+    }
+
+    fn wait(
+        &mut self,
+        mut wire: Wire<Transport>,
+        hello: Hello,
+        (ticket, until): (u64, Instant),
+        now: Instant,
+    ) -> (State, Status) {
+        wire.tick(now);
+        let failure = match wire.has_ended() {
+            Ok(false) if now < until => {
+                return (State::Queued { wire, hello, ticket, until }, Status::Waiting);
+            }
+            Ok(false) => no_room(),
+            Ok(true) => Error::new(Exit::Lost, "the client has left while it waited for its turn").into(),
+            Err(error) => error.into(),
+        };
+        self.counted.arrivals.leave(ticket);
+        (State::Closing(rejected(wire, failure)), Status::Again)
+    }
+
+    /// Hands the client on.
+    fn begin(&mut self, wire: Wire<Transport>, hello: Hello) -> Result<State, Error> {
+        let arrivals = &self.counted.arrivals;
+        let parts = wire.into_parts().map_err(|error| lost(&error));
+        match (parts, self.permit.take(), self.authorization.take()) {
+            (Ok((socket, incoming)), Some(permit), Some(authorization)) => {
+                let client = GreetedClient { socket, incoming, hello, authorization, permit };
+                arrivals.ready.borrow_mut().push(client);
+                arrivals.acceptor.wake();
+                Ok(State::Over)
+            }
+            (parts, permit, _) => {
+                arrivals.session_ended();
+                self.permit = permit;
+                parts.map(|_| State::Over)
+            }
+        }
+    }
+}
+
+/// Failure of a client for which no other session has ended in time.
+fn no_room() -> Failure {
+    let text = "as many transfers run as there is room for: try again later";
+    Failure { error: Error::new(Exit::Refused, text), to_peer: Some((Reason::Busy, text.to_owned())) }
+}
+
+fn rejected(wire: Wire<Transport>, Failure { error, to_peer }: Failure) -> Closing<Transport> {
+    reject_queued(wire, to_peer, Some(error))
+}
+
+impl Session for ArrivingClient {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        loop {
+            let state = std::mem::replace(&mut self.state, State::Over);
+            match self.step(state, context) {
+                Ok((state, Status::Again)) if !matches!(state, State::Closing(_)) => self.state = state,
+                Ok((state, status)) => {
+                    self.state = state;
+                    return Ok(status);
+                }
+                Err(error) => {
+                    if let Some(permit) = self.permit.take() {
+                        permit.fail(error);
+                    }
+                    return Ok(Status::Done);
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Stop {
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting(greeting) => Some(greeting.deadline()),
+            State::Queued { until, .. } => Some(*until),
+            State::Closing(closing) => Some(closing.deadline()),
+            State::Over => None,
+        }
+    }
+}
+
+impl Drop for ArrivingClient {
+    fn drop(&mut self) {
+        if let State::Queued { ticket, .. } = self.state {
+            self.counted.arrivals.leave(ticket);
+        }
+    }
+}
