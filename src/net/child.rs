@@ -77,7 +77,11 @@ pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
-pub fn spawn(program: &Program, environment: &Environment, io: &IoHandle) -> Result<(ChildStream, Process), Error> {
+pub fn spawn(
+    program: &Program,
+    environment: &Environment,
+    io: &IoHandle,
+) -> Result<(ChildStream, Process), Error> {
     let failed = |error| cannot_run(program, &error);
     let mut command = command(program, environment);
     if program.stdio == ChildStdio::Terminal {

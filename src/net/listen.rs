@@ -46,7 +46,11 @@ impl ListenerKind {
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family. The options hold from a
 /// client's first packet on. Its accepted socket needs them once more: [`Socket::register_with`].
-pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &IoHandle) -> Result<Vec<Listener>, Error> {
+pub fn listen_with(
+    endpoint: &Endpoint,
+    options: &SocketOptions,
+    io: &IoHandle,
+) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
             bind_host(host, *port, options.family, &|address| bind_stream(address, options)).map(|sockets| {

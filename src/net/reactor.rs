@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 use rustc_hash::FxHashMap;
 
-use super::io::{Local, Shared};
 pub use super::io::{Io, IoHandle, Readiness, ThreadWaker, WakeList, Waker};
+use super::io::{Local, Shared};
 pub use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
 pub use super::tasks::{BlockingTask, Cancellation, WaitGroup};

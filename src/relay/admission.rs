@@ -300,8 +300,7 @@ impl Admitting {
                         let _ = transport.reset_on_close(false);
                         let has_tls =
                             transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
-                        let is_known =
-                            self.trust.has_met_server();
+                        let is_known = self.trust.has_met_server();
                         return Err(not_encrypted(lost(&error), has_tls, is_known));
                     }
                 },

@@ -75,7 +75,11 @@ impl Connector {
     }
 
     /// A connection in the making. `limit` is for each address; with proxies, for all of it; and for the TLS handshake.
-    pub(crate) fn connecting(&self, limit: Duration, io: &IoHandle) -> Result<Box<dyn Connect + Send>, Error> {
+    pub(crate) fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+    ) -> Result<Box<dyn Connect + Send>, Error> {
         self.joining(limit, io, None)
     }
 

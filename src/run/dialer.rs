@@ -146,7 +146,12 @@ impl Dialer for NoMore {
 }
 
 impl Dialer for Connector {
-    fn connecting(&self, limit: Duration, io: &IoHandle, session: SessionId) -> Result<Box<dyn Connect + Send>, Error> {
+    fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+        session: SessionId,
+    ) -> Result<Box<dyn Connect + Send>, Error> {
         self.joining(limit, io, Some(session))
     }
 }

@@ -1,12 +1,12 @@
 //! How both sides of a connection come to trust each other: codes, keys and known hosts, from files, the environment or the
 //! terminal.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::env::VarError;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use zeroize::Zeroizing;

@@ -36,7 +36,8 @@ pub(super) fn serve(
         place.try_acquire();
         let claim = Claim { only: None, client: 1 };
         let terms = (Arc::new(place), claim, Authorization::NotAsked);
-        let session = Serving::new(stream, now, offer, plan.limits, terms, (io.handle(), report.clone(), name));
+        let session =
+            Serving::new(stream, now, offer, plan.limits, terms, (io.handle(), report.clone(), name));
         Ok(Within::new(Box::new(session), session_limits.session, now))
     })?;
     let tasks = reactor.tasks();

@@ -42,7 +42,12 @@ pub(crate) struct Advanced {
 pub(crate) trait Dialer: Send {
     /// Starts a connection that will join `session`. `limit` is the time limit for each address or, with proxies, for the
     /// whole way.
-    fn connecting(&self, limit: Duration, io: &IoHandle, session: SessionId) -> Result<Box<dyn Connect + Send>, Error>;
+    fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+        session: SessionId,
+    ) -> Result<Box<dyn Connect + Send>, Error>;
 }
 
 /// The source of a session's further connections.

@@ -95,7 +95,7 @@ pub(super) struct Decisions {
     pub(super) max_size: Option<u64>,
     replace: bool,
     pub(super) spare_parts: SpareParts,
-    io: IoHandle,
+    pub(super) io: IoHandle,
     pub(super) accepted: HashMap<u32, AcceptedFile>,
     pub(super) space: Space,
     hashing: Option<BlockingTask<Hashed>>,

@@ -21,6 +21,7 @@ use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
 pub(crate) use self::options::{Naming, ReceiveFolder, ReceiveOptions};
+use self::parts::PartDescriptors;
 pub(crate) use self::parts::SpareParts;
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Link, Received};
@@ -44,6 +45,7 @@ use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Progress, ProgressPhase, Report};
+use crate::server::descriptors::Lease;
 
 /// Cost of a decision in the budget of a call: it asks the file system several times.
 const DECISION_COST_BYTES: usize = 8 << 10;
@@ -69,6 +71,7 @@ pub(crate) struct Receiving {
     then: Option<Box<dyn FnOnce() + Send>>,
     start: Instant,
     shown_bytes: u64,
+    descriptors: PartDescriptors,
     next_ack: Instant,
 }
 
@@ -112,6 +115,7 @@ impl Receiving {
             stats,
             then: None,
             shown_bytes: 0,
+            descriptors: PartDescriptors::default(),
         };
         LinkSession::new(Link::new(wire, Role::Receiver, options.limits, is_client), receiving)
     }
@@ -140,6 +144,9 @@ impl Receiving {
                 }
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
                 ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
+                ReceiveStep::Decide { .. } | ReceiveStep::Await if self.lacks_descriptors() => {
+                    return self.await_descriptors(link);
+                }
                 ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
                         Some(Decided::Reply(reply)) => {
@@ -211,7 +218,7 @@ impl Receiving {
             Some(frame::Phase::Hashing)
         } else if self.commits.is_busy() || self.bodies.awaits_output {
             Some(frame::Phase::Syncing)
-        } else if self.decisions.backoff.next_look().is_some() {
+        } else if self.decisions.backoff.next_look().is_some() || self.descriptors.is_waiting() {
             Some(frame::Phase::Reading)
         } else {
             None
@@ -238,6 +245,7 @@ impl Receiving {
             Received::Frame(frame) => {
                 if let Frame::Entry { entry, .. } = &frame {
                     self.decisions.naming.expect_another(self.machine.entry_count())?;
+                    self.descriptors.expect(entry);
                     if !self.is_announced {
                         self.progress.expect(1, entry.size.unwrap_or(0));
                     }
@@ -303,6 +311,12 @@ impl<S> LinkSession<S, Receiving> {
     /// Registers it as one of a server's sessions.
     pub(super) fn registered(mut self, registration: Arc<Registration>) -> Self {
         self.job.decisions.registration = Some(registration);
+        self
+    }
+
+    /// Shares the descriptors of `lease` with other sessions.
+    pub(crate) fn sharing(mut self, lease: Option<Lease>) -> Self {
+        self.job.descriptors.share(lease);
         self
     }
 

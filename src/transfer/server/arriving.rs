@@ -11,10 +11,12 @@ use crate::net::reactor::{Context, Session, Status, Stop, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::reason::Reason;
+use crate::server::descriptors::{Descriptors, Lease};
 use crate::server::permits::Permit;
 use crate::server::trust::Authorization;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::wire::{Failure, Wire};
+use crate::transfer::server::clients::descriptors_of;
 use crate::transfer::server::handshake::greeting::Greeting;
 use crate::transfer::server::handshake::rejection::{reject_queued, too_many};
 
@@ -24,6 +26,7 @@ pub(super) struct GreetedClient {
     /// Received bytes that follow HELLO.
     pub(super) incoming: Vec<u8>,
     pub(super) hello: Hello,
+    pub(super) lease: Lease,
     pub(super) authorization: Authorization,
     pub(super) permit: Permit,
 }
@@ -35,9 +38,8 @@ pub(super) struct Arrivals {
     /// Those that wait until another session has ended, in the order in which they came.
     queue: RefCell<BTreeMap<u64, Waker>>,
     next_ticket: Cell<u64>,
-    /// Sessions that run, or are about to begin.
-    sessions: Cell<usize>,
-    max_sessions: usize,
+    /// Those of all clients and sessions.
+    descriptors: Descriptors,
     /// Clients of which it is not known what they want.
     unidentified: Cell<usize>,
     /// Those among them for which their source has no place.
@@ -47,14 +49,13 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// At most `max_sessions` run at a time. `acceptor` is woken when a client is ready.
-    pub(super) fn new(max_sessions: usize, acceptor: Waker) -> Rc<Arrivals> {
+    /// Clients and sessions share these descriptors. `acceptor` is woken when a client is ready.
+    pub(super) fn new(descriptors: Descriptors, acceptor: Waker) -> Rc<Arrivals> {
         Rc::new(Arrivals {
             ready: RefCell::default(),
             queue: RefCell::default(),
             next_ticket: Cell::default(),
-            sessions: Cell::default(),
-            max_sessions,
+            descriptors,
             unidentified: Cell::default(),
             unplaced: Cell::default(),
             rejections: Cell::default(),
@@ -62,19 +63,16 @@ impl Arrivals {
         })
     }
 
-    /// Takes the clients whose sessions are to begin. Each counts as a session until [`Arrivals::session_ended`].
+    /// Takes the clients whose sessions are to begin.
     pub(super) fn take_ready(&self) -> Vec<GreetedClient> {
         self.ready.take()
     }
 
-    fn session_begins(&self) {
-        self.sessions.set(self.sessions.get() + 1);
-    }
-
     /// A session has ended: the next one may begin.
-    pub(super) fn session_ended(&self) {
-        self.sessions.set(self.sessions.get() - 1);
-        self.wake_next();
+    pub(super) fn wake_next(&self) {
+        if let Some((_, waker)) = self.queue.borrow().first_key_value() {
+            waker.wake();
+        }
     }
 
     /// Clients of which it is not known whether they are further connections of others.
@@ -92,14 +90,6 @@ impl Arrivals {
         self.rejections.get()
     }
 
-    fn wake_next(&self) {
-        if self.sessions.get() < self.max_sessions
-            && let Some((_, waker)) = self.queue.borrow().first_key_value()
-        {
-            waker.wake();
-        }
-    }
-
     fn enqueue(&self, waker: Waker) -> u64 {
         let ticket = self.next_ticket.get();
         self.next_ticket.set(ticket + 1);
@@ -108,11 +98,10 @@ impl Arrivals {
     }
 
     /// Gives the client with this ticket its session, if it is the first one and there is room.
-    fn try_begin(&self, ticket: u64) -> bool {
+    fn try_begin(&self, ticket: u64, operation: &Operation, lease: &mut Lease) -> bool {
         let is_next = self.queue.borrow().first_key_value().is_some_and(|(first, _)| *first == ticket);
-        let begins = is_next && self.sessions.get() < self.max_sessions;
+        let begins = is_next && lease.begin_session(descriptors_of(operation));
         if begins {
-            self.session_begins();
             self.leave(ticket);
         }
         begins
@@ -135,8 +124,11 @@ struct Counted {
 impl Counted {
     fn change(&self, by: impl Fn(&Cell<usize>)) {
         let Arrivals { unidentified, unplaced, rejections, .. } = &*self.arrivals;
-        let counts =
-            [(self.is_unidentified, unidentified), (self.is_unplaced, unplaced), (self.is_rejection, rejections)];
+        let counts = [
+            (self.is_unidentified, unidentified),
+            (self.is_unplaced, unplaced),
+            (self.is_rejection, rejections),
+        ];
         counts.into_iter().filter(|(counts, _)| *counts).for_each(|(_, count)| by(count));
     }
 
@@ -155,6 +147,7 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.change(|count| count.set(count.get() - 1));
+        self.arrivals.wake_next();
         // With --count the acceptor may have waited for that.
         self.arrivals.acceptor.wake();
     }
@@ -166,6 +159,8 @@ pub(super) struct ArrivingClient {
     /// `None`: it was rejected, and only gets the reason.
     permit: Option<Permit>,
     authorization: Option<Authorization>,
+    /// Its descriptors. Given back before others are woken.
+    lease: Option<Lease>,
     counted: Counted,
     /// The longest wait for a session.
     limit: Duration,
@@ -175,7 +170,12 @@ pub(super) struct ArrivingClient {
 enum State {
     Greeting(Greeting<Transport>),
     /// Waits until another session has ended.
-    Queued { wire: Wire<Transport>, hello: Hello, ticket: u64, until: Instant },
+    Queued {
+        wire: Wire<Transport>,
+        hello: Hello,
+        ticket: u64,
+        until: Instant,
+    },
     Closing(Closing<Transport>),
     Over,
 }
@@ -196,7 +196,8 @@ impl ArrivingClient {
             Some(permit) => State::Greeting(Greeting::new(transport, Arc::clone(&permit.slot), limit, now)),
             None => State::Closing(rejected(Wire::new(transport, now), too_many())),
         };
-        ArrivingClient { state, permit, authorization: Some(authorization), counted, limit, waker }
+        let lease = Some(arrivals.descriptors.count_one());
+        ArrivingClient { state, permit, authorization: Some(authorization), lease, counted, limit, waker }
     }
 
     fn step(&mut self, state: State, context: Context) -> Result<(State, Status), Error> {
@@ -205,24 +206,26 @@ impl ArrivingClient {
                 Ok(None) => (State::Greeting(greeting), Status::Waiting),
                 // It needs no session of its own.
                 Ok(Some(hello)) if matches!(hello.operation, Operation::Join(_)) => {
-                    self.counted.arrivals.session_begins();
                     (self.begin(greeting.into_wire(), hello)?, Status::Done)
                 }
                 Ok(Some(hello)) => (self.queue(greeting.into_wire(), hello, context.now), Status::Again),
                 Err(failure) => (State::Closing(greeting.fail(failure)), Status::Again),
             },
-            State::Queued { wire, hello, ticket, until } => {
-                match self.counted.arrivals.try_begin(ticket) {
-                    true => (self.begin(wire, hello)?, Status::Done),
-                    false => self.wait(wire, hello, (ticket, until), context.now),
-                }
-            }
+            State::Queued { wire, hello, ticket, until } => match self.try_begin(ticket, &hello.operation) {
+                true => (self.begin(wire, hello)?, Status::Done),
+                false => self.wait(wire, hello, (ticket, until), context.now),
+            },
             State::Closing(mut closing) => {
                 let status = closing.advance(context)?;
                 (State::Closing(closing), status)
             }
             State::Over => (State::Over, Status::Done),
         })
+    }
+
+    fn try_begin(&mut self, ticket: u64, operation: &Operation) -> bool {
+        let lease = self.lease.as_mut();
+        lease.is_some_and(|lease| self.counted.arrivals.try_begin(ticket, operation, lease))
     }
 
     fn queue(&mut self, wire: Wire<Transport>, hello: Hello, now: Instant) -> State {
@@ -254,19 +257,15 @@ impl ArrivingClient {
     fn begin(&mut self, wire: Wire<Transport>, hello: Hello) -> Result<State, Error> {
         let arrivals = &self.counted.arrivals;
         let parts = wire.into_parts().map_err(|error| lost(&error));
-        match (parts, self.permit.take(), self.authorization.take()) {
-            (Ok((socket, incoming)), Some(permit), Some(authorization)) => {
-                let client = GreetedClient { socket, incoming, hello, authorization, permit };
-                arrivals.ready.borrow_mut().push(client);
-                arrivals.acceptor.wake();
-                Ok(State::Over)
-            }
-            (parts, permit, _) => {
-                arrivals.session_ended();
-                self.permit = permit;
-                parts.map(|_| State::Over)
-            }
+        let (socket, incoming) = parts?;
+        if let (Some(permit), Some(authorization), Some(lease)) =
+            (self.permit.take(), self.authorization.take(), self.lease.take())
+        {
+            let client = GreetedClient { socket, incoming, hello, lease, authorization, permit };
+            arrivals.ready.borrow_mut().push(client);
+            arrivals.acceptor.wake();
         }
+        Ok(State::Over)
     }
 }
 

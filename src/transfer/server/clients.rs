@@ -17,10 +17,12 @@ use crate::net::reactor::{Io, Session, Status, WaitGroup};
 use crate::net::session_pool::SessionPool;
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
+use crate::proto::transfer::hello::Operation;
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
 use crate::report::Report;
 use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, IncomingClient};
 use crate::server::client_session::Within;
+use crate::server::descriptors::Descriptors;
 use crate::server::permits::{Permit, Rejection};
 use crate::server::setup::ClientOptions;
 use crate::server::trust::Authorization;
@@ -36,9 +38,9 @@ const MAX_AWAITING_PLACE: usize = 16;
 const STANDING_SHARE: usize = 4;
 /// Descriptors of such a client: its socket and its reactor's.
 const DESCRIPTORS_PER_REJECTION: u64 = 5;
-/// Descriptors of a session without its files: its socket, four of its reactor, the staging folder, the file being
-/// looked at, and its further connections.
-const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
+/// Descriptors of a session without its files and further connections: its socket, those of its poll, the staging folder,
+/// the file being looked at, and what a commit opens.
+const DESCRIPTORS_PER_SESSION: u64 = 16;
 /// How long sessions get to remove their temporary files when the process is asked to stop.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
 
@@ -51,28 +53,51 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
         _ => MAX_SENT_FILES as u64,
     };
     let fixed = MAX_REJECTIONS as u64 * DESCRIPTORS_PER_REJECTION;
-    DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, fixed }
+    DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files + MAX_CONNECTIONS as u64 - 1, fixed }
 }
 
-/// Returns the spare parts that each of `clients` sessions may have open. Raises the descriptor limit of the process as
-/// far as needed.
-pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
+/// Returns the spare parts that each of this many `sessions` may have open. Raises the descriptor limit of the process as far
+/// as needed.
+pub(crate) fn spare_parts(budget: DescriptorBudget, sessions: usize) -> SpareParts {
     let reserved = budget.fixed + DESCRIPTORS_RESERVED;
-    let wanted = SpareParts::MAX.descriptors() + DESCRIPTORS_PER_SESSION;
-    let limit = raised_descriptor_limit((clients as u64).saturating_mul(wanted).saturating_add(reserved));
+    let others = DESCRIPTORS_PER_SESSION + MAX_CONNECTIONS as u64 - 1;
+    let wanted = SpareParts::MAX.descriptors() + others;
+    let limit = raised_descriptor_limit((sessions as u64).saturating_mul(wanted).saturating_add(reserved));
     limit.map_or(SpareParts::MAX, |limit| {
-        let each = limit.saturating_sub(reserved) / clients.max(1) as u64;
-        SpareParts::within(each.saturating_sub(DESCRIPTORS_PER_SESSION))
+        let each = limit.saturating_sub(reserved) / sessions.max(1) as u64;
+        SpareParts::within(each.saturating_sub(others))
     })
 }
 
-/// The most clients, sessions and threads at a time.
-#[derive(Clone, Copy, Debug)]
+/// Returns the descriptors that clients and sessions share: all that the process may have, or those of this many `sessions`.
+pub(crate) fn shared_descriptors(
+    budget: DescriptorBudget,
+    sessions: Option<usize>,
+    spare_parts: SpareParts,
+) -> Descriptors {
+    let all = || raised_descriptor_limit(0).unwrap_or(u64::from(u32::MAX));
+    let total = match sessions {
+        Some(sessions) => budget.per_client * sessions as u64,
+        None => all().saturating_sub(budget.fixed + DESCRIPTORS_RESERVED),
+    };
+    Descriptors::new(total, spare_parts.descriptors())
+}
+
+/// Returns the descriptors that a session needs to begin, its client's apart.
+pub(super) fn descriptors_of(operation: &Operation) -> u64 {
+    match operation {
+        Operation::Join(_) => 0,
+        Operation::Put { .. } | Operation::List => DESCRIPTORS_PER_SESSION - 1,
+        Operation::Get { .. } => DESCRIPTORS_PER_SESSION - 1 + MAX_SENT_FILES as u64,
+    }
+}
+
+/// The most clients and threads at a time.
 pub(crate) struct ClientsLimits {
     /// Clients, with a session or without.
     pub(crate) clients: usize,
-    /// Sessions. Other clients wait until one has ended.
-    pub(crate) sessions: usize,
+    /// Descriptors that all of them share.
+    pub(crate) descriptors: Descriptors,
     /// Threads that run sessions, without those that wait for a disk.
     pub(crate) workers: usize,
 }
@@ -119,7 +144,7 @@ impl Clients {
             terms,
             wire,
             offer: Arc::new(offer),
-            arrivals: Arrivals::new(most.sessions, io.waker()),
+            arrivals: Arrivals::new(most.descriptors, io.waker()),
             running: FxHashMap::default(),
             pool: SessionPool::new(most.workers, group, (io.clone(), signals)),
             max_clients: most.clients,
@@ -139,7 +164,7 @@ impl Clients {
         for (id, result) in self.pool.advance(now) {
             let Some(client) = self.running.remove(&id) else { continue };
             if self.wire == WireProtocol::Sendall {
-                self.arrivals.session_ended();
+                self.arrivals.wake_next();
             }
             match (client.permit, result) {
                 // It noticed the stop before this thread did: that is reported once.
@@ -158,10 +183,10 @@ impl Clients {
 
     /// Begins the session of a client that has said what it wants.
     fn begin(&mut self, client: GreetedClient) {
-        let GreetedClient { socket, incoming, hello, authorization, permit } = client;
+        let GreetedClient { socket, incoming, hello, lease, authorization, permit } = client;
         let claim = self.claim();
         let (name, report) = (permit.peer.clone(), permit.report.clone());
-        let terms = (Arc::clone(&permit.slot), claim.clone(), authorization);
+        let terms = ((Arc::clone(&permit.slot), lease), claim.clone(), authorization);
         let (offer, limits, session_limit) =
             (Arc::clone(&self.offer), self.limits, self.terms.session_limits.session);
         self.pool.begin(claim.client, move |io, now| {
@@ -202,8 +227,7 @@ impl Clients {
     ) -> bool {
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
-            let transport =
-                socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
+            let transport = socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             let (context, limit) = ((&self.arrivals, io.waker()), self.limits.handshake);
             Ok(ArrivingClient::new(transport, (permit.take(), authorization), limit, context, now))

@@ -23,6 +23,7 @@ use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::roster::{LOOK_STEP, Succession, Superseded};
 use crate::report::Report;
+use crate::server::descriptors::Lease;
 use crate::server::places::SourceSlot;
 use crate::server::trust::{Authorization, KeptSession, Success};
 use crate::store::{Folder, Share};
@@ -64,6 +65,8 @@ pub(crate) struct Serving<S> {
     state: State<S>,
     /// The client's place among those of its source.
     place: Arc<SourceSlot>,
+    /// Its descriptors, if it shares them with others.
+    lease: Option<Lease>,
     /// Deadline for getting its place.
     place_by: Instant,
     offer: Arc<Offer>,
@@ -99,10 +102,11 @@ impl<S: Handover + Send + 'static> Serving<S> {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        terms: (Arc<SourceSlot>, Claim, Authorization),
+        (place, claim, authorization): (Arc<SourceSlot>, Claim, Authorization),
         context: (IoHandle, Report, PeerName),
     ) -> Serving<S> {
-        let greeting = Greeting::new(stream, Arc::clone(&terms.0), limits.handshake, now);
+        let greeting = Greeting::new(stream, Arc::clone(&place), limits.handshake, now);
+        let terms = ((place, None), claim, authorization);
         Serving::in_state(State::AwaitingHello(Some(greeting)), now, offer, limits, terms, context)
     }
 
@@ -112,9 +116,10 @@ impl<S: Handover + Send + 'static> Serving<S> {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        terms: (Arc<SourceSlot>, Claim, Authorization),
+        ((place, lease), claim, authorization): ((Arc<SourceSlot>, Lease), Claim, Authorization),
         context: (IoHandle, Report, PeerName),
     ) -> Serving<S> {
+        let terms = ((place, Some(lease)), claim, authorization);
         Serving::in_state(State::Greeted(Some(greeted)), now, offer, limits, terms, context)
     }
 
@@ -123,12 +128,12 @@ impl<S: Handover + Send + 'static> Serving<S> {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim, authorization): (Arc<SourceSlot>, Claim, Authorization),
+        ((place, lease), claim, authorization): ((Arc<SourceSlot>, Option<Lease>), Claim, Authorization),
         context: (IoHandle, Report, PeerName),
     ) -> Serving<S> {
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
         let (success, kept) = (None, None);
-        Serving { state, place, place_by, offer, limits, claim, authorization, success, kept, context }
+        Serving { state, place, lease, place_by, offer, limits, claim, authorization, success, kept, context }
     }
 
     /// Returns what the client is granted, or the reason of its refusal.
@@ -226,7 +231,8 @@ impl<S: Handover + Send + 'static> Serving<S> {
         let session: Box<dyn Session + Send> = match granted {
             Granted::Put(destination) => {
                 let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
-                let receiving = Receiving::session(wire, destination, options, Some(hello), context);
+                let receiving = Receiving::session(wire, destination, options, Some(hello), context)
+                    .sharing(self.lease.take());
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 let receiving = match self.success.take() {
                     Some(success) => receiving.then(|| success.happened()),
