@@ -6,12 +6,13 @@ A bench prints a table, and writes with `--json FILE` what it measured:
      "missing": ["program: why"], "load": [before, after]}
 
 `values` has one value for each round. Rows with the same `bench`, `work` and `unit` belong beside each other. `missing`
-lists programs that could not take part; rows of others are there all the same. A transfer that fails or whose copy differs
-ends the bench with exit code 1, and writes nothing.
+lists programs that could not take part, or whose copy was not whole; rows of others are there all the same. Any other
+transfer that fails or whose copy differs ends the bench with exit code 1, and nothing is written.
 """
 import argparse
 import atexit
 import contextlib
+import filecmp
 import json
 import os
 import platform
@@ -116,9 +117,40 @@ def turns(rounds, peers):
         yield from peers[start:] + peers[:start]
 
 
+class Failure(Exception):
+    """What ends a bench: of sendall at any time, of another program once it has shown that it can."""
+
+
 def fail(text):
-    print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr)
-    sys.exit(1)
+    raise Failure(text)
+
+
+def run(main):
+    """The whole of a script."""
+    try:
+        main()
+    except (Failure, subprocess.SubprocessError) as error:
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {error}")
+
+
+def same(source, target):
+    """Whether the copy is what was sent."""
+    if not filecmp.cmp(source, target, shallow=False):
+        fail(f"the copy differs: {os.path.getsize(target)} bytes arrived of {os.path.getsize(source)}")
+
+
+def proven(rows, peers, copy):
+    """Those whose copy is right. Of others it is listed why they do not take part; of sendall it is a failure."""
+    found = []
+    for peer in peers:
+        try:
+            copy(peer)
+            found.append(peer)
+        except Failure as error:
+            if peer.title.startswith(OURS):
+                raise
+            rows.missing(peer.title, str(error))
+    return found
 
 
 class Rows:
@@ -237,9 +269,8 @@ def shown(*commands):
     lines = []
     for words in commands:
         if not isinstance(words, str):
-            quoted = [f"'{word}'" if re.search(r"[\s;()*$]", word) else word for word in words]
-            quoted[0] = os.path.basename(quoted[0])
-            words = " ".join(quoted)
+            words = [os.path.basename(words[0].replace(sendall(), OURS)), *words[1:]]
+            words = " ".join(f"'{word}'" if re.search(r"[\s;()$]", word) else word for word in words)
         lines.append(words.replace(sendall(), OURS))
     return "\n".join(lines)
 

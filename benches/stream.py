@@ -11,14 +11,12 @@ round.
 The yardstick is splice.c, compiled by cc: what the kernel alone needs. busybox nc does not take part: it loses the end of the
 stream (benches/peers.sh push).
 """
-import filecmp
 import os
 import subprocess
-import sys
 import time
 
 import side_by_side
-from side_by_side import Process, fail, filled, shown
+from side_by_side import Process, filled, shown
 
 YARDSTICK = side_by_side.YARDSTICK + " (splice.c)"
 HERE = "127.0.0.1"
@@ -97,11 +95,6 @@ def relayed(peer, ends, source, target):
     return seconds, used
 
 
-def prove(peer, source, target):
-    if not filecmp.cmp(source, target, shallow=False):
-        fail(f"{peer.title}: the copy differs")
-
-
 def compiled(folder):
     """The yardstick, or None without a C compiler."""
     compiler = side_by_side.find("cc")
@@ -130,13 +123,14 @@ def main():
                  or peer.program != "splice" and rows.there(peer.program, peer.title)]
         for kind in ("file", "pipe"):
             for out in ("/dev/null", "a file"):
-                for peer in there:
+                def copy(peer):
                     direct(peer, kind, source, target)
-                    prove(peer, source, target)
-                for peer in side_by_side.turns(args.rounds, there):
+                    side_by_side.same(source, target)
+
+                for peer in side_by_side.turns(args.rounds, side_by_side.proven(rows, there, copy)):
                     seconds, used = direct(peer, kind, source, out if out == "/dev/null" else target)
                     if out != "/dev/null":
-                        prove(peer, source, target)
+                        side_by_side.same(source, target)
                     stdin = "< FILE" if kind == "file" else "(from a pipe)"
                     command = shown(" ".join(filled(peer.receive, PORT=9000)) + (" > " + out.replace("a file", "COPY")),
                                     " ".join(filled(peer.send, PORT=9000)) + f" {stdin}")
@@ -145,10 +139,12 @@ def main():
                     rows.add(work, peer.title, command, "s of CPU", used)
         ends = next((peer for peer in there if peer.program == "splice"), None)
         relays = [peer for peer in there if peer.relay and ends]
-        for peer in relays:
+
+        def copy(peer):
             relayed(peer, ends, source, target)
-            prove(peer, source, target)
-        for peer in side_by_side.turns(args.rounds, relays):
+            side_by_side.same(source, target)
+
+        for peer in side_by_side.turns(args.rounds, side_by_side.proven(rows, relays, copy)):
             seconds, used = relayed(peer, ends, source, "/dev/null")
             command = shown(filled(peer.relay, PORT=9000, TARGET=9001))
             work = f"{size} through a relay, pipe to /dev/null"
@@ -158,4 +154,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    side_by_side.run(main)
