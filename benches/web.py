@@ -1,24 +1,22 @@
 #!/usr/bin/env python3
 """`serve --http` beside nginx, in one run: processor time of the servers, and the memory of idle connections.
 
-    cargo build --release && benches/web.py [small] [large] [listing] [idle]
+    cargo build --release && benches/web.py [small] [large] [listing] [idle] [--rounds N] [--quick] [--json FILE]
 
 small: a file of 1 KiB over kept connections (wrk). large: a file of 2 GiB, both with sendfile. listing: a folder of 100,000
-names. idle: 10,000 connections that wait after a first answer. Each prints the figures of both, and the ratio of sendall to
-nginx: below 1 sendall needs less. Rounds alternate; the medians count. Files are in memory.
+names. idle: 10,000 connections that wait after a first answer. Rounds alternate; the medians count. Files are in memory.
 """
 
-import argparse
 import os
 import re
 import resource
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+import side_by_side
 
 LIMIT_SECONDS = 30
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -86,11 +84,6 @@ class Server:
         self.process.wait()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
-
-
 def small(server, args):
     """Microseconds of processor time for a request."""
     before = server.cpu()
@@ -121,7 +114,7 @@ def listing(server, args):
     url = f"http://127.0.0.1:{server.port}/many/"
     text = subprocess.run(["curl", "-sf", url], check=True, capture_output=True).stdout
     taken = time.monotonic() - start
-    if text.count(b"<a href=\"name-") != 100_000:
+    if text.count(b"<a href=\"name-") != args.names:
         sys.exit(f"{server.name}: not all names")
     return taken
 
@@ -130,7 +123,7 @@ def idle(server, args):
     """KiB of memory for a connection that waits after an answer."""
     before, connections = server.kib(), []
     try:
-        for number in range(10_000):
+        for number in range(args.idle):
             try:
                 connection, length, body = server.ask("/small")
             except OSError as error:
@@ -145,31 +138,31 @@ def idle(server, args):
 
 
 MODES = {
-    "small": (small, "us of CPU for a GET of 1 KiB"),
-    "large": (large, "s of CPU for a GiB, by sendfile"),
-    "listing": (listing, "s for a listing of 100,000 names"),
-    "idle": (idle, "KiB for an idle connection of 10,000"),
+    # The unit, and what is done.
+    "small": (small, "us of CPU", "a GET of 1 KiB, 32 clients"),
+    "large": (large, "s of CPU for a GiB", "a GET of {mib} MiB"),
+    "listing": (listing, "s", "a listing of {names:,} names"),
+    "idle": (idle, "KiB for each", "{idle:,} idle connections"),
 }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = side_by_side.parser(__doc__, rounds=5)
     parser.add_argument("modes", nargs="*", metavar="MODE", help=", ".join(MODES))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each run of wrk")
-    parser.add_argument("--mib", type=int, default=2048, help="size of the large file")
-    parser.add_argument("--binary", default="target/release/sendall")
+    parser.add_argument("--seconds", type=int, help="of each run of wrk (3; 1 with --quick)")
+    parser.add_argument("--mib", type=int, help="size of the large file (2048; 64 with --quick)")
+    parser.add_argument("--binary", default=side_by_side.sendall())
     args = parser.parse_args()
     if unknown := set(args.modes) - set(MODES):
         parser.error(f"no such mode: {', '.join(unknown)}")
-    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    missing = [name for name in ("wrk", "curl") if not shutil.which(name)] + ([] if nginx else ["nginx"])
-    if missing:
-        sys.exit(f"missing: {', '.join(missing)}")
+    os.environ["SENDALL"] = args.binary
+    args.seconds = args.seconds or (1 if args.quick else 3)
+    args.mib = args.mib or (64 if args.quick else 2048)
+    args.names, args.idle = (2000, 200) if args.quick else (100_000, 10_000)
+    rows = side_by_side.Rows("web", args)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with side_by_side.memory_folder() as folder:
         share = os.path.join(folder, "share")
         os.makedirs(os.path.join(share, "many"))
         with open(os.path.join(share, "small"), "wb") as file:
@@ -180,15 +173,16 @@ def main():
                 for _ in range(args.mib):
                     file.write(bytes(1 << 20))
         if "listing" in modes:
-            for number in range(100_000):
+            for number in range(args.names):
                 open(os.path.join(share, "many", f"name-{number:06}"), "w").close()
         # A file that has just changed is answered without a tag.
         time.sleep(2.1)
-        run(args, modes, (nginx, folder, share))
+        run(args, rows, modes, (side_by_side.find("nginx"), folder, share))
+    rows.finish()
 
 
 def start(name, args, nginx, folder, share):
-    port = free_port()
+    port = side_by_side.free_port()
     if name == "nginx":
         settings = os.path.join(folder, "conf")
         with open(settings, "w") as file:
@@ -198,23 +192,26 @@ def start(name, args, nginx, folder, share):
     return Server(name, [args.binary, "serve", f"127.0.0.1:{port}", "--share", share, "--http", *limits], port)
 
 
-def run(args, modes, where):
-    print(f"{args.rounds} rounds; load {os.getloadavg()[0]:.1f}")
+def run(args, rows, modes, where):
+    titles = {"sendall": "sendall"}
+    if rows.there("nginx"):
+        titles["nginx"] = side_by_side.titled("nginx")
+    clients = {"small": "wrk -t1 -c32", "listing": "curl"}
     for mode in modes:
-        measure, what = MODES[mode]
-        results = {"sendall": [], "nginx": []}
-        for _ in range(args.rounds):
-            for name, values in results.items():
-                # Each has its processes anew: what they have once allocated they keep.
-                server = start(name, args, *where)
-                try:
-                    values.append(measure(server, args))
-                finally:
-                    server.stop()
-        ours, theirs = (statistics.median(values) for values in results.values())
-        ratio = f"{ours / theirs:.2f} of nginx" if theirs > 0 else "nginx needs nothing that is measured"
-        print(f"{mode:8} sendall {ours:8.3f}, nginx {theirs:8.3f} {what}: {ratio}")
+        measure, unit, work = MODES[mode]
+        client = clients.get(mode, "the script")
+        if mode in clients and not rows.there(client.split(" ")[0]):
+            continue
+        for name in side_by_side.turns(args.rounds, titles):
+            # Each has its processes anew: what they have once allocated they keep.
+            server = start(name, args, *where)
+            try:
+                value = measure(server, args)
+            finally:
+                server.stop()
+            command = "sendall serve 127.0.0.1:9000 --share FOLDER --http" if name == "sendall" else "nginx -c FILE"
+            rows.add(work.format(**vars(args)), titles[name], f"{command}\n{client}", unit, value)
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run(main)
