@@ -137,7 +137,7 @@ def client(words, values, way):
 
 
 def copy(way, folder, source, target):
-    """(seconds, processor seconds) of one copy."""
+    """Seconds and processor seconds of one copy."""
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
     values = {"SOURCE": source, "TARGET": target, "PORT": side_by_side.free_port(), "FOLDER": folder}
@@ -156,7 +156,7 @@ def copy(way, folder, source, target):
     different = subprocess.run(["diff", "-rq", source, target], capture_output=True, text=True)
     if different.returncode != 0:
         fail(f"{way.title}: the copy differs: {different.stdout[:300]}")
-    return seconds, used
+    return {"s": seconds, "s of CPU": used}
 
 
 def title(case, files, folders, size):
@@ -179,12 +179,9 @@ def main():
         for case in args.cases or CASES:
             facts = CASES[case][args.quick]
             make(source, *facts)
-            for way in side_by_side.turns(args.rounds, there):
-                seconds, used = copy(way, folder, source, target)
-                work = title(case, *facts) + (", to a disk" if args.disk else "")
-                command = re.sub(r"\bPORT\b", "9000", way.command())
-                rows.add(work, way.title, command, "s", seconds)
-                rows.add(work, way.title, command, "s of CPU", used)
+            rows.each(title(case, *facts) + (", to a disk" if args.disk else ""), there,
+                      lambda way: re.sub(r"\bPORT\b", "9000", way.command()),
+                      lambda way: copy(way, folder, source, target))
             shutil.rmtree(source)
             shutil.rmtree(target)
     rows.finish()

@@ -5,7 +5,7 @@
 
 64 connections; each has one request under way, or 16 (pipelined). Requests per second, and the server's processor time for one:
 wrk needs a core of its own and is often the slower end, so that the second tells more. Each server must first answer with 200.
-wrk must count no errors.
+wrk must count no wrong answers.
 
 hyper and may_minihttp are programs of a few lines in benches/http_peers, built in target/http_peers. With --quick or --no-build
 they take part if they have been built.
@@ -16,7 +16,7 @@ import socket
 import subprocess
 
 import side_by_side
-from side_by_side import Process, fail, filled, shown
+from side_by_side import Peer, Process, fail, filled, shown
 
 HERE = "127.0.0.1"
 CRATE = os.path.join(side_by_side.HERE, "http_peers")
@@ -37,10 +37,10 @@ function request() return requests end
 
 
 def servers(rows, args):
-    """The words of each, by its title."""
-    found = {"sendall": [side_by_side.sendall(), "-q", "http-hello", f"{HERE}:PORT"]}
+    """Each, with its words."""
+    found = [Peer("sendall", words=[side_by_side.sendall(), "-q", "http-hello", f"{HERE}:PORT"])]
     if rows.there("nginx"):
-        found[side_by_side.titled("nginx")] = [side_by_side.find("nginx"), "-c", "FOLDER/nginx.conf"]
+        found.append(Peer(side_by_side.titled("nginx"), words=[side_by_side.find("nginx"), "-c", "FOLDER/nginx.conf"]))
     if not args.quick and not args.no_build and side_by_side.find("cargo"):
         subprocess.run(["cargo", "build", "--release", "--quiet", "--locked", "--target-dir", BUILT], cwd=CRATE)
     with open(os.path.join(CRATE, "Cargo.lock")) as file:
@@ -48,7 +48,7 @@ def servers(rows, args):
     for name in ("hyper", "may_minihttp"):
         program = os.path.join(BUILT, "release", name)
         if os.access(program, os.X_OK):
-            found[f"{name} {versions[name]}"] = [program, "PORT"]
+            found.append(Peer(f"{name} {versions[name]}", words=[program, "PORT"]))
         else:
             rows.missing(name, "not built (benches/http_hello.py without --quick builds it)")
     return found
@@ -64,18 +64,15 @@ def prove(title, port):
         fail(f"{title}: {answer[:200]}")
 
 
-def measure(title, words, load, folder):
+def measure(server, load, folder):
     """Requests per second, and microseconds of the server's processor time for each."""
     port = side_by_side.free_port()
     with open(os.path.join(folder, "nginx.conf"), "w") as file:
         file.write(filled([NGINX], PORT=port, FOLDER=folder)[0])
-    server = Process(filled(words, PORT=port, FOLDER=folder), title).wait_listening(port)
-    prove(title, port)
-    said = subprocess.run(filled(load, PORT=port, FOLDER=folder), check=True, capture_output=True, text=True).stdout
-    used = server.end(stop=True)
-    if errors := re.search(r"Non-2xx.*|Socket errors.*", said):
-        fail(f"{title}: {errors[0]}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), 1e6 * used / int(re.search(r"(\d+) requests in", said)[1])
+    process = Process(filled(server.words, PORT=port, FOLDER=folder), server.title).wait_listening(port)
+    prove(server.title, port)
+    rate, count = side_by_side.wrk(filled(load, PORT=port, FOLDER=folder))
+    return {"requests/s": rate, "us of CPU for each": 1e6 * process.end(stop=True) / count}
 
 
 def main():
@@ -94,11 +91,8 @@ def main():
         with open(os.path.join(folder, "ahead.lua"), "w") as file:
             file.write(AHEAD)
         for work, load in works.items() if rows.there("wrk") else ():
-            for title, words in side_by_side.turns(args.rounds, there.items()):
-                rate, used = measure(title, words, load, folder)
-                command = shown(filled(words, PORT=9000), filled(load, PORT=9000))
-                rows.add(work, title, command, "requests/s", rate, better="more")
-                rows.add(work, title, command, "us of CPU for each", used)
+            rows.each(work, there, lambda server: shown(filled(server.words, PORT=9000), filled(load, PORT=9000)),
+                      lambda server: measure(server, load, folder), more=["requests/s"])
     rows.finish()
 
 

@@ -6,8 +6,8 @@ A bench prints a table, and writes with `--json FILE` what it measured:
      "missing": ["program: why"], "load": [before, after]}
 
 `values` has one value for each round. Rows with the same `bench`, `work` and `unit` belong beside each other. `missing`
-lists programs that could not take part, or whose copy was not whole; rows of others are there all the same. Any other
-transfer that fails or whose copy differs ends the bench with exit code 1, and nothing is written.
+lists programs that could not take part, that failed, or whose copy was not whole. If it is sendall that fails, the bench
+ends with exit code 1, and nothing is written.
 """
 import argparse
 import atexit
@@ -67,7 +67,7 @@ def version(program):
     """'1.7.4.4'. Empty if the program does not say."""
     path = sendall() if program == OURS else find("ssh" if program == "scp" else program)
     words = VERSIONS.get(program) or (VERSIONS["ssh"] if program == "scp" else None)
-    if not path or not words:
+    if not path or not words or not os.access(path, os.X_OK):
         return ""
     said = subprocess.run([path, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=LIMIT_SECONDS)
@@ -109,16 +109,8 @@ def parser(doc, rounds):
     return made
 
 
-def turns(rounds, peers):
-    """Each peer once a round; who begins changes, so that nobody always follows the same one."""
-    peers = list(peers)
-    for number in range(rounds):
-        start = number % max(len(peers), 1)
-        yield from peers[start:] + peers[:start]
-
-
 class Failure(Exception):
-    """What ends a bench: of sendall at any time, of another program once it has shown that it can."""
+    """What ends a bench if it is sendall's, and is listed if it is another's."""
 
 
 def fail(text):
@@ -146,11 +138,28 @@ def proven(rows, peers, copy):
         try:
             copy(peer)
             found.append(peer)
-        except Failure as error:
+        except (Failure, subprocess.SubprocessError) as error:
             if peer.title.startswith(OURS):
                 raise
             rows.missing(peer.title, str(error))
     return found
+
+
+class Peer:
+    """A program that takes part: its title, and what else its bench wants to know of it."""
+
+    def __init__(self, title, **facts):
+        self.title = title
+        self.__dict__.update(facts)
+
+
+def wrk(words):
+    """Runs it. Requests per second, and how many there were. A late answer counts, a wrong one or none is a failure."""
+    said = subprocess.run(words, check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS).stdout
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", said)
+    if "Non-2xx" in said or errors and any(int(count) for count in errors.groups()):
+        fail(said)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), int(re.search(r"(\d+) requests in", said)[1])
 
 
 class Rows:
@@ -173,6 +182,28 @@ class Rows:
     def missing(self, title, why):
         if f"{title}: {why}" not in self.absent:
             self.absent.append(f"{title}: {why}")
+
+    def each(self, work, peers, command, once, more=()):
+        """Measures each peer once a round. `once(peer)` gives its values by unit, of which those in `more` are better when more.
+
+        A failure of sendall ends the bench. Of others it is listed, and what they did in this work is left out.
+        """
+        peers = list(peers)
+        for number in range(self.args.rounds):
+            # Who begins changes, so that nobody always follows the same one.
+            start = number % max(len(peers), 1)
+            for peer in peers[start:] + peers[:start]:
+                try:
+                    values = once(peer)
+                except (Failure, subprocess.SubprocessError) as error:
+                    if peer.title.startswith(OURS):
+                        raise
+                    self.missing(peer.title, f"{work}: {error}")
+                    self.rows = {key: row for key, row in self.rows.items() if (key[0], key[2]) != (work, peer.title)}
+                    peers.remove(peer)
+                    continue
+                for unit, value in values.items():
+                    self.add(work, peer.title, command(peer), unit, value, "more" if unit in more else "less")
 
     def add(self, work, program, command, unit, value, better="less"):
         """One value more, of one round."""
@@ -288,7 +319,7 @@ class Process:
     def wait_listening(self, port):
         """Until it listens there, asked of the kernel: a connection would be a client."""
         wanted = f":{port:04X}"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             for name in ("tcp", "tcp6"):
                 with contextlib.suppress(OSError), open(f"/proc/net/{name}") as table:

@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
 
 import side_by_side
@@ -105,22 +104,23 @@ def run(sshd, words):
     return took, cpu() - before
 
 
-def measure(rows, what, sshd, root, source, titles):
+def measure(rows, what, sshd, root, source, peers):
     due = count(source)
     target = os.path.join(root, "target")
     for is_upload in (True, False):
         work = f"{'upload' if is_upload else 'download'} of {what}"
-        for way in side_by_side.turns(rows.args.rounds, titles):
+        words = ways(sshd, source, target, is_upload)
+
+        def once(peer):
             shutil.rmtree(target, ignore_errors=True)
             os.mkdir(target)
-            words = ways(sshd, source, target, is_upload)[way]
-            seconds, used = run(sshd, words)
+            seconds, used = run(sshd, words[peer.name])
             copy = os.path.join(target, os.path.basename(source))
             if count(copy) != due or subprocess.run(["diff", "-rq", source, copy], stdout=subprocess.DEVNULL).returncode != 0:
-                side_by_side.fail(f"{way}: the copy differs")
-            command = side_by_side.shown(words).replace(root, "FOLDER")
-            rows.add(work, titles[way], command, "s", seconds)
-            rows.add(work, titles[way], command, "s of CPU", used)
+                side_by_side.fail(f"{peer.title}: the copy differs")
+            return {"s": seconds, "s of CPU": used}
+
+        rows.each(work, peers, lambda peer: side_by_side.shown(words[peer.name]).replace(root, "FOLDER"), once)
 
 
 def main():
@@ -133,7 +133,8 @@ def main():
     args.size = args.size or (8 if args.quick else 1024)
     args.files = args.files or (200 if args.quick else 10_000)
     what = args.what or ["large", "small"]
-    titles = {way: side_by_side.titled(way) for way in ("sendall", "scp", "rsync") if way == "sendall" or rows.there(way)}
+    peers = [side_by_side.Peer(side_by_side.titled(way), name=way) for way in ("sendall", "scp", "rsync")
+             if way == "sendall" or rows.there(way)]
     with side_by_side.memory_folder() as root:
         sshd = Sshd(root)
         try:
@@ -141,7 +142,7 @@ def main():
                 with open(f"{root}/large", "wb") as file:
                     for _ in range(args.size):
                         file.write(os.urandom(1 << 20))
-                measure(rows, f"a file of {args.size} MiB", sshd, root, f"{root}/large", titles)
+                measure(rows, f"a file of {args.size} MiB", sshd, root, f"{root}/large", peers)
                 os.unlink(f"{root}/large")
             if "small" in what:
                 for number in range(args.files):
@@ -149,7 +150,7 @@ def main():
                     os.makedirs(folder, exist_ok=True)
                     with open(f"{folder}/{number}", "wb") as file:
                         file.write(os.urandom(1024 + number % 3072))
-                measure(rows, f"{args.files:,} files of 1 to 4 KiB", sshd, root, f"{root}/small", titles)
+                measure(rows, f"{args.files:,} files of 1 to 4 KiB", sshd, root, f"{root}/small", peers)
         finally:
             sshd.stop()
     rows.finish()

@@ -76,7 +76,7 @@ def direct(peer, kind, source, target):
         with Input(kind, source) as stdin:
             sender = Process(filled(peer.send, PORT=port), peer.title, stdin=stdin)
         used = sender.end() + receiver.end()
-    return time.monotonic() - start, used
+    return {"s": time.monotonic() - start, "s of CPU": used}
 
 
 def relayed(peer, ends, source, target):
@@ -92,7 +92,7 @@ def relayed(peer, ends, source, target):
         receiver.end()
         seconds = time.monotonic() - start
         used = relay.end()
-    return seconds, used
+    return {"s": seconds, "s of CPU": used}
 
 
 def compiled(folder):
@@ -127,16 +127,18 @@ def main():
                     direct(peer, kind, source, target)
                     side_by_side.same(source, target)
 
-                for peer in side_by_side.turns(args.rounds, side_by_side.proven(rows, there, copy)):
-                    seconds, used = direct(peer, kind, source, out if out == "/dev/null" else target)
+                def once(peer):
+                    values = direct(peer, kind, source, out if out == "/dev/null" else target)
                     if out != "/dev/null":
                         side_by_side.same(source, target)
-                    stdin = "< FILE" if kind == "file" else "(from a pipe)"
-                    command = shown(" ".join(filled(peer.receive, PORT=9000)) + (" > " + out.replace("a file", "COPY")),
-                                    " ".join(filled(peer.send, PORT=9000)) + f" {stdin}")
-                    work = f"{size}, {kind} to {out}"
-                    rows.add(work, peer.title, command, "s", seconds)
-                    rows.add(work, peer.title, command, "s of CPU", used)
+                    return values
+
+                def command(peer):
+                    sender = shown(filled(peer.send, PORT=9000))
+                    return "\n".join([shown(filled(peer.receive, PORT=9000)) + " >" + out.replace("a file", "COPY"),
+                                      f"{sender} <FILE" if kind == "file" else f"cat FILE | {sender}"])
+
+                rows.each(f"{size}, {kind} to {out}", side_by_side.proven(rows, there, copy), command, once)
         ends = next((peer for peer in there if peer.program == "splice"), None)
         relays = [peer for peer in there if peer.relay and ends]
 
@@ -144,12 +146,9 @@ def main():
             relayed(peer, ends, source, target)
             side_by_side.same(source, target)
 
-        for peer in side_by_side.turns(args.rounds, side_by_side.proven(rows, relays, copy)):
-            seconds, used = relayed(peer, ends, source, "/dev/null")
-            command = shown(filled(peer.relay, PORT=9000, TARGET=9001))
-            work = f"{size} through a relay, pipe to /dev/null"
-            rows.add(work, peer.title, command, "s", seconds)
-            rows.add(work, peer.title, command, "s of CPU", used)
+        rows.each(f"{size} through a relay, pipe to /dev/null", side_by_side.proven(rows, relays, copy),
+                  lambda peer: shown(filled(peer.relay, PORT=9000, TARGET=9001)),
+                  lambda peer: relayed(peer, ends, source, "/dev/null"))
     rows.finish()
 
 

@@ -362,19 +362,14 @@ def run(args, certificate, key, path):
     whole = side_by_side.proven(rows, there, copy)
     os.unlink(path + ".copy")
     work = f"{args.mib} MiB over TLS 1.3, file to /dev/null"
-    for pair in side_by_side.turns(args.rounds, whole):
-        seconds, used = stream(pair, path, certificate, key)
-        command = side_by_side.shown(pair.server, pair.client)
-        rows.add(work, pair.title, command, "s", seconds)
-        rows.add(work, pair.title, command, "s of CPU", used)
+    rows.each(work, whole, lambda pair: side_by_side.shown(pair.server, pair.client),
+              lambda pair: dict(zip(("s", "s of CPU"), stream(pair, path, certificate, key))))
 
     port = free_port()
     words = [args.binary, "serve", "127.0.0.1:PORT", "--discard", "--tls", "--cert", "CERT", "--cert-key", "KEY"]
     server = side_by_side.Process(filled(words, port, certificate, key)).wait_listening(port)
-    for pair in side_by_side.turns(args.rounds, there):
-        taken = statistics.median(hellos(pair, port, certificate, key, 4))
-        command = side_by_side.shown(words, pair.hello)
-        rows.add("echo hi | CLIENT, the whole process", pair.title, command, "ms", 1000 * taken)
+    rows.each("echo hi | CLIENT, the whole process", there, lambda pair: side_by_side.shown(words, pair.hello),
+              lambda pair: {"ms": 1000 * statistics.median(hellos(pair, port, certificate, key, 4))})
     server.end(stop=True)
     rows.finish()
 

@@ -10,10 +10,8 @@ names. idle: 10,000 connections that wait after a first answer. Rounds alternate
 import os
 import re
 import resource
-import shutil
 import socket
 import subprocess
-import sys
 import time
 
 import side_by_side
@@ -46,7 +44,7 @@ class Server:
                 return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
-                    sys.exit(f"{name} does not listen")
+                    side_by_side.fail(f"{name} does not listen")
                 time.sleep(0.01)
 
     def connect(self):
@@ -71,11 +69,11 @@ class Server:
         while b"\r\n\r\n" not in heard:
             piece = connection.recv(1 << 16)
             if not piece:
-                sys.exit(f"{self.name}: no answer to {path}")
+                side_by_side.fail(f"{self.name}: no answer to {path}")
             heard += piece
         head, body = heard.split(b"\r\n\r\n", 1)
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            sys.exit(f"{self.name}: {head.decode()}")
+            side_by_side.fail(f"{self.name}: {head.decode()}")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         return connection, int(length[1]) if length else None, body
 
@@ -88,10 +86,8 @@ def small(server, args):
     """Microseconds of processor time for a request."""
     before = server.cpu()
     words = ["wrk", "-t1", "-c32", f"-d{args.seconds}s", f"http://127.0.0.1:{server.port}/small"]
-    text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        sys.exit(f"{server.name}: {text}")
-    return 1e6 * (server.cpu() - before) / int(re.search(r"(\d+) requests in", text)[1])
+    _, count = side_by_side.wrk(words)
+    return 1e6 * (server.cpu() - before) / count
 
 
 def large(server, args):
@@ -103,7 +99,7 @@ def large(server, args):
         # The bytes are counted, and not copied.
         count = connection.recv_into(buffer, min(left, len(buffer)), socket.MSG_TRUNC)
         if count == 0:
-            sys.exit(f"{server.name}: {left} bytes are missing")
+            side_by_side.fail(f"{server.name}: {left} bytes are missing")
         left -= count
     return (server.cpu() - before) / (length / (1 << 30))
 
@@ -115,7 +111,7 @@ def listing(server, args):
     text = subprocess.run(["curl", "-sf", url], check=True, capture_output=True).stdout
     taken = time.monotonic() - start
     if text.count(b"<a href=\"name-") != args.names:
-        sys.exit(f"{server.name}: not all names")
+        side_by_side.fail(f"{server.name}: not all names")
     return taken
 
 
@@ -127,7 +123,7 @@ def idle(server, args):
             try:
                 connection, length, body = server.ask("/small")
             except OSError as error:
-                sys.exit(f"{server.name}: {number} connections, and no more: {error}")
+                side_by_side.fail(f"{server.name}: {number} connections, and no more: {error}")
             while len(body) < length:
                 body += connection.recv(length)
             connections.append(connection)
@@ -193,24 +189,26 @@ def start(name, args, nginx, folder, share):
 
 
 def run(args, rows, modes, where):
-    titles = {"sendall": "sendall"}
+    serve = "sendall serve 127.0.0.1:9000 --share FOLDER --http"
+    peers = [side_by_side.Peer("sendall", name="sendall", command=serve)]
     if rows.there("nginx"):
-        titles["nginx"] = side_by_side.titled("nginx")
+        peers.append(side_by_side.Peer(side_by_side.titled("nginx"), name="nginx", command="nginx -c FILE"))
     clients = {"small": "wrk -t1 -c32", "listing": "curl"}
     for mode in modes:
         measure, unit, work = MODES[mode]
         client = clients.get(mode, "the script")
         if mode in clients and not rows.there(client.split(" ")[0]):
             continue
-        for name in side_by_side.turns(args.rounds, titles):
+
+        def once(peer):
             # Each has its processes anew: what they have once allocated they keep.
-            server = start(name, args, *where)
+            server = start(peer.name, args, *where)
             try:
-                value = measure(server, args)
+                return {unit: measure(server, args)}
             finally:
                 server.stop()
-            command = "sendall serve 127.0.0.1:9000 --share FOLDER --http" if name == "sendall" else "nginx -c FILE"
-            rows.add(work.format(**vars(args)), titles[name], f"{command}\n{client}", unit, value)
+
+        rows.each(work.format(**vars(args)), peers, lambda peer: f"{peer.command}\n{client}", once)
 
 
 if __name__ == "__main__":
