@@ -7,21 +7,31 @@ NOISE = 0.03
 # Of each script: its title, and what it does.
 BENCHES = {
     "stream": ("Raw streams", "`serve` and `connect` beside netcats and socat, and `serve --forward` between two ends."),
-    "files": ("Files and folders", "`upload` and `download` in the clear, from memory to memory. Each copy is compared byte for byte."),
+    "files": ("Files and folders", "`upload` and `download` in the clear, from memory to memory. Copies are compared byte for byte."),
     "datagrams": ("Datagrams", "`udp-send` and `udp-listen`."),
     "http_hello": ("HTTP: one answer", "`http-hello`, each server on one thread, under wrk."),
     "web": ("HTTP: files", "`serve --http` beside nginx."),
     "tls": ("TLS", "`serve --tls` and `connect --tls`, TLS 1.3."),
     "ssh": ("Over ssh", "`upload` and `download` with `ssh://`, scp and rsync, over one sshd."),
+    "start": ("Start", "The whole life of a process that has little to do."),
     "wan": ("Wide area", "Links with delay, a rate and loss, between network namespaces."),
 }
 
-# Of a script, a part of the work's name and of the unit: why sendall loses there.
-REASONS = []
+# Of a script, a part of the work's name and of the unit: why sendall loses there, if it does. The first that fits.
+REASONS = [
+    ("files", "4 KiB", "", "each file is written beside its name, hashed at both ends, synced and renamed; tar writes it"),
+    ("files", "", "", "both ends compute BLAKE3 on the cores that move the bytes; curl and tar compute nothing, rsync a cheaper sum"),
+    ("ssh", "download of a file", "", "the digests of both ends share the cores with ssh's encryption; scp computes none"),
+    ("start", "", "", "more code is loaded and relocated, and all commands and options are built before one is chosen"),
+]
 
 
 def title(bench):
     return BENCHES.get(bench["script"], (bench["script"], ""))[0]
+
+
+def cell(text):
+    return text.replace("|", "\\|")
 
 
 def is_lost(ratio):
@@ -74,8 +84,8 @@ def losses(benches):
         for row, best in compared(bench):
             ratio = speed(row, best)
             if is_lost(ratio):
-                lines.append((ratio, f"| {title(bench)}: {named(row)} | {figure(row['median'])} {row['unit']} "
-                              f"| {figure(best['median'])}, {best['program']} | {times(ratio)} | {reason(bench, row)} |"))
+                lines.append((ratio, f"| {title(bench)}: {cell(named(row))} | {figure(row['median'])} {row['unit']} "
+                              f"| {figure(best['median'])}, {cell(best['program'])} | {times(ratio)} | {reason(bench, row)} |"))
     return [line for _, line in sorted(lines)]
 
 
@@ -86,11 +96,11 @@ def table(bench):
     for group in groups(bench["rows"]):
         works.setdefault(group[0]["work"], []).append(group)
     for work, of_work in works.items():
-        lines += ["", f"| {work} | {' | '.join(group[0]['unit'] for group in of_work)} |", "|---" * (len(of_work) + 1) + "|"]
+        lines += ["", f"| {cell(work)} | {' | '.join(group[0]['unit'] for group in of_work)} |", "|---" * (len(of_work) + 1) + "|"]
         names = {row["program"]: None for group in of_work for row in group}
         for name in names:
             medians = [next((figure(row["median"]) for row in group if row["program"] == name), "") for group in of_work]
-            lines.append(f"| {name} | {' | '.join(medians)} |")
+            lines.append(f"| {cell(name)} | {' | '.join(medians)} |")
     return lines[1:]
 
 
@@ -115,20 +125,29 @@ def part(bench):
                     "", "</details>", ""]
 
 
+def busy(measured):
+    """A warning, if more was running than the benches themselves."""
+    most = max([load for bench in measured["benches"] for load in bench["load"]], default=0)
+    if most <= 2 * int(measured["machine"]["cores"]):
+        return []
+    return [f"**The machine was busy with other work: its load went up to {most:.0f}.** Of these figures, processor time says more than",
+            "time, and neither says much.", ""]
+
+
 def text(measured):
     machine = measured["machine"]
     lost = losses(measured["benches"])
     count = sum(1 for bench in measured["benches"] for _ in compared(bench))
     lines = [
         "# Measured", "",
-        "sendall beside others, on one machine. `benches/all` measures, writes [measured.json](measured.json), and makes this page of",
-        "it. Figures depend on the machine and on what else it does: measure on yours.", "",
+        "sendall beside others, on one machine. `benches/all` measures, writes [measured.json](measured.json), and makes this page",
+        "of it. Figures depend on the machine and on what else it does: measure on yours.", "",
         "- Programs take turns, in rounds; medians count. Both ends run on the machine, over loopback unless a row says otherwise.",
-        "- A transfer that fails ends the bench, and copies are compared. A program that cannot take part is named.",
+        "- Copies are compared. A program that is not there, that fails, or whose copy is not whole is named, and has no bar.",
         "- A bar is the speed relative to the best of the others, which is the line. Orange: sendall loses. Bars end at 2.",
         f"- The {YARDSTICK} is a program that does nothing but move bytes. It is not one of the others.", "",
         f"| measured on | {measured['measured']} |", "|---|---|",
-        *[f"| {name} | {value} |" for name, value in machine.items()], "",
+        *[f"| {name} | {value} |" for name, value in machine.items()], "", *busy(measured),
         "![Speed of sendall in each work, relative to the best of the others](pictures/overview.svg)", "",
         "## Where sendall loses", "",
         f"In {len(lost)} of {count} comparisons the best of the others is better by more than {100 * NOISE:.0f} %.", "",

@@ -104,17 +104,19 @@ def picture(bench):
             x, width = LABEL + column * room, room - 106
             best = best_other(group)
             if work is next(iter(works)):
-                canvas.text(x, top - 6, "relative to the best of the others", size=9)
+                canvas.text(x, top - 6, "relative", size=9)
             canvas.text(x + width + 92, top - 6, group[0]["unit"], size=9, align="right")
             rows = {row["program"]: row for row in group}
             for line, program in enumerate(programs(of_work)):
                 at = top + line * ROW
                 if column == 0:
                     canvas.text(0, at + 12.5, program, size=10, bold=program.startswith(side_by_side.OURS))
-                if program in rows and best:
+                if program not in rows:
+                    continue
+                if best:
                     text = drawn(canvas, x, at, width, rows[program], best)
                     canvas.text(x + width + 40, at + 12.5, text, size=9, align="right", bold=is_ours(rows[program]))
-                    canvas.text(x + width + 92, at + 12.5, figure(rows[program]["median"]), size=9, align="right")
+                canvas.text(x + width + 92, at + 12.5, figure(rows[program]["median"]), size=9, align="right")
             if best:
                 canvas.bar(x + width / MOST - 0.4, top, 0.8, len(programs(of_work)) * ROW, LINE)
         y = top + len(programs(of_work)) * ROW + 18
@@ -135,7 +137,7 @@ def overview(benches):
     lines = [(bench, *line) for bench in benches for line in page.summed(bench)]
     height = 46 + len(benches) * 20 + len(lines) * ROW
     canvas = Canvas(WIDTH, height)
-    label, width = 330, 240
+    label, width = 300, 230
     canvas.text(label + width / MOST, 14, "the best of the others", size=9, align="center")
     top, y, last = 20, 20, None
     for bench, row, best in lines:

@@ -356,9 +356,12 @@ class Process:
         """Until the processes that serve a client have ended: their time counts."""
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), open(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children") as file:
-                if not file.read().strip():
-                    return
+            try:
+                with open(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children") as file:
+                    if not file.read().strip():
+                        return
+            except OSError:
+                return
             time.sleep(0.003)
 
 

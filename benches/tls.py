@@ -346,6 +346,10 @@ def main():
             modes[mode](args, certificate, key, path)
 
 
+def typed(words):
+    return filled(words, 9000, "CERT", "KEY")
+
+
 def run(args, certificate, key, path):
     rows = args.rows
     there = []
@@ -362,13 +366,13 @@ def run(args, certificate, key, path):
     whole = side_by_side.proven(rows, there, copy)
     os.unlink(path + ".copy")
     work = f"{args.mib} MiB over TLS 1.3, file to /dev/null"
-    rows.each(work, whole, lambda pair: side_by_side.shown(pair.server, pair.client),
+    rows.each(work, whole, lambda pair: side_by_side.shown(*(typed(line) for line in (pair.server, pair.client))),
               lambda pair: dict(zip(("s", "s of CPU"), stream(pair, path, certificate, key))))
 
     port = free_port()
     words = [args.binary, "serve", "127.0.0.1:PORT", "--discard", "--tls", "--cert", "CERT", "--cert-key", "KEY"]
     server = side_by_side.Process(filled(words, port, certificate, key)).wait_listening(port)
-    rows.each("echo hi | CLIENT, the whole process", there, lambda pair: side_by_side.shown(words, pair.hello),
+    rows.each("echo hi | CLIENT, the whole process", there, lambda pair: side_by_side.shown(*(typed(line) for line in (words, pair.hello))),
               lambda pair: {"ms": 1000 * statistics.median(hellos(pair, port, certificate, key, 4))})
     server.end(stop=True)
     rows.finish()
