@@ -259,6 +259,11 @@ def speed(row, best):
     return value / beside if beside else 1.0 if value == beside else 1e9
 
 
+def mebibytes(count):
+    """'64 MiB' or '2 GiB'."""
+    return f"{count} MiB" if count % 1024 else f"{count >> 10} GiB"
+
+
 def figure(value):
     """Three digits that count."""
     if value >= 1000:

@@ -142,7 +142,7 @@ def main():
                 with open(f"{root}/large", "wb") as file:
                     for _ in range(args.size):
                         file.write(os.urandom(1 << 20))
-                measure(rows, f"a file of {args.size} MiB", sshd, root, f"{root}/large", peers)
+                measure(rows, f"a file of {side_by_side.mebibytes(args.size)}", sshd, root, f"{root}/large", peers)
                 os.unlink(f"{root}/large")
             if "small" in what:
                 for number in range(args.files):

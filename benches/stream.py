@@ -110,7 +110,7 @@ def main():
     args = parser.parse_args()
     rows = side_by_side.Rows("stream", args)
     mib = args.mib or (16 if args.quick else 1024)
-    size = f"{mib >> 10} GiB" if mib % 1024 == 0 else f"{mib} MiB"
+    size = side_by_side.mebibytes(mib)
     with side_by_side.memory_folder() as folder:
         source, target = os.path.join(folder, "source"), os.path.join(folder, "target")
         with open(source, "wb") as file:

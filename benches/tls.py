@@ -365,7 +365,7 @@ def run(args, certificate, key, path):
 
     whole = side_by_side.proven(rows, there, copy)
     os.unlink(path + ".copy")
-    work = f"{args.mib} MiB over TLS 1.3, file to /dev/null"
+    work = f"{side_by_side.mebibytes(args.mib)} over TLS 1.3, file to /dev/null"
     rows.each(work, whole, lambda pair: side_by_side.shown(*(typed(line) for line in (pair.server, pair.client))),
               lambda pair: dict(zip(("s", "s of CPU"), stream(pair, path, certificate, key))))
 

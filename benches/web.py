@@ -136,7 +136,7 @@ def idle(server, args):
 MODES = {
     # The unit, and what is done.
     "small": (small, "us of CPU", "a GET of 1 KiB, 32 clients"),
-    "large": (large, "s of CPU for a GiB", "a GET of {mib} MiB"),
+    "large": (large, "s of CPU for a GiB", "a GET of {size}"),
     "listing": (listing, "s", "a listing of {names:,} names"),
     "idle": (idle, "KiB for each", "{idle:,} idle connections"),
 }
@@ -154,6 +154,7 @@ def main():
     os.environ["SENDALL"] = args.binary
     args.seconds = args.seconds or (1 if args.quick else 3)
     args.mib = args.mib or (64 if args.quick else 2048)
+    args.size = side_by_side.mebibytes(args.mib)
     args.names, args.idle = (2000, 200) if args.quick else (100_000, 10_000)
     rows = side_by_side.Rows("web", args)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
