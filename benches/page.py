@@ -1,5 +1,5 @@
 """The page docs/measured.md, from what benches/all has measured: machine, medians, commands, and where sendall loses."""
-from side_by_side import OURS, YARDSTICK, best_other, figure, groups, is_ours, speed
+from side_by_side import OURS, YARDSTICK, best_other, figure, groups, is_ours, speed, times
 
 # Less apart than this is as good.
 NOISE = 0.03
@@ -8,7 +8,7 @@ NOISE = 0.03
 BENCHES = {
     "stream": ("Raw streams", "`serve` and `connect` beside netcats and socat, and `serve --forward` between two ends."),
     "files": ("Files and folders", "`upload` and `download` in the clear, from memory to memory. Copies are compared byte for byte."),
-    "datagrams": ("Datagrams", "`udp-send` and `udp-listen`."),
+    "datagrams": ("Datagrams", "`udp-send` and `udp-listen`, as fast as the sender can, into a file."),
     "http_hello": ("HTTP: one answer", "`http-hello`, each server on one thread, under wrk."),
     "web": ("HTTP: files", "`serve --http` beside nginx."),
     "tls": ("TLS", "`serve --tls` and `connect --tls`, TLS 1.3."),
@@ -36,11 +36,6 @@ def cell(text):
 
 def is_lost(ratio):
     return ratio < 1 - NOISE
-
-
-def times(ratio):
-    """A ratio of speeds, with as many digits as it has to say."""
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}" if ratio < 1e6 else "many"
 
 
 def named(row):

@@ -25,7 +25,7 @@ from matplotlib.path import Path  # noqa: E402
 
 import page  # noqa: E402
 import side_by_side  # noqa: E402
-from side_by_side import YARDSTICK, best_other, figure, groups, is_ours, speed  # noqa: E402
+from side_by_side import YARDSTICK, best_other, figure, groups, is_ours, speed, times  # noqa: E402
 
 # They can be told from a white and from a dark page.
 TEXT, LINE = "#717b86", "#717b86"
@@ -83,7 +83,7 @@ def drawn(canvas, x, y, width, row, best):
     if is_ours(row):
         colour = LOST if page.is_lost(ratio) else OURS
     canvas.bar(x, y + (ROW - BAR) / 2, max(width * min(ratio, MOST) / MOST, 1), BAR, colour)
-    return page.times(ratio)
+    return times(ratio)
 
 
 def picture(bench):

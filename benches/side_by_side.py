@@ -224,7 +224,7 @@ class Rows:
             best = best_other(group)
             print(f"\n{group[0]['work']}: {group[0]['unit']}, {group[0]['better']} is better")
             for row in group:
-                beside = f"{speed(row, best):8.2f} of {best['program']}" if best else ""
+                beside = f"{times(speed(row, best)):>8} of {best['program']}" if best else ""
                 print(f"  {row['program']:32} {figure(row['median']):>10}{beside}")
         for line in self.absent:
             print(f"missing: {line}")
@@ -257,6 +257,11 @@ def speed(row, best):
     if row["better"] == "less":
         value, beside = beside, value
     return value / beside if beside else 1.0 if value == beside else 1e9
+
+
+def times(ratio):
+    """A ratio of speeds, with as many digits as it has to say."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}" if ratio < 1e6 else "many"
 
 
 def mebibytes(count):
