@@ -110,13 +110,14 @@ def commands(bench):
 def part(bench):
     name, about = BENCHES.get(bench["script"], (bench["script"], ""))
     lines = [f"## {name}", "", about, ""] if about else [f"## {name}", ""]
+    absent = [line for missing in bench["missing"] for line in (f"Not beside them: {missing}.", "")]
+    if not bench["rows"]:
+        return lines + absent
     lines += [f"![{name}: speed of each program, relative to the best of the others](pictures/{bench['script']}.svg)", ""]
     rounds = {len(row["values"]) for row in bench["rows"]}
     load = f" Load of the machine: {bench['load'][0]} before, {bench['load'][1]} after." if bench["load"] else ""
     lines += [f"`{bench['command']}`: medians of {min(rounds)} rounds.{load}", ""]
-    for line in bench["missing"]:
-        lines += [f"Not beside them: {line}.", ""]
-    return lines + ["<details><summary>Medians and commands</summary>", "", *table(bench), "", "```text", *commands(bench), "```",
+    return lines + absent + ["<details><summary>Medians and commands</summary>", "", *table(bench), "", "```text", *commands(bench), "```",
                     "", "</details>", ""]
 
 

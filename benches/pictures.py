@@ -157,8 +157,9 @@ def overview(benches):
 def made(measured):
     """What is drawn and written, by its path below docs."""
     benches = measured["benches"]
-    files = {f"pictures/{bench['script']}.svg": picture(bench) for bench in benches}
-    files["pictures/overview.svg"] = overview(benches)
+    drawn_from = [bench for bench in benches if bench["rows"]]
+    files = {f"pictures/{bench['script']}.svg": picture(bench) for bench in drawn_from}
+    files["pictures/overview.svg"] = overview(drawn_from)
     files["measured.md"] = page.text(measured)
     return files
 

@@ -130,6 +130,8 @@ def main():
     parser.add_argument("what", nargs="*", choices=["large", "small", []], default=[])
     args = parser.parse_args()
     rows = side_by_side.Rows("ssh", args)
+    if not all([rows.there(program) for program in ("sshd", "ssh", "ssh-keygen")]):
+        return rows.finish()
     args.size = args.size or (8 if args.quick else 1024)
     args.files = args.files or (200 if args.quick else 10_000)
     what = args.what or ["large", "small"]

@@ -118,7 +118,7 @@ def main():
                 file.write(os.urandom(1 << 20))
         yardstick = compiled(folder)
         if not yardstick:
-            rows.missing(YARDSTICK, "no cc")
+            rows.missing(YARDSTICK, "no cc; both ends of a relay are it, and no relay is measured")
         there = [peer for peer in peers(yardstick) if peer.program == "sendall" or peer.program == "splice" and yardstick
                  or peer.program != "splice" and rows.there(peer.program, peer.title)]
         for kind in ("file", "pipe"):
