@@ -152,11 +152,11 @@ def add(rows, receiver, sender, size, sent, received, lost):
 
 def main():
     parser = side_by_side.parser(__doc__, rounds=3)
-    parser.add_argument("--count", type=int, help="1,000,000; 50,000 with --quick")
+    parser.add_argument("--count", type=int, help="1,000,000; 20,000 with --quick")
     parser.add_argument("--sizes", default="64,1400")
     parser.add_argument("--binary", default=side_by_side.sendall())
     args = parser.parse_args()
-    args.count = args.count or (50_000 if args.quick else 1_000_000)
+    args.count = args.count or (20_000 if args.quick else 1_000_000)
     binary = os.path.abspath(args.binary)
     os.environ["SENDALL"] = binary
     rows = side_by_side.Rows("datagrams", args)

@@ -106,10 +106,10 @@ def compiled(folder):
 
 def main():
     parser = side_by_side.parser(__doc__, rounds=5)
-    parser.add_argument("--mib", type=int, help="size of the stream (1024; 16 with --quick)")
+    parser.add_argument("--mib", type=int, help="size of the stream (1024; 8 with --quick)")
     args = parser.parse_args()
     rows = side_by_side.Rows("stream", args)
-    mib = args.mib or (16 if args.quick else 1024)
+    mib = args.mib or (8 if args.quick else 1024)
     size = side_by_side.mebibytes(mib)
     with side_by_side.memory_folder() as folder:
         source, target = os.path.join(folder, "source"), os.path.join(folder, "target")
