@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use mio::{Interest, Registry, Token, event};
 use rustc_hash::FxHashMap;
 
+use super::blocking::{Kind, LongWork, submit};
 use super::session::Session;
 use super::signals::Signals;
-use super::tasks::{BlockingTask, Cancellation, WaitGroup, WakeOnDrop};
+use super::tasks::{BlockingTask, Cancellation, WaitGroup};
+use super::wakers::{ThreadWaker, WakeList, WakeOnDrop, Waker};
 use crate::error::{Error, Exit};
 
 /// Sticky readiness of one source: set by events, cleared by the session when a call returns `WouldBlock`. Both happen on
@@ -280,32 +282,49 @@ impl IoHandle {
         self.session
     }
 
-    /// Runs `work`, which may block, on a thread of its own. The session is advanced after it has ended.
+    /// Runs `work`, which may block for a moment, on a thread of the pool. The session is advanced after it has ended.
     pub fn spawn_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<BlockingTask<T>, Error> {
-        self.spawn_cancellable(|_| work())
+        self.start(|job| submit(Kind::Short, job), move |_| work())
     }
 
-    /// As [`Io::spawn_blocking`], for work that checks for its cancellation.
-    pub fn spawn_cancellable<T: Send + 'static>(
+    /// As [`IoHandle::spawn_blocking`], for work that takes its time: it has to ask whether it goes on.
+    pub fn spawn_long<T: Send + 'static>(
         &self,
+        work: impl FnOnce(&LongWork<'_>) -> T + Send + 'static,
+    ) -> Result<BlockingTask<T>, Error> {
+        let work = |cancellation: &Cancellation| work(&LongWork::begin(cancellation));
+        self.start(|job| submit(Kind::Long, job), work)
+    }
+
+    /// As [`IoHandle::spawn_blocking`], on a thread of its own.
+    pub fn spawn_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<BlockingTask<T>, Error> {
+        self.start(|job| std::thread::Builder::new().spawn(job).map(drop), move |_| work())
+    }
+
+    fn start<T: Send + 'static>(
+        &self,
+        thread: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
         work: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<BlockingTask<T>, Error> {
         let (sender, result) = mpsc::channel();
         let wake = WakeOnDrop(self.thread_waker());
         let cancellation = Cancellation::default();
         let (shared, running) = (cancellation.clone(), self.shared.tasks.enter());
-        std::thread::Builder::new()
-            .spawn(move || {
-                // Dropped in reverse order, even if the work panics: the channel is closed before the session is woken.
-                let (_running, wake, sender) = (running, wake, sender);
-                // The receiver is gone if the session ended first; then the result is dropped.
-                let _ = sender.send(work(&shared));
-                drop(sender);
-                drop(wake);
-            })
+        let job = move || {
+            // Dropped in reverse order, even if the work panics: the channel is closed before the session is woken.
+            let (_running, wake, sender) = (running, wake, sender);
+            // The receiver is gone if the session ended first; then the result is dropped.
+            let _ = sender.send(work(&shared));
+            drop(sender);
+            drop(wake);
+        };
+        thread(Box::new(job))
             .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
         Ok(BlockingTask { result, cancellation })
     }
@@ -317,57 +336,5 @@ impl IoHandle {
             waker: Arc::clone(&self.shared.waker),
             woken: Arc::clone(&self.shared.woken),
         }
-    }
-}
-
-/// A list of sessions to advance in the next turn of their reactor. Clones share it.
-#[derive(Clone, Default)]
-pub struct WakeList(Rc<RefCell<Vec<usize>>>);
-
-impl WakeList {
-    /// A waker that adds the session with this id to the list.
-    pub fn waker(&self, session: usize) -> Waker {
-        Waker { woken: self.clone(), session }
-    }
-
-    /// Empties the list and returns its sessions.
-    pub fn take(&self) -> Vec<usize> {
-        self.0.take()
-    }
-}
-
-/// Wakes a session from another session of its reactor.
-#[derive(Clone)]
-pub struct Waker {
-    woken: WakeList,
-    session: usize,
-}
-
-impl Waker {
-    /// The id of the session.
-    pub fn session_id(&self) -> usize {
-        self.session
-    }
-
-    /// Has the session advanced in the next turn.
-    pub fn wake(&self) {
-        self.woken.0.borrow_mut().push(self.session);
-    }
-}
-
-/// Wakes a session from any thread.
-#[derive(Clone)]
-pub struct ThreadWaker {
-    session: usize,
-    waker: Arc<mio::Waker>,
-    woken: Arc<Mutex<Vec<usize>>>,
-}
-
-impl ThreadWaker {
-    /// Has the session advanced soon.
-    pub fn wake(&self) {
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
-        // It fails only if the reactor is gone.
-        let _ = self.waker.wake();
     }
 }

@@ -6,7 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 
-use super::io::{IoHandle, ThreadWaker};
+use super::io::IoHandle;
+use super::wakers::ThreadWaker;
 use crate::error::{Error, Exit};
 
 /// Lookups that run at the same time. Others wait, which uses up their own time limit.

@@ -8,7 +8,9 @@ pub(crate) mod acknowledgement;
 pub mod activation;
 pub(crate) mod ask;
 mod bind;
+mod blocking;
 pub mod child;
+pub mod clock;
 pub(crate) mod coalescing;
 pub(crate) mod connecting;
 pub mod default_port;
@@ -56,6 +58,7 @@ mod timers;
 pub mod tls;
 pub mod udp;
 mod vsock;
+mod wakers;
 pub mod wall;
 pub(crate) mod wrapper;
 

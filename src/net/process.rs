@@ -67,7 +67,7 @@ impl Watch {
         let wait = move || {
             let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(id), wait_options()));
         };
-        io.spawn_blocking(wait).map(Watch::Thread)
+        io.spawn_thread(wait).map(Watch::Thread)
     }
 }
 

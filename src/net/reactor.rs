@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 use rustc_hash::FxHashMap;
 
-pub use super::io::{Io, IoHandle, Readiness, ThreadWaker, WakeList, Waker};
+pub use super::blocking::LongWork;
+use super::clock::read_clock;
+pub use super::io::{Io, IoHandle, Readiness};
 use super::io::{Local, Shared};
 pub use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
-pub use super::tasks::{BlockingTask, Cancellation, WaitGroup};
+pub use super::tasks::{BlockingTask, WaitGroup};
 use super::timers::Timers;
+pub use super::wakers::{ThreadWaker, WakeList, Waker};
 use crate::error::{Error, Exit};
 
 /// Bytes that one session may move in each direction before the others get their turn.
@@ -175,13 +178,6 @@ pub(super) fn new_poll(signals: &Signals) -> io::Result<(Poll, Arc<Shared>)> {
 /// The error of a run that a signal has ended.
 pub(super) fn stopped_by(number: i32) -> Error {
     Error::new(Exit::Signal(number), format!("stopped by {}", super::signals::name(number)))
-}
-
-/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and
-/// reports are made with it; a session is given its time.
-#[allow(clippy::disallowed_methods)]
-pub fn read_clock() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! A session may block, on a slow disk for instance. Then its thread does not count, and another one takes its place: a
 //! session waits for its turn because others compute, never because others wait.
 
+mod member;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,12 +13,14 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::unix::SourceFd;
 
-use super::io::{Io, IoHandle, Readiness, ThreadWaker};
-use super::reactor::read_clock;
+use self::member::Member;
+use super::clock::read_clock;
+use super::io::{Io, IoHandle, Readiness};
 use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
-use super::solo::{Host, Pause, SoloSession};
+use super::solo::SoloSession;
 use super::tasks::{Running, WaitGroup};
+use super::wakers::ThreadWaker;
 use crate::error::{Error, Exit};
 
 /// A turn that takes longer is taken to be blocked.
@@ -275,140 +279,6 @@ impl Thread {
     /// Has it give up a session that waits. False if it has none.
     fn leave(&self) -> bool {
         lock(&self.lingering).take().is_some_and(|waker| waker.wake().is_ok())
-    }
-}
-
-/// A thread of the pool, on that thread.
-struct Member {
-    shared: Arc<Shared>,
-    thread: Arc<Thread>,
-}
-
-impl Member {
-    /// Waits for work. `None`: this thread is not needed any more.
-    fn next_job(&self) -> Option<Job> {
-        let shared = &self.shared;
-        let mut queues = shared.queues();
-        loop {
-            // It stood in for one that was blocked.
-            let is_surplus = queues.threads.len() > shared.workers
-                && queues.threads.len() - shared.blocked(&queues, read_clock()) > shared.workers;
-            if is_surplus {
-                return None;
-            }
-            if let Some(job) = queues.ready.pop_front() {
-                shared.waiting.store(queues.ready.len(), Ordering::Relaxed);
-                return Some(job);
-            }
-            if queues.is_closed {
-                return None;
-            }
-            queues.idle_threads += 1;
-            queues = shared.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
-            queues.idle_threads -= 1;
-        }
-    }
-
-    fn run(&self, job: Job) {
-        let Job { id, work, running, .. } = job;
-        // Also if the session panics.
-        let panicked = Err(Error::new(Exit::Failed, "a worker thread failed"));
-        let ends = Ends { id, member: self, end: End::With(panicked) };
-        self.turn_begins(read_clock());
-        let mut session = match work {
-            Work::Continue(session) => session,
-            Work::Begin(make) => match make() {
-                Ok(session) => Box::new(session),
-                Err(error) => return ends.with(Err(error)),
-            },
-        };
-        let result = session.run(&Hosted { member: self, waker: session.waker() });
-        let may_park = matches!(result, Ok(Pause::Idle)) && !session.is_stopping();
-        match result {
-            Ok(Pause::Idle | Pause::Yielded) => {
-                ends.not_yet();
-                let deadline = session.deadline();
-                let job = Job { id, work: Work::Continue(session), queued_at: read_clock(), running };
-                let mut queues = self.shared.queues();
-                match may_park {
-                    true => queues.returned.push(Returned::Idle(job, deadline)),
-                    false => self.shared.push(&mut queues, job),
-                }
-            }
-            result => {
-                session.end();
-                ends.with(result.map(|_| ()));
-            }
-        }
-        if may_park {
-            self.shared.owner.wake();
-        }
-    }
-
-    fn turn_begins(&self, now: Instant) {
-        // 0 would say that there is none.
-        self.thread.turn_began.store(self.shared.micros(now).max(1), Ordering::Relaxed);
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.shared.queues().threads.retain(|thread| !Arc::ptr_eq(thread, &self.thread));
-    }
-}
-
-/// Reports the end of a session when it is dropped, also if the session has panicked.
-struct Ends<'a> {
-    id: u64,
-    member: &'a Member,
-    end: End,
-}
-
-enum End {
-    NotYet,
-    With(Result<(), Error>),
-}
-
-impl Ends<'_> {
-    fn with(mut self, result: Result<(), Error>) {
-        self.end = End::With(result);
-    }
-
-    fn not_yet(mut self) {
-        self.end = End::NotYet;
-    }
-}
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.member.thread.turn_began.store(0, Ordering::Relaxed);
-        lock(&self.member.thread.lingering).take();
-        if let End::With(result) = std::mem::replace(&mut self.end, End::NotYet) {
-            self.member.shared.queues().returned.push(Returned::Ended(self.id, result));
-            self.member.shared.owner.wake();
-        }
-    }
-}
-
-/// The thread as its session sees it.
-struct Hosted<'a> {
-    member: &'a Member,
-    waker: Arc<mio::Waker>,
-}
-
-impl Host for Hosted<'_> {
-    fn turn_begins(&self, now: Instant) {
-        self.member.turn_begins(now);
-        lock(&self.member.thread.lingering).take();
-    }
-
-    fn turn_ends(&self) {
-        *lock(&self.member.thread.lingering) = Some(Arc::clone(&self.waker));
-        self.member.thread.turn_began.store(0, Ordering::Relaxed);
-    }
-
-    fn has_others(&self) -> bool {
-        self.member.shared.waiting.load(Ordering::Relaxed) > 0
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
+use super::clock::read_clock;
 use super::io::{IoHandle, Shared};
-use super::reactor::{STOP_LIMIT, TURN_BUDGET_BYTES, new_poll, read_clock, stopped_by};
+use super::reactor::{STOP_LIMIT, TURN_BUDGET_BYTES, new_poll, stopped_by};
 use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
 use crate::error::{Error, Exit};

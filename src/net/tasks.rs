@@ -4,17 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::io::ThreadWaker;
 use crate::error::{Error, Exit};
-
-/// Wakes the session when dropped, even if the work panics.
-pub(super) struct WakeOnDrop(pub(super) ThreadWaker);
-
-impl Drop for WakeOnDrop {
-    fn drop(&mut self) {
-        self.0.wake();
-    }
-}
 
 /// Work on another thread, which is cancelled when this is dropped; see [`IoHandle::spawn_blocking`](super::io::IoHandle::spawn_blocking).
 pub struct BlockingTask<T> {
@@ -24,11 +14,11 @@ pub struct BlockingTask<T> {
 
 /// The flag by which blocking work learns that its [`BlockingTask`] was dropped.
 #[derive(Clone, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
+pub(super) struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
     /// True if the result is not needed any more.
-    pub fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -61,7 +61,7 @@ impl<H: Handler> TlsGate<H> {
 
 impl<H: Handler> Handler for TlsGate<H> {
     fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
-        if !socket_is_tcp(&incoming) {
+        if !matches!(incoming.socket, Socket::Tcp(_)) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
@@ -145,10 +145,6 @@ impl<H: Handler> Handler for TlsGate<H> {
         self.serve_passed(now);
         Ok(status)
     }
-}
-
-fn socket_is_tcp(client: &IncomingClient) -> bool {
-    matches!(client.socket, Socket::Tcp(_))
 }
 
 /// A client that was not let through yet.

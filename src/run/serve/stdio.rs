@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::server::client_session::{SessionLimits, Within};
 use crate::server::places::SourceSlots;
 use crate::server::trust::Authorization;
-use crate::transfer::server::clients::spare_parts;
+use crate::transfer::server::budget::spare_parts;
 use crate::transfer::{Claim, Serving};
 
 /// Serves the client, and returns the outcome of its session. Nothing is encrypted, and nobody has to be admitted:

@@ -210,8 +210,7 @@ impl Decisions {
             return Ok(Some(self.hashed(file, entry, work(&mut |_| true))));
         }
         show_hashing(entry, progress);
-        self.hashing =
-            Some(self.io.spawn_cancellable(move |cancellation| work(&mut |_| !cancellation.is_cancelled()))?);
+        self.hashing = Some(self.io.spawn_long(move |long| work(&mut |_| long.goes_on()))?);
         Ok(None)
     }
 
@@ -249,15 +248,13 @@ impl Decisions {
     fn hash_part(&mut self, mut part: Part, length: u64, in_blocks: bool) -> Result<(), Failure> {
         // The session may end before the blocking work does.
         part.keep_if_dropped(true);
-        self.hashing = Some(self.io.spawn_cancellable(move |cancellation| {
+        self.hashing = Some(self.io.spawn_long(move |long| {
             if in_blocks {
                 // An incomplete block cannot be resumed.
-                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| {
-                    !cancellation.is_cancelled()
-                });
+                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| long.goes_on());
                 return Hashed::Blocks(values.map(|values| (part, values)));
             }
-            let hasher = hash_prefix(part.file(), length, &mut |_| !cancellation.is_cancelled());
+            let hasher = hash_prefix(part.file(), length, &mut |_| long.goes_on());
             Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
         })?);
         Ok(())

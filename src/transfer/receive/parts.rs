@@ -1,14 +1,7 @@
 //! The number of parts that a session may have open: each holds descriptors, which all sessions of a server share.
 
+use super::Receiving;
 use super::block_assembly::MAX_OPEN;
-use super::decision::SMALL_BYTES;
-use super::{Receiving, cut};
-use crate::net::reactor::Status;
-use crate::net::stream::Stream;
-use crate::proto::transfer::entry::{Entry, EntryKind};
-use crate::server::descriptors::Lease;
-use crate::transfer::connection::link::Link;
-use crate::transfer::connection::wire::Failure;
 
 /// Descriptors of a part: its own, and its folder's.
 const DESCRIPTORS_PER_PART: u64 = 2;
@@ -60,52 +53,7 @@ impl SpareParts {
     }
 }
 
-/// What a session knows of the descriptors of its parts.
-#[derive(Default)]
-pub(super) struct PartDescriptors {
-    /// `None`: it shares them with no other session.
-    lease: Option<Lease>,
-    /// A file was offered that becomes a part.
-    has_parts: bool,
-    is_waiting: bool,
-}
-
-impl PartDescriptors {
-    pub(super) fn share(&mut self, lease: Option<Lease>) {
-        self.lease = lease;
-    }
-
-    /// Notes an offered entry: small files need no part.
-    pub(super) fn expect(&mut self, entry: &Entry) {
-        self.has_parts |= entry.kind == EntryKind::File && entry.size.is_none_or(|size| size > SMALL_BYTES);
-    }
-
-    /// Returns whether the session waits for another one to end.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.is_waiting
-    }
-}
-
 impl Receiving {
-    /// Returns whether other sessions hold the descriptors that this one needs for its parts. Before the first part it has
-    /// taken all that it may need, and so never waits with a part open.
-    pub(super) fn lacks_descriptors(&mut self) -> bool {
-        let PartDescriptors { lease, has_parts, is_waiting } = &mut self.descriptors;
-        let (count, io) = (self.decisions.spare_parts.descriptors(), &self.decisions.io);
-        let has_them = |lease: &mut Lease| lease.complete(count, || io.thread_waker());
-        *is_waiting = *has_parts && !lease.as_mut().is_none_or(has_them);
-        *is_waiting
-    }
-
-    /// Waits until another session has ended.
-    pub(super) fn await_descriptors<S: Stream>(&self, link: &mut Link<S>) -> Result<Status, Failure> {
-        if link.wire.has_ended()? {
-            return Err(cut());
-        }
-        link.wire.flush()?;
-        Ok(Status::Waiting)
-    }
-
     /// Returns whether a new part must wait until others are on the disk. Those that wait need nothing from the peer.
     pub(super) fn is_short_of_parts(&self) -> bool {
         let committing = self.commits.parts();

@@ -16,7 +16,7 @@ use crate::server::permits::Permit;
 use crate::server::trust::Authorization;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::wire::{Failure, Wire};
-use crate::transfer::server::clients::descriptors_of;
+use crate::transfer::server::budget::descriptors_of;
 use crate::transfer::server::handshake::greeting::Greeting;
 use crate::transfer::server::handshake::rejection::{reject_queued, too_many};
 
