@@ -9,13 +9,15 @@ use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
 use super::tls_args::ShownTlsArgs;
+use super::values::workers;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
 use crate::http::site::{AnswerFields, Elsewhere, Timeouts};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
-use crate::run::http_hello::{PathPlan, Plan, SitePlan, Workers};
+use crate::run::http_hello::{PathPlan, Plan, SitePlan};
 use crate::run::tls::ServerTlsPlan;
+use crate::run::workers::Workers;
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, NO_LIMIT, OverloadPolicy};
 use crate::server::option_files::TextOrFile;
 
@@ -261,15 +263,6 @@ fn path(text: &str) -> Result<PathPlan, Error> {
     Ok(PathPlan { path: path.into(), status, body })
 }
 
-/// Reads a number of threads.
-fn workers(text: &str) -> Result<Workers, String> {
-    match (text, text.parse()) {
-        ("auto", _) => Ok(Workers::OnePerCore),
-        (_, Ok(count @ 1..=1024)) => Ok(Workers::Count(count)),
-        _ => Err("type a number from 1 to 1024, or auto for one per core".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,12 +275,5 @@ mod tests {
             assert!(field(wrong).is_err_and(|hint| hint.contains("no-store")), "{wrong:?}");
         }
         assert!(field("content-TYPE: a").is_err_and(|hint| hint.contains("--type")));
-    }
-
-    #[test]
-    fn workers_are_counted() {
-        assert_eq!((workers("1"), workers("8")), (Ok(Workers::Count(1)), Ok(Workers::Count(8))));
-        assert_eq!(workers("auto"), Ok(Workers::OnePerCore));
-        assert!(workers("0").is_err() && workers("-1").is_err() && workers("many").is_err());
     }
 }

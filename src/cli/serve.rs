@@ -17,10 +17,12 @@ use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use super::tls_args::ServerTlsArgs;
 use super::trust_args::ServerTrustArgs;
+use super::values::workers;
 use super::web_args::WebArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
+use crate::run::workers::Workers;
 use crate::server::acceptor::{ClientLimits, ExplicitLimits, NO_LIMIT, OverloadPolicy};
 use crate::server::option_files::unescape;
 use crate::store::SymlinkPolicy;
@@ -230,6 +232,11 @@ pub(crate) struct TransferArgs {
     /// With --store: append the digest of each stored file, in the format of b3sum --check; - is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
     pub(crate) digests: Option<PathBuf>,
+
+    /// With --store or --share: run transfers on N threads; others take the place of those that wait for a disk; auto is one per
+    /// core [default: auto]
+    #[arg(long, value_name = "N|auto", value_parser = workers, requires = "transfer")]
+    pub(crate) workers: Option<Workers>,
 
     /// Limit the time for a client's handshake (--store, --share, --socks), for its header (--accept-proxy-protocol) and for
     /// each address of a target (--forward, --socks) [default: 10s]; in other modes the same as --accept-timeout

@@ -14,6 +14,7 @@ use crate::proto::relay::message::Framing;
 use crate::proto::starttls::StartTlsProtocol;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::OutputFormat;
+use crate::run::workers::Workers;
 use crate::server::limits::OverloadPolicy;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
@@ -136,3 +137,24 @@ values!(WireProtocol {
     Sendall "sendall" "The transfer protocol: names, sizes, digests and outcomes"
     Text "text" "The classic header 'command|name|size', for peers that know nothing else; content is not verified"
 });
+
+/// Parses a number of threads.
+pub(super) fn workers(text: &str) -> Result<Workers, String> {
+    match (text, text.parse()) {
+        ("auto", _) => Ok(Workers::OnePerCore),
+        (_, Ok(count @ 1..=1024)) => Ok(Workers::Count(count)),
+        _ => Err("type a number from 1 to 1024, or auto for one per core".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_counted() {
+        assert_eq!((workers("1"), workers("8")), (Ok(Workers::Count(1)), Ok(Workers::Count(8))));
+        assert_eq!(workers("auto"), Ok(Workers::OnePerCore));
+        assert!(workers("0").is_err() && workers("-1").is_err() && workers("many").is_err());
+    }
+}

@@ -1,10 +1,10 @@
 //! `http-hello`: a small HTTP/1.1 server with fixed answers.
 
-use std::num::NonZero;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::tls::ServerTlsPlan;
+use super::workers::Workers;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
@@ -41,22 +41,6 @@ pub struct Plan {
     pub(crate) count: Option<u64>,
     pub(crate) log: Option<LogForm>,
     pub(crate) tls: Option<ServerTlsPlan>,
-}
-
-/// The number of threads that answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Workers {
-    Count(usize),
-    OnePerCore,
-}
-
-impl Workers {
-    fn count(self) -> usize {
-        match self {
-            Workers::Count(count) => count,
-            Workers::OnePerCore => std::thread::available_parallelism().map_or(1, NonZero::get),
-        }
-    }
 }
 
 /// The arguments about answers.

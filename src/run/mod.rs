@@ -14,3 +14,4 @@ pub mod udp_listen;
 pub mod udp_send;
 pub mod upload;
 pub(crate) mod upload_text;
+pub(crate) mod workers;

@@ -1,9 +1,11 @@
 //! The descriptors that the clients of a server share, counted as they are used: a limit on them never ends a session.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::reactor::ThreadWaker;
+use crate::proto::source_of;
 
 /// All descriptors of a server's clients. Clones are the same: an acceptor and the threads of its clients share them.
 #[derive(Clone)]
@@ -19,37 +21,61 @@ struct Ledger {
     complete: usize,
     /// What sessions that begin leave for one that needs more.
     kept: u64,
+    /// The most of the sessions of one source.
+    per_source: u64,
+    /// Those of the sessions of each source.
+    of_sources: HashMap<IpAddr, u64>,
     /// Sessions that wait for more, the first one first.
-    queue: VecDeque<(u64, ThreadWaker)>,
+    queue: VecDeque<Waiting>,
     next_ticket: u64,
+}
+
+struct Waiting {
+    ticket: u64,
+    source: Option<IpAddr>,
+    /// How many more it needs.
+    count: u64,
+    waker: ThreadWaker,
 }
 
 /// The descriptors of one client or session, given back when this is dropped.
 pub(crate) struct Lease {
     descriptors: Descriptors,
+    source: Option<IpAddr>,
     count: u64,
-    is_session: bool,
+    /// Those among them that are the session's.
+    of_session: u64,
     is_complete: bool,
     /// Its place in the queue.
     ticket: Option<u64>,
 }
 
 impl Descriptors {
-    /// `total` descriptors; sessions that begin leave `kept` of them for one that needs more.
-    pub(crate) fn new(total: u64, kept: u64) -> Descriptors {
-        let (queue, next_ticket) = (VecDeque::new(), 0);
-        let ledger = Ledger { total, taken: 0, sessions: 0, complete: 0, kept, queue, next_ticket };
-        Descriptors(Arc::new(Mutex::new(ledger)))
+    /// `total` descriptors; sessions that begin leave `kept` of them for one that needs more, and those of one source have no
+    /// more than `per_source`.
+    pub(crate) fn new(total: u64, kept: u64, per_source: u64) -> Descriptors {
+        Descriptors(Arc::new(Mutex::new(Ledger {
+            total,
+            taken: 0,
+            sessions: 0,
+            complete: 0,
+            kept,
+            per_source,
+            of_sources: HashMap::new(),
+            queue: VecDeque::new(),
+            next_ticket: 0,
+        })))
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the descriptor of a connection, which is open already.
-    pub(crate) fn count_one(&self) -> Lease {
+    /// Counts the descriptor of a connection from this address, which is open already.
+    pub(crate) fn count_one(&self, address: Option<IpAddr>) -> Lease {
         self.ledger().taken += 1;
-        Lease { descriptors: self.clone(), count: 1, is_session: false, is_complete: false, ticket: None }
+        let (descriptors, source) = (self.clone(), address.map(source_of));
+        Lease { descriptors, source, count: 1, of_session: 0, is_complete: false, ticket: None }
     }
 }
 
@@ -57,13 +83,13 @@ impl Lease {
     /// Takes what a session needs to begin. False if there is no room; the first session always has it.
     pub(crate) fn begin_session(&mut self, count: u64) -> bool {
         let mut ledger = self.descriptors.ledger();
-        let fits = ledger.taken + count + ledger.kept <= ledger.total;
+        let fits = ledger.taken + count + ledger.kept <= ledger.total && ledger.has_share(self.source, count);
         if !fits && ledger.sessions > 0 {
             return false;
         }
-        ledger.taken += count;
+        ledger.take(self.source, count);
         ledger.sessions += 1;
-        (self.count, self.is_session) = (self.count + count, true);
+        (self.count, self.of_session) = (self.count + count, count);
         true
     }
 
@@ -74,31 +100,57 @@ impl Lease {
             return true;
         }
         let mut ledger = self.descriptors.ledger();
-        let is_first = ledger.queue.front().is_none_or(|(first, _)| Some(*first) == self.ticket);
-        if !is_first || ledger.taken + count > ledger.total && ledger.complete > 0 {
+        let is_next = match ledger.next() {
+            Some(next) => Some(next.ticket) == self.ticket,
+            // All who wait have to wait for their own source.
+            None => ledger.may_complete(self.source, count),
+        };
+        if !is_next {
             if self.ticket.is_none() {
                 let ticket = ledger.next_ticket;
                 ledger.next_ticket += 1;
-                ledger.queue.push_back((ticket, waker()));
+                ledger.queue.push_back(Waiting { ticket, source: self.source, count, waker: waker() });
                 self.ticket = Some(ticket);
             }
             return false;
         }
-        if self.ticket.take().is_some() {
-            ledger.queue.pop_front();
+        if let Some(ticket) = self.ticket.take() {
+            ledger.queue.retain(|waiting| waiting.ticket != ticket);
         }
-        ledger.taken += count;
+        ledger.take(self.source, count);
         ledger.complete += 1;
-        (self.count, self.is_complete) = (self.count + count, true);
-        ledger.wake_first();
+        self.count += count;
+        (self.of_session, self.is_complete) = (self.of_session + count, true);
+        ledger.wake_next();
         true
     }
 }
 
 impl Ledger {
-    fn wake_first(&self) {
-        if let Some((_, waker)) = self.queue.front() {
-            waker.wake();
+    fn has_share(&self, source: Option<IpAddr>, count: u64) -> bool {
+        let held = source.and_then(|source| self.of_sources.get(&source));
+        held.is_none_or(|held| held + count <= self.per_source)
+    }
+
+    fn may_complete(&self, source: Option<IpAddr>, count: u64) -> bool {
+        self.complete == 0 || self.taken + count <= self.total && self.has_share(source, count)
+    }
+
+    /// The first session in the queue that may have what it needs.
+    fn next(&self) -> Option<&Waiting> {
+        self.queue.iter().find(|waiting| self.may_complete(waiting.source, waiting.count))
+    }
+
+    fn take(&mut self, source: Option<IpAddr>, count: u64) {
+        self.taken += count;
+        if let Some(source) = source {
+            *self.of_sources.entry(source).or_default() += count;
+        }
+    }
+
+    fn wake_next(&self) {
+        if let Some(waiting) = self.next() {
+            waiting.waker.wake();
         }
     }
 }
@@ -107,12 +159,20 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let mut ledger = self.descriptors.ledger();
         ledger.taken -= self.count;
-        ledger.sessions -= usize::from(self.is_session);
+        ledger.sessions -= usize::from(self.of_session > 0);
         ledger.complete -= usize::from(self.is_complete);
-        if let Some(ticket) = self.ticket {
-            ledger.queue.retain(|(other, _)| *other != ticket);
+        if let Some(source) = self.source
+            && let Some(held) = ledger.of_sources.get_mut(&source)
+        {
+            *held -= self.of_session;
+            if *held == 0 {
+                ledger.of_sources.remove(&source);
+            }
         }
-        ledger.wake_first();
+        if let Some(ticket) = self.ticket {
+            ledger.queue.retain(|waiting| waiting.ticket != ticket);
+        }
+        ledger.wake_next();
     }
 }
 
@@ -120,8 +180,7 @@ impl Drop for Lease {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::net::reactor::Reactor;
-    use crate::net::reactor::{Context, Session, Status};
+    use crate::net::reactor::{Context, Reactor, Session, Status};
     use crate::net::signals::Signals;
 
     struct Nothing;
@@ -135,24 +194,27 @@ mod tests {
     fn waker() -> ThreadWaker {
         let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
         let mut waker = None;
-        reactor
-            .add(|io| {
-                waker = Some(io.thread_waker());
-                Ok(Nothing)
-            })
-            .unwrap();
+        let make = |io: crate::net::reactor::Io| {
+            waker = Some(io.thread_waker());
+            Ok(Nothing)
+        };
+        reactor.add(make).unwrap();
         waker.unwrap()
+    }
+
+    fn peer(number: u8) -> Option<IpAddr> {
+        Some([10, 0, 0, number].into())
     }
 
     #[test]
     fn sessions_that_need_more_have_it_one_after_the_other() {
         let waker = waker();
-        let descriptors = Descriptors::new(100, 40);
-        let begin = || {
-            let mut lease = descriptors.count_one();
+        let descriptors = Descriptors::new(100, 40, 33);
+        let begin = |number| {
+            let mut lease = descriptors.count_one(peer(number));
             lease.begin_session(9).then_some(lease)
         };
-        let mut sessions: Vec<Lease> = std::iter::from_fn(begin).collect();
+        let mut sessions: Vec<Lease> = (0..20).map_while(begin).collect();
         // The last one has left 40.
         assert_eq!((sessions.len(), descriptors.ledger().taken), (6, 60));
         let may = |lease: &mut Lease| lease.complete(40, || waker.clone());
@@ -168,16 +230,36 @@ mod tests {
         drop(sessions.remove(0));
         assert!(may(&mut sessions[0]));
         drop(sessions);
-        assert_eq!((descriptors.ledger().taken, descriptors.ledger().queue.len()), (0, 0));
+        let ledger = descriptors.ledger();
+        assert_eq!((ledger.taken, ledger.queue.len(), ledger.of_sources.len()), (0, 0, 0));
     }
 
     #[test]
     fn one_session_runs_however_few_there_are() {
-        let descriptors = Descriptors::new(5, 40);
-        let (mut first, mut second) = (descriptors.count_one(), descriptors.count_one());
+        let descriptors = Descriptors::new(5, 40, 1);
+        let (mut first, mut second) = (descriptors.count_one(peer(1)), descriptors.count_one(peer(2)));
         assert!(first.begin_session(9) && !second.begin_session(9));
         assert!(first.complete(40, waker));
         drop(first);
         assert!(second.begin_session(9));
+    }
+
+    #[test]
+    fn one_source_has_its_share_and_holds_nobody_up() {
+        let waker = waker();
+        let descriptors = Descriptors::new(900, 100, 300);
+        let begin = |number| {
+            let mut lease = descriptors.count_one(peer(number));
+            lease.begin_session(20).then_some(lease)
+        };
+        let mut greedy: Vec<Lease> = (0..5).map_while(|_| begin(1)).collect();
+        let complete = |lease: &mut Lease| lease.complete(100, || waker.clone());
+        // 5 times 20, and twice 100.
+        assert_eq!(greedy.iter_mut().map(complete).collect::<Vec<_>>(), [true, true, false, false, false]);
+        assert!(begin(1).is_none());
+        let mut other = begin(2).unwrap();
+        assert!(complete(&mut other), "those of another source are before it in the queue");
+        drop(greedy.remove(0));
+        assert!(complete(&mut greedy[1]) && !complete(&mut greedy[2]));
     }
 }

@@ -15,6 +15,7 @@ use crate::relay::modes::subscriber::Labelling;
 use crate::run::serve::mode::{Mode, TransferPlan};
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
 use crate::run::trust::{AdmissionNeed, ServerTrustPlan};
+use crate::run::workers::Workers;
 use crate::server::client_session::SessionLimits;
 use crate::transfer::{Limits, WireProtocol};
 
@@ -318,6 +319,7 @@ impl ServeArgs {
             max_entries: transfer.max_entries,
             digests: transfer.digests.clone(),
             once: transfer.once,
+            workers: transfer.workers.unwrap_or(Workers::OnePerCore),
             limits: Limits {
                 handshake: self.handshake_timeout(),
                 idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),

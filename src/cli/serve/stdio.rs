@@ -21,6 +21,7 @@ impl ServeArgs {
         let typed = [
             (transfer.web.is_some(), "--http"),
             (transfer.wire == WireProtocol::Text, "--wire text"),
+            (self.transfer.workers.is_some(), "--workers"),
             (self.access.is_typed(), "--allow and --deny"),
             (self.trust.is_typed(), "--code, --clients, --key, --open and --plain"),
             (self.socket.is_typed(), "socket options"),

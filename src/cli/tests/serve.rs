@@ -63,6 +63,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--keep-existing", "store stdio"),
     ("--max-size=1", "store stdio"),
     ("--max-entries=1", "store stdio"),
+    ("--workers=2", "store share"),
     ("--digests=-", "store"),
     ("--digests=x", "store stdio"),
     ("--http", "store share"),

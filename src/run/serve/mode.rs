@@ -22,6 +22,7 @@ use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles};
+use crate::run::workers::Workers;
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
 use crate::transfer::server::budget::descriptors_for;
@@ -70,6 +71,8 @@ pub(crate) struct TransferPlan {
     pub(crate) digests: Option<PathBuf>,
     /// True if the server ends after one session.
     pub(crate) once: bool,
+    /// Threads that run sessions.
+    pub(crate) workers: Workers,
     pub(crate) limits: Limits,
     pub(crate) wire: WireProtocol,
     /// The web face, if there is one.

@@ -26,7 +26,6 @@ use crate::web::site::{Site, WebAccess};
 use crate::web::storing::running::RunningUploads;
 use crate::web::storing::upload::DigestNote;
 use crate::web::terms::WebTerms;
-use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,8 +151,8 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
     let only = offer.only.clone();
     // Those of requests by HTTP are counted apart.
     let counted = plan.web.is_some().then_some(sessions);
-    let descriptors = shared_descriptors(budget, counted, offer.spare_parts);
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let descriptors = shared_descriptors(budget, (max_clients, counted), offer.spare_parts);
+    let workers = plan.workers.count();
     let most = ClientsLimits { clients: max_clients, descriptors, workers };
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());

@@ -196,7 +196,8 @@ impl ArrivingClient {
             Some(permit) => State::Greeting(Greeting::new(transport, Arc::clone(&permit.slot), limit, now)),
             None => State::Closing(rejected(Wire::new(transport, now), too_many())),
         };
-        let lease = Some(arrivals.descriptors.count_one());
+        let address = permit.as_ref().and_then(|permit| permit.peer.ip());
+        let lease = Some(arrivals.descriptors.count_one(address));
         ArrivingClient { state, permit, authorization: Some(authorization), lease, counted, limit, waker }
     }
 

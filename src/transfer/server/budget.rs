@@ -7,6 +7,9 @@ use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget};
 use crate::server::descriptors::Descriptors;
 use crate::transfer::{MAX_SENT_FILES, SpareParts, WireProtocol};
 
+/// Where there are too few descriptors for all, the sessions of one source get no more than this part of them: two of them
+/// cannot keep out all others.
+const SHARE_OF_A_SOURCE: u64 = 3;
 /// Rejected clients that get the reason at the same time; more are dropped silently.
 pub(super) const MAX_REJECTIONS: usize = 16;
 /// Descriptors of such a client: its socket and its reactor's.
@@ -39,10 +42,11 @@ pub(crate) fn spare_parts(budget: DescriptorBudget, sessions: usize) -> SparePar
     })
 }
 
-/// Returns the descriptors that clients and sessions share: all that the process may have, or those of this many `sessions`.
+/// Returns the descriptors that this many clients and their sessions share: all that the process may have, or those of this
+/// many `sessions`.
 pub(crate) fn shared_descriptors(
     budget: DescriptorBudget,
-    sessions: Option<usize>,
+    (clients, sessions): (usize, Option<usize>),
     spare_parts: SpareParts,
 ) -> Descriptors {
     let all = || raised_descriptor_limit(0).unwrap_or(u64::from(u32::MAX));
@@ -50,7 +54,9 @@ pub(crate) fn shared_descriptors(
         Some(sessions) => budget.per_client * sessions as u64,
         None => all().saturating_sub(budget.fixed + DESCRIPTORS_RESERVED),
     };
-    Descriptors::new(total, spare_parts.descriptors())
+    let is_enough = total >= budget.per_client.saturating_mul(clients as u64);
+    let per_source = if is_enough { total } else { total / SHARE_OF_A_SOURCE };
+    Descriptors::new(total, spare_parts.descriptors(), per_source)
 }
 
 /// Returns the descriptors that a session needs to begin, its client's apart.
