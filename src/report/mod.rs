@@ -8,6 +8,7 @@ mod escape;
 mod event;
 mod lines;
 mod listed;
+mod metrics;
 mod output;
 mod progress;
 mod qr_code;
@@ -21,6 +22,7 @@ pub use self::escape::{escape, escape_bytes, escape_json, escape_name};
 pub use self::event::{FileEvent, Sums};
 pub use self::lines::Lines;
 pub use self::listed::{Listed, Probed};
+pub use self::metrics::{DatagramCounts, HttpCounts, MEDIA_TYPE, Metrics, Queue, Refusal, Shown};
 pub use self::output::{write_all, write_stdout};
 pub use self::progress::{Progress, SharedTotals, amount, sized};
 pub use self::qr_code::QrImage;
@@ -66,14 +68,16 @@ pub struct Report {
     summing: Option<Arc<Summing>>,
     /// The name at the beginning of lines.
     program: &'static str,
+    /// What servers count.
+    metrics: Arc<Metrics>,
 }
 
 impl Report {
     /// A report as text. Progress is shown in the foreground of the terminal that stderr is, unless `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        let (start, program) = (clock(), "sendall");
-        Report { level, json: false, screen, clock, start, about: None, summing: None, program }
+        let (start, program, metrics) = (clock(), "sendall", Arc::default());
+        Report { level, json: false, screen, clock, start, about: None, summing: None, program, metrics }
     }
 
     /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
@@ -317,19 +321,6 @@ impl Report {
     pub fn info(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {
             self.write_line(text);
-        }
-    }
-
-    /// Draws a QR code of a text, if a person reads stderr on a terminal that is wide enough.
-    pub fn qr_code(&self, text: &str) {
-        if self.level < Level::Normal || !self.is_read_by_a_person() {
-            return;
-        }
-        let columns = draw::columns();
-        if let Some(image) = QrImage::new(text).filter(|image| image.columns() <= columns) {
-            self.screen.suspend(|| {
-                let _ = write_stderr(|| image.to_string());
-            });
         }
     }
 
