@@ -90,7 +90,8 @@ fn run(
     let open = || -> Result<Reactor, Error> {
         let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let listeners = listen_with(&endpoint, &SocketOptions::default(), &io)?;
+            let listeners = listen_with(&endpoint, &SocketOptions::default(), &io)
+                .map_err(|error| error.context("--metrics"))?;
             let names = listeners.iter().map(Listener::name).collect();
             // The receiver waits for it.
             let _ = bound.send(Ok((io.thread_waker(), names)));

@@ -285,6 +285,7 @@ impl Arriving {
         let text = "too many clients from its address (see --max-per-source)";
         permit.discount(&Error::new(Exit::Refused, text), Refusal::PerSource);
         counted.end_waiting();
+        permit.report.metrics().answered(answer.status);
         // The buffer of a new connection takes it whole.
         if transport.write(&bytes).is_err() || transport.finish_writing().is_err() {
             return Stage::Over;

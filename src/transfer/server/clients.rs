@@ -15,7 +15,7 @@ use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, WaitGroup}
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
 use crate::proto::transfer::roster::MAX_CONNECTIONS;
-use crate::report::Report;
+use crate::report::{Queue, Report};
 use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, IncomingClient};
 use crate::server::client_session::Within;
 use crate::server::permits::{Permit, Rejection};
@@ -149,6 +149,7 @@ impl Clients {
         {
             self.begin(incoming);
         }
+        self.report.metrics().waiting(Queue::Thread, self.waiting.len());
     }
 
     fn begin(&mut self, incoming: IncomingClient) {
