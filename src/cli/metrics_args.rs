@@ -9,7 +9,7 @@ use crate::net::endpoint::{Endpoint, EndpointUse, Inherited};
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct MetricsArgs {
     /// Show counters for Prometheus at /metrics, on a listener of their own: PORT (this machine only), :PORT (every interface),
-    /// HOST:PORT, unix:/path, unix:@name; see METRICS
+    /// HOST:PORT, unix:/path, unix:@name; see METRICS in sendall-serve(1)
     #[arg(long, value_name = "ENDPOINT", value_hint = ValueHint::Hostname, help_heading = "Access and limits")]
     metrics: Option<String>,
 }
