@@ -291,7 +291,7 @@ impl Metrics {
 impl Report {
     /// The counts of the run.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
+        &self.run.metrics
     }
 
     /// Reports where the page of these counts is.

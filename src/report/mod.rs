@@ -60,14 +60,19 @@ pub struct Report {
     level: Level,
     json: bool,
     screen: Screen,
-    clock: Clock,
-    start: Instant,
+    run: Arc<Run>,
     /// The peer that lines are about, where there are several.
     about: Option<String>,
     /// Limits the lines about clients, of which there may be any number.
     summing: Option<Arc<Summing>>,
     /// The name at the beginning of lines.
     program: &'static str,
+}
+
+/// The parts that all reports of a run share.
+struct Run {
+    clock: Clock,
+    start: Instant,
     /// What servers count.
     metrics: Arc<Metrics>,
 }
@@ -76,8 +81,8 @@ impl Report {
     /// A report as text. Progress is shown in the foreground of the terminal that stderr is, unless `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        let (start, program, metrics) = (clock(), "sendall", Arc::default());
-        Report { level, json: false, screen, clock, start, about: None, summing: None, program, metrics }
+        let run = Arc::new(Run { clock, start: clock(), metrics: Arc::default() });
+        Report { level, json: false, screen, run, about: None, summing: None, program: "sendall" }
     }
 
     /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
@@ -93,7 +98,7 @@ impl Report {
 
     /// The time since the report was made.
     pub fn elapsed(&self) -> Duration {
-        (self.clock)().saturating_duration_since(self.start)
+        (self.run.clock)().saturating_duration_since(self.run.start)
     }
 
     /// True with `-v`.

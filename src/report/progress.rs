@@ -199,7 +199,7 @@ impl Drop for Progress {
 
 /// Shows the counts until the session ends.
 fn watch(shared: &Shared, report: &Report) {
-    let mut view = View::new(report, (report.clock)());
+    let mut view = View::new(report, (report.run.clock)());
     loop {
         let guard = shared.counts();
         let (guard, _) = shared
@@ -208,7 +208,7 @@ fn watch(shared: &Shared, report: &Report) {
             .unwrap_or_else(PoisonError::into_inner);
         let counts = guard.clone();
         drop(guard);
-        view.show(&counts, (report.clock)());
+        view.show(&counts, (report.run.clock)());
         if counts.has_ended {
             return;
         }
