@@ -156,7 +156,9 @@ impl<H: Handler> Acceptor<H> {
                 continue;
             }
             let accepted = self.listeners[index].accept();
-            self.report.metrics().connections.add(u64::from(matches!(accepted, Ok(Some(_)))));
+            if let Ok(Some(_)) = accepted {
+                self.report.metrics().connections.add(1);
+            }
             match accepted {
                 Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full),
                 Ok(Some((socket, name))) => match &self.header_gate {
