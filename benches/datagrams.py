@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Datagrams per second on loopback, into a file: udp-send and udp-listen beside `socat -u` and nc.openbsd.
 
-    cargo build --release && benches/datagrams.py [--count N] [--rounds N] [--sizes 64,1400] [--binary PATH]
+    cargo build --release && benches/datagrams.py [--rounds N] [--quick] [--json FILE] [--count N] [--sizes 64,1400] [--binary PATH]
 
 Each tool sends to itself: its datagrams per second as a sender, and, of what reached the file, as a receiver. Each
 receiver is measured once more with udp-send as the sender, because a slow sender has no receiver at its limit.
@@ -9,10 +9,8 @@ Then `udp-listen --echo` answers udp-send: its answers for each second of its ow
 Prints medians and ratios. What sendall has sent must be what it has received and what it says was dropped; if not, the
 exit code is 1.
 """
-import argparse
 import json
 import os
-import shutil
 import signal
 import socket
 import statistics
@@ -21,6 +19,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import side_by_side
 
 LIMIT_SECONDS = 120
 
@@ -47,6 +47,9 @@ class Tool:
     def __init__(self, name, program, listen, send, through_socket=False):
         self.name, self.program, self.listen, self.send = name, program, listen, send
         self.through_socket = through_socket
+
+    def program_name(self):
+        return "sendall" if self.name == "sendall" else self.program
 
 
 def feed(messages, sock, count):
@@ -136,14 +139,27 @@ def measure_echo(binary, size, data):
     return sent / max(usage.ru_utime + usage.ru_stime, 1e-6), sent
 
 
+def add(rows, receiver, sender, size, sent, received, lost):
+    """Of a tool that sends to itself what it sends, and of each receiver what it takes from udp-send, which is the quickest."""
+    command = side_by_side.shown(receiver.listen(9000), sender.send(9000, size))
+    if sender is receiver:
+        rows.add(f"{size} bytes, sent", side_by_side.titled(sender.program_name()), command, "a second", sent, better="more")
+    if sender.name == "sendall":
+        title = side_by_side.titled(receiver.program_name())
+        rows.add(f"{size} bytes, received from udp-send", title, command, "a second", received, better="more")
+        rows.add(f"{size} bytes, received from udp-send", title, command, "% lost", lost)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = side_by_side.parser(__doc__, rounds=3)
+    parser.add_argument("--count", type=int, help="1,000,000; 20,000 with --quick")
     parser.add_argument("--sizes", default="64,1400")
-    parser.add_argument("--binary", default=os.path.join(os.path.dirname(__file__), "../target/release/sendall"))
+    parser.add_argument("--binary", default=side_by_side.sendall())
     args = parser.parse_args()
+    args.count = args.count or (20_000 if args.quick else 1_000_000)
     binary = os.path.abspath(args.binary)
+    os.environ["SENDALL"] = binary
+    rows = side_by_side.Rows("datagrams", args)
     here = "127.0.0.1"
     sendall = Tool("sendall", binary,
                    lambda port: [binary, "udp-listen", "--json", "--each", "raw", f"{here}:{port}"],
@@ -156,7 +172,7 @@ def main():
              lambda port: ["nc.openbsd", "-u", "-l", here, str(port)],
              lambda port, size: ["nc.openbsd", "-u", "-N", "-q", "0", here, str(port)], through_socket=True),
     ]
-    tools = [tool for tool in tools if shutil.which(tool.program) or print(f"skipped: {tool.program}")]
+    tools = [tool for tool in tools if rows.there(tool.program)]
     failed = False
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         for size in map(int, args.sizes.split(",")):
@@ -171,6 +187,7 @@ def main():
                 for receiver, sender in pairs:
                     sent, received, arrived, sums = measure(receiver, sender, size, count, data, folder)
                     rates.setdefault((receiver.name, sender.name), []).append((sent, received, arrived))
+                    add(rows, receiver, sender, size, sent, received, 100 * (count - arrived) / count)
                     if sums and (sums["received"], sums["received"] + sums["dropped"]) != (arrived, count):
                         # Said so: this process was not let near its queue in time (see ARCHITECTURE.md).
                         failed |= sums["dropped_exactly"] or sums["received"] != arrived
@@ -188,11 +205,17 @@ def main():
             # Datagrams that are all equal would be taken for a loop.
             with open(data, "wb") as file:
                 file.write(os.urandom(size * min(count, 200_000)))
-            rate, sent = map(statistics.median, zip(*[measure_echo(binary, size, data) for _ in range(args.rounds)]))
+            echoes = [measure_echo(binary, size, data) for _ in range(args.rounds)]
+            for answers, _ in echoes:
+                rows.add(f"{size} bytes, answers of udp-listen --echo", "sendall", "sendall udp-listen --echo 127.0.0.1:9000",
+                         "for a second of CPU", answers, better="more")
+            rate, sent = map(statistics.median, zip(*echoes))
             print(f"  udp-listen --echo: {rate:,.0f} answers in a second of its processor time, {sent:,.0f} in all")
             os.unlink(data)
+    if not failed:
+        rows.finish()
     sys.exit(failed)
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run(main)

@@ -1,33 +1,23 @@
 #!/usr/bin/env python3
 """`sendall upload` and `download` over ssh beside scp and rsync, over the same sshd, in one run.
 
-    cargo build --release && benches/ssh.py [--rounds N] [--size MIB] [--files N] [large] [small]
+    cargo build --release && benches/ssh.py [large] [small] [--rounds N] [--quick] [--json FILE] [--size MIB] [--files N]
 
 large: one file (1 GiB). small: many files of 1 to 4 KiB in folders (10,000). Both are sent to an empty folder and fetched
 into one. sshd runs on 127.0.0.1 with keys of its own; each run is one login. Files are in memory. Rounds alternate; the medians
 count: of the time, and of the processor time of all programs at both ends, ssh and sshd among them, which a busy machine changes
-less. Ratios below 1: sendall needs less.
+less.
 """
 
-import argparse
 import os
 import resource
 import shutil
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SENDALL = os.path.join(HERE, "..", "target", "release", "sendall")
+import side_by_side
 
-
-def free_port():
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+SENDALL = side_by_side.sendall()
 
 
 class Sshd:
@@ -35,7 +25,7 @@ class Sshd:
         self.root = root
         for name in ("host", "id"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{root}/{name}"], check=True)
-        port = free_port()
+        port = side_by_side.free_port()
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)
         with open(f"{root}/sshd_config", "w") as file:
@@ -114,43 +104,47 @@ def run(sshd, words):
     return took, cpu() - before
 
 
-def measure(title, sshd, root, source, rounds):
+def measure(rows, what, sshd, root, source, peers):
     due = count(source)
     target = os.path.join(root, "target")
     for is_upload in (True, False):
-        figures = {}
-        for _ in range(rounds):
-            for way in ("sendall", "scp", "rsync"):
-                shutil.rmtree(target, ignore_errors=True)
-                os.mkdir(target)
-                figures.setdefault(way, []).append(run(sshd, ways(sshd, source, target, is_upload)[way]))
-                found = count(os.path.join(target, os.path.basename(source)))
-                if found != due:
-                    sys.exit(f"{way}: {found} where {due} was due")
-        for number, what in enumerate(("time", "processor time")):
-            medians = {way: statistics.median(pair[number] for pair in pairs) for way, pairs in figures.items()}
-            verb = "upload" if is_upload else "download"
-            shown = ", ".join(f"{way} {median:.2f} s" for way, median in medians.items())
-            ratios = ", ".join(f"{medians['sendall'] / medians[way]:.2f} of {way}" for way in ("scp", "rsync"))
-            print(f"{title} {verb}, {what}: {shown}; sendall needs {ratios}", flush=True)
+        work = f"{'upload' if is_upload else 'download'} of {what}"
+        words = ways(sshd, source, target, is_upload)
+
+        def once(peer):
+            shutil.rmtree(target, ignore_errors=True)
+            os.mkdir(target)
+            seconds, used = run(sshd, words[peer.name])
+            copy = os.path.join(target, os.path.basename(source))
+            if count(copy) != due or subprocess.run(["diff", "-rq", source, copy], stdout=subprocess.DEVNULL).returncode != 0:
+                side_by_side.fail(f"{peer.title}: the copy differs")
+            return {"s": seconds, "s of CPU": used}
+
+        rows.each(work, peers, lambda peer: side_by_side.shown(words[peer.name]).replace(root, "FOLDER"), once)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", type=int, default=1024, metavar="MIB")
-    parser.add_argument("--files", type=int, default=10_000)
+    parser = side_by_side.parser(__doc__, rounds=5)
+    parser.add_argument("--size", type=int, metavar="MIB", help="of the large file (1024; 8 with --quick)")
+    parser.add_argument("--files", type=int, help="how many small files (10,000; 200 with --quick)")
     parser.add_argument("what", nargs="*", choices=["large", "small", []], default=[])
     args = parser.parse_args()
+    rows = side_by_side.Rows("ssh", args)
+    if not all([rows.there(program) for program in ("sshd", "ssh", "ssh-keygen")]):
+        return rows.finish()
+    args.size = args.size or (8 if args.quick else 1024)
+    args.files = args.files or (200 if args.quick else 10_000)
     what = args.what or ["large", "small"]
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as root:
+    peers = [side_by_side.Peer(side_by_side.titled(way), name=way) for way in ("sendall", "scp", "rsync")
+             if way == "sendall" or rows.there(way)]
+    with side_by_side.memory_folder() as root:
         sshd = Sshd(root)
         try:
             if "large" in what:
                 with open(f"{root}/large", "wb") as file:
                     for _ in range(args.size):
                         file.write(os.urandom(1 << 20))
-                measure(f"{args.size} MiB", sshd, root, f"{root}/large", args.rounds)
+                measure(rows, f"a file of {side_by_side.mebibytes(args.size)}", sshd, root, f"{root}/large", peers)
                 os.unlink(f"{root}/large")
             if "small" in what:
                 for number in range(args.files):
@@ -158,10 +152,11 @@ def main():
                     os.makedirs(folder, exist_ok=True)
                     with open(f"{folder}/{number}", "wb") as file:
                         file.write(os.urandom(1024 + number % 3072))
-                measure(f"{args.files} files", sshd, root, f"{root}/small", args.rounds)
+                measure(rows, f"{args.files:,} files of 1 to 4 KiB", sshd, root, f"{root}/small", peers)
         finally:
             sshd.stop()
+    rows.finish()
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run(main)

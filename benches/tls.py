@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What TLS and trust cost, on loopback. Prints medians.
 
-    cargo build --release && benches/tls.py [MODE...] [--mib N] [--rounds N] [--binary PATH]
+    cargo build --release && benches/tls.py [MODE...] [--rounds N] [--quick] [--json FILE] [--mib N] [--binary PATH]
 
 streams (without a mode): `connect --tls` and `serve --tls` beside ncat --ssl, socat OPENSSL and openssl. A file in memory
-goes to /dev/null: gigabytes per second, and processor seconds per gigabyte of each end. The pairs take turns, and all
-of them negotiate TLS 1.3 and AES-128-GCM where they can be asked to. Then the time of a whole `echo hi | CLIENT` against a
-server that stays: start, handshake, one line, end. Prints the ratios of sendall to each.
+goes to /dev/null: seconds, and processor seconds of both ends. The pairs take turns, and all of them negotiate TLS 1.3 and
+AES-128-GCM where they can be asked to. Before, each pair shows once that its copy is the same. Then the time of a whole
+`echo hi | CLIENT` against a server that stays: start, handshake, one line, end. --json writes the rows of this mode.
 
 added: what encryption adds to the processor time of each side per gigabyte, and the rate beside that without it, of a raw
 stream and of an upload to a folder in memory.
@@ -17,9 +17,8 @@ by a code.
 trips: round trips before the protocol's first word, from the time that an upload takes through a proxy which holds each
 byte back for a while.
 
-The exit code is 1 if a file did not arrive as sendall says, 2 if openssl is missing.
+The exit code is 1 if a file did not arrive as sendall says. Without openssl, which makes the certificate, nothing is measured.
 """
-import argparse
 import asyncio
 import base64
 import hashlib
@@ -32,6 +31,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import side_by_side
 
 LIMIT_SECONDS = 120
 NEXT_PORT = 20000 + os.getpid() % 9000
@@ -66,6 +67,7 @@ class Pair:
     def __init__(self, name, server, client, hello=None, needs=None):
         self.name, self.server, self.client, self.hello = name, server, client, hello or client
         self.needs = needs or server[0]
+        self.title = name
 
 
 def pairs(binary):
@@ -84,7 +86,7 @@ def pairs(binary):
         ),
         Pair(
             "socat -b1M OPENSSL",
-            ["socat", "-u", "-b1048576", socat, "OPEN:/dev/null"],
+            ["socat", "-u", "-b1048576", socat, "STDOUT"],
             ["socat", "-u", "-b1048576", "-", "OPENSSL:127.0.0.1:PORT,verify=0"],
         ),
         Pair(
@@ -99,27 +101,27 @@ def filled(words, port, certificate, key):
     return [word.replace("PORT", str(port)).replace("CERT", certificate).replace("KEY", key) for word in words]
 
 
-def stream(pair, path, certificate, key):
-    """(seconds, client's processor seconds, server's) of one run."""
+def stream(pair, path, certificate, key, target="/dev/null"):
+    """Seconds, and processor seconds of both ends, of one run."""
     port = free_port()
     before = children_seconds()
     # openssl's server takes the end of its input for the end of everything.
     words = filled(pair.server, port, certificate, key)
-    server = subprocess.Popen(words, stdin=subprocess.PIPE if pair.name == "openssl" else subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(target, "wb") as stdout:
+        server = subprocess.Popen(words, stdin=subprocess.PIPE if pair.name == "openssl" else subprocess.DEVNULL,
+                                  stdout=stdout, stderr=subprocess.DEVNULL)
     wait_listening(port)
     start = time.monotonic()
     with open(path, "rb") as source:
         client = subprocess.run(filled(pair.client, port, certificate, key), stdin=source, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, timeout=LIMIT_SECONDS)
-    after_client = children_seconds()
     server.wait(LIMIT_SECONDS)
     if server.stdin:
         server.stdin.close()
     seconds = time.monotonic() - start
     if pair.name == "sendall" and (client.returncode, server.returncode) != (0, 0):
         sys.exit(f"sendall: exit codes {client.returncode}, {server.returncode}: {client.stderr.decode()}")
-    return seconds, after_client - before, children_seconds() - after_client
+    return seconds, children_seconds() - before
 
 
 def hellos(pair, port, certificate, key, count):
@@ -314,18 +316,20 @@ def trips(args, certificate, key, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = side_by_side.parser(__doc__, rounds=5)
     parser.add_argument("modes", nargs="*", metavar="MODE", help="streams, added, admission, trips")
-    parser.add_argument("--mib", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--binary", default="target/release/sendall")
+    parser.add_argument("--mib", type=int, help="1024; 16 with --quick")
+    parser.add_argument("--binary", default=side_by_side.sendall())
     args = parser.parse_args()
+    os.environ["SENDALL"] = args.binary
+    args.rows = side_by_side.Rows("tls", args)
+    args.mib = args.mib or (16 if args.quick else 1024)
     modes = {"streams": run, "added": added, "admission": admission, "trips": trips}
     if unknown := set(args.modes) - set(modes):
         parser.error(f"no such mode: {', '.join(unknown)}")
-    if not shutil.which("openssl"):
-        print("openssl is missing: nobody makes a certificate", file=sys.stderr)
-        sys.exit(2)
+    if not args.rows.there("openssl"):
+        # Nobody makes a certificate.
+        return args.rows.finish()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         certificate, key, path = (os.path.join(folder, name) for name in ("certificate", "key", "data"))
@@ -342,36 +346,37 @@ def main():
             modes[mode](args, certificate, key, path)
 
 
-def run(args, certificate, key, path):
-    there = [pair for pair in pairs(args.binary) if shutil.which(pair.needs)]
-    results = {pair.name: [] for pair in there}
-    for _ in range(args.rounds):
-        for pair in there:
-            results[pair.name].append(stream(pair, path, certificate, key))
-    gigabytes = (args.mib << 20) / 1e9
-    print(f"a file of {args.mib} MiB to /dev/null, {args.rounds} rounds; load {os.getloadavg()[0]:.1f}")
-    ours = None
-    for name, runs in results.items():
-        rate, client, server = (statistics.median(column) for column in zip(*runs))
-        rate, cpu = gigabytes / rate, (client + server) / gigabytes
-        ours = ours or (rate, cpu)
-        print(f"{name:20} {rate:6.2f} GB/s   CPU {client / gigabytes:.2f} + {server / gigabytes:.2f} s/GB"
-              f"   sendall: {ours[0] / rate:.2f} of its rate, {ours[1] / cpu:.2f} of its CPU")
+def typed(words):
+    return filled(words, 9000, "CERT", "KEY")
 
-    print("\necho hi | CLIENT, the whole process")
+
+def run(args, certificate, key, path):
+    rows = args.rows
+    there = []
+    for pair in pairs(args.binary):
+        if pair.needs != args.binary:
+            pair.title = f"{side_by_side.titled(pair.needs)}{pair.name.removeprefix(pair.needs)}"
+        if pair.needs == args.binary or rows.there(pair.needs, pair.title):
+            there.append(pair)
+
+    def copy(pair):
+        stream(pair, path, certificate, key, path + ".copy")
+        side_by_side.same(path, path + ".copy")
+
+    whole = side_by_side.proven(rows, there, copy)
+    os.unlink(path + ".copy")
+    work = f"{side_by_side.mebibytes(args.mib)} over TLS 1.3, file to /dev/null"
+    rows.each(work, whole, lambda pair: side_by_side.shown(*(typed(line) for line in (pair.server, pair.client))),
+              lambda pair: dict(zip(("s", "s of CPU"), stream(pair, path, certificate, key))))
+
     port = free_port()
     words = [args.binary, "serve", "127.0.0.1:PORT", "--discard", "--tls", "--cert", "CERT", "--cert-key", "KEY"]
-    server = subprocess.Popen(filled(words, port, certificate, key), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_listening(port)
-        for pair in there:
-            times = hellos(pair, port, certificate, key, 4 * args.rounds)
-            print(f"{pair.name:20} {1000 * statistics.median(times):6.1f} ms")
-    finally:
-        server.terminate()
-        server.wait()
+    server = side_by_side.Process(filled(words, port, certificate, key)).wait_listening(port)
+    rows.each("echo hi | CLIENT, the whole process", there, lambda pair: side_by_side.shown(*(typed(line) for line in (words, pair.hello))),
+              lambda pair: {"ms": 1000 * statistics.median(hellos(pair, port, certificate, key, 4))})
+    server.end(stop=True)
+    rows.finish()
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run(main)

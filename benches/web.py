@@ -1,24 +1,20 @@
 #!/usr/bin/env python3
 """`serve --http` beside nginx, in one run: processor time of the servers, and the memory of idle connections.
 
-    cargo build --release && benches/web.py [small] [large] [listing] [idle]
+    cargo build --release && benches/web.py [small] [large] [listing] [idle] [--rounds N] [--quick] [--json FILE]
 
 small: a file of 1 KiB over kept connections (wrk). large: a file of 2 GiB, both with sendfile. listing: a folder of 100,000
-names. idle: 10,000 connections that wait after a first answer. Each prints the figures of both, and the ratio of sendall to
-nginx: below 1 sendall needs less. Rounds alternate; the medians count. Files are in memory.
+names. idle: 10,000 connections that wait after a first answer. Rounds alternate; the medians count. Files are in memory.
 """
 
-import argparse
 import os
 import re
 import resource
-import shutil
 import socket
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
+
+import side_by_side
 
 LIMIT_SECONDS = 30
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -48,7 +44,7 @@ class Server:
                 return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
-                    sys.exit(f"{name} does not listen")
+                    side_by_side.fail(f"{name} does not listen")
                 time.sleep(0.01)
 
     def connect(self):
@@ -73,11 +69,11 @@ class Server:
         while b"\r\n\r\n" not in heard:
             piece = connection.recv(1 << 16)
             if not piece:
-                sys.exit(f"{self.name}: no answer to {path}")
+                side_by_side.fail(f"{self.name}: no answer to {path}")
             heard += piece
         head, body = heard.split(b"\r\n\r\n", 1)
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            sys.exit(f"{self.name}: {head.decode()}")
+            side_by_side.fail(f"{self.name}: {head.decode()}")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         return connection, int(length[1]) if length else None, body
 
@@ -86,19 +82,12 @@ class Server:
         self.process.wait()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
-
-
 def small(server, args):
     """Microseconds of processor time for a request."""
     before = server.cpu()
     words = ["wrk", "-t1", "-c32", f"-d{args.seconds}s", f"http://127.0.0.1:{server.port}/small"]
-    text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        sys.exit(f"{server.name}: {text}")
-    return 1e6 * (server.cpu() - before) / int(re.search(r"(\d+) requests in", text)[1])
+    _, count = side_by_side.wrk(words)
+    return 1e6 * (server.cpu() - before) / count
 
 
 def large(server, args):
@@ -110,7 +99,7 @@ def large(server, args):
         # The bytes are counted, and not copied.
         count = connection.recv_into(buffer, min(left, len(buffer)), socket.MSG_TRUNC)
         if count == 0:
-            sys.exit(f"{server.name}: {left} bytes are missing")
+            side_by_side.fail(f"{server.name}: {left} bytes are missing")
         left -= count
     return (server.cpu() - before) / (length / (1 << 30))
 
@@ -121,8 +110,8 @@ def listing(server, args):
     url = f"http://127.0.0.1:{server.port}/many/"
     text = subprocess.run(["curl", "-sf", url], check=True, capture_output=True).stdout
     taken = time.monotonic() - start
-    if text.count(b"<a href=\"name-") != 100_000:
-        sys.exit(f"{server.name}: not all names")
+    if text.count(b"<a href=\"name-") != args.names:
+        side_by_side.fail(f"{server.name}: not all names")
     return taken
 
 
@@ -130,11 +119,11 @@ def idle(server, args):
     """KiB of memory for a connection that waits after an answer."""
     before, connections = server.kib(), []
     try:
-        for number in range(10_000):
+        for number in range(args.idle):
             try:
                 connection, length, body = server.ask("/small")
             except OSError as error:
-                sys.exit(f"{server.name}: {number} connections, and no more: {error}")
+                side_by_side.fail(f"{server.name}: {number} connections, and no more: {error}")
             while len(body) < length:
                 body += connection.recv(length)
             connections.append(connection)
@@ -145,31 +134,32 @@ def idle(server, args):
 
 
 MODES = {
-    "small": (small, "us of CPU for a GET of 1 KiB"),
-    "large": (large, "s of CPU for a GiB, by sendfile"),
-    "listing": (listing, "s for a listing of 100,000 names"),
-    "idle": (idle, "KiB for an idle connection of 10,000"),
+    # The unit, and what is done.
+    "small": (small, "us of CPU", "a GET of 1 KiB, 32 clients"),
+    "large": (large, "s of CPU for a GiB", "a GET of {size}"),
+    "listing": (listing, "s", "a listing of {names:,} names"),
+    "idle": (idle, "KiB for each", "{idle:,} idle connections"),
 }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = side_by_side.parser(__doc__, rounds=5)
     parser.add_argument("modes", nargs="*", metavar="MODE", help=", ".join(MODES))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each run of wrk")
-    parser.add_argument("--mib", type=int, default=2048, help="size of the large file")
-    parser.add_argument("--binary", default="target/release/sendall")
+    parser.add_argument("--seconds", type=int, help="of each run of wrk (3; 1 with --quick)")
+    parser.add_argument("--mib", type=int, help="size of the large file (2048; 64 with --quick)")
+    parser.add_argument("--binary", default=side_by_side.sendall())
     args = parser.parse_args()
     if unknown := set(args.modes) - set(MODES):
         parser.error(f"no such mode: {', '.join(unknown)}")
-    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    missing = [name for name in ("wrk", "curl") if not shutil.which(name)] + ([] if nginx else ["nginx"])
-    if missing:
-        sys.exit(f"missing: {', '.join(missing)}")
+    os.environ["SENDALL"] = args.binary
+    args.seconds = args.seconds or (1 if args.quick else 3)
+    args.mib = args.mib or (64 if args.quick else 2048)
+    args.size = side_by_side.mebibytes(args.mib)
+    args.names, args.idle = (2000, 200) if args.quick else (100_000, 10_000)
+    rows = side_by_side.Rows("web", args)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with side_by_side.memory_folder() as folder:
         share = os.path.join(folder, "share")
         os.makedirs(os.path.join(share, "many"))
         with open(os.path.join(share, "small"), "wb") as file:
@@ -180,15 +170,16 @@ def main():
                 for _ in range(args.mib):
                     file.write(bytes(1 << 20))
         if "listing" in modes:
-            for number in range(100_000):
+            for number in range(args.names):
                 open(os.path.join(share, "many", f"name-{number:06}"), "w").close()
         # A file that has just changed is answered without a tag.
         time.sleep(2.1)
-        run(args, modes, (nginx, folder, share))
+        run(args, rows, modes, (side_by_side.find("nginx"), folder, share))
+    rows.finish()
 
 
 def start(name, args, nginx, folder, share):
-    port = free_port()
+    port = side_by_side.free_port()
     if name == "nginx":
         settings = os.path.join(folder, "conf")
         with open(settings, "w") as file:
@@ -198,23 +189,28 @@ def start(name, args, nginx, folder, share):
     return Server(name, [args.binary, "serve", f"127.0.0.1:{port}", "--share", share, "--http", *limits], port)
 
 
-def run(args, modes, where):
-    print(f"{args.rounds} rounds; load {os.getloadavg()[0]:.1f}")
+def run(args, rows, modes, where):
+    serve = "sendall serve 127.0.0.1:9000 --share FOLDER --http"
+    peers = [side_by_side.Peer("sendall", name="sendall", command=serve)]
+    if rows.there("nginx"):
+        peers.append(side_by_side.Peer(side_by_side.titled("nginx"), name="nginx", command="nginx -c FILE"))
+    clients = {"small": "wrk -t1 -c32", "listing": "curl"}
     for mode in modes:
-        measure, what = MODES[mode]
-        results = {"sendall": [], "nginx": []}
-        for _ in range(args.rounds):
-            for name, values in results.items():
-                # Each has its processes anew: what they have once allocated they keep.
-                server = start(name, args, *where)
-                try:
-                    values.append(measure(server, args))
-                finally:
-                    server.stop()
-        ours, theirs = (statistics.median(values) for values in results.values())
-        ratio = f"{ours / theirs:.2f} of nginx" if theirs > 0 else "nginx needs nothing that is measured"
-        print(f"{mode:8} sendall {ours:8.3f}, nginx {theirs:8.3f} {what}: {ratio}")
+        measure, unit, work = MODES[mode]
+        client = clients.get(mode, "the script")
+        if mode in clients and not rows.there(client.split(" ")[0]):
+            continue
+
+        def once(peer):
+            # Each has its processes anew: what they have once allocated they keep.
+            server = start(peer.name, args, *where)
+            try:
+                return {unit: measure(server, args)}
+            finally:
+                server.stop()
+
+        rows.each(work.format(**vars(args)), peers, lambda peer: f"{peer.command}\n{client}", once)
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run(main)

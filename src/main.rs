@@ -12,7 +12,7 @@ use sendall::cli::Cli;
 use sendall::cli::hints;
 use sendall::cli::nc::{self, Nc};
 use sendall::error::{Error, Exit};
-use sendall::net::reactor::read_clock;
+use sendall::net::clock::read_clock;
 use sendall::net::signals::Signals;
 use sendall::net::stdio;
 use sendall::report::{Level, Report};

@@ -32,7 +32,7 @@ pub(crate) mod web_args;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::net::reactor::read_clock;
+use crate::net::clock::read_clock;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
 

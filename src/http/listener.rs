@@ -131,7 +131,7 @@ fn serve(io: &Io, socket: Socket, worker: &Rc<HttpWorker>, client: HttpClient, n
 fn start(io: &Io, common: Common, signals: Signals, alive: mpsc::Sender<()>) -> Result<Other, Error> {
     let (handover, receiver) = mpsc::channel();
     let (waker_sender, waker_receiver) = mpsc::channel();
-    let thread = io.spawn_blocking(move || {
+    let thread = io.spawn_thread(move || {
         let _alive = alive;
         let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {

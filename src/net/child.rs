@@ -14,7 +14,7 @@ use socket2::SockRef;
 use super::endpoint::PeerName;
 use super::process::Process;
 use super::process_groups;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::signals;
 use super::stream::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, Stream, would_block};
 use super::terminal::PtyMaster;
@@ -77,7 +77,11 @@ pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
-pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(ChildStream, Process), Error> {
+pub fn spawn(
+    program: &Program,
+    environment: &Environment,
+    io: &IoHandle,
+) -> Result<(ChildStream, Process), Error> {
     let failed = |error| cannot_run(program, &error);
     let mut command = command(program, environment);
     if program.stdio == ChildStdio::Terminal {
@@ -104,7 +108,7 @@ pub fn spawn_on(
     program: &Program,
     environment: &Environment,
     socket: Socket,
-    io: &Io,
+    io: &IoHandle,
 ) -> Result<Process, Error> {
     let failed = |error| cannot_run(program, &error);
     let fd = socket.as_fd().try_clone_to_owned().map_err(failed)?;
@@ -192,7 +196,7 @@ pub struct Pipes {
 }
 
 impl Pipes {
-    fn new(mut stdin: Sender, mut stdout: Receiver, io: &Io) -> io::Result<Pipes> {
+    fn new(mut stdin: Sender, mut stdout: Receiver, io: &IoHandle) -> io::Result<Pipes> {
         // Our ends only: each end of a pipe has flags of its own.
         stdin.set_nonblocking(true)?;
         stdout.set_nonblocking(true)?;

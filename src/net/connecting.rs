@@ -26,7 +26,7 @@ impl Connect for Dial {
     }
 }
 
-impl Connect for Box<dyn Connect> {
+impl Connect for Box<dyn Connect + Send> {
     fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
         (**self).advance(now)
     }

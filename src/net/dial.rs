@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access::Access;
@@ -12,7 +12,7 @@ use super::endpoint::host::with_scope;
 use super::endpoint::{Endpoint, PeerName, Special, UnixName};
 use super::line::Line;
 use super::local_end::LocalEnd;
-use super::reactor::Io;
+use super::reactor::IoHandle;
 use super::resolve::{Resolution, timed_out};
 use super::stream::{Socket, Transport};
 use crate::error::{Error, Exit};
@@ -29,12 +29,12 @@ pub struct Dial {
     target: Endpoint,
     local: LocalEnd,
     first: Vec<u8>,
-    io: Io,
+    io: IoHandle,
     limit: Duration,
     /// The client of a server for which this is done.
     asker: Option<IpAddr>,
     /// Rules for the addresses: others are not tried.
-    access: Option<Rc<Access>>,
+    access: Option<Arc<Access>>,
     step: DialState,
     attempts: Vec<Attempt>,
     queue: VecDeque<SocketAddr>,
@@ -64,7 +64,7 @@ struct Attempt {
 
 impl Dial {
     /// A connection to `target`. Resolving and each attempt may take `limit`.
-    pub fn new(target: Endpoint, limit: Duration, io: Io) -> Dial {
+    pub fn new(target: Endpoint, limit: Duration, io: IoHandle) -> Dial {
         Dial {
             target,
             local: LocalEnd::default(),
@@ -106,7 +106,7 @@ impl Dial {
 
     /// Tries only addresses that these rules admit: those of a name once it was resolved.
     #[must_use]
-    pub fn within(mut self, access: Rc<Access>) -> Dial {
+    pub fn within(mut self, access: Arc<Access>) -> Dial {
         self.access = Some(access);
         self
     }

@@ -16,7 +16,7 @@ use rustix::termios::{ControlModes, InputModes, OptionalActions, QueueSelector, 
 
 use super::endpoint::special::{Flow, LineSettings, Parity};
 use super::poll::is_ready;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::would_block;
 use super::uninterrupted;
 
@@ -125,7 +125,7 @@ impl Line {
         &self.name
     }
 
-    pub(super) fn register(&mut self, io: &Io) -> io::Result<Readiness> {
+    pub(super) fn register(&mut self, io: &IoHandle) -> io::Result<Readiness> {
         io.register(&mut SourceFd(&self.fd.as_raw_fd()))
     }
 

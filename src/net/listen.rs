@@ -11,7 +11,7 @@ use super::bind::{SocketFile, bind_host, bind_path, cannot_listen};
 use super::endpoint::{Endpoint, PeerName, Special, UnixName};
 use super::options::SocketOptions;
 use super::packet::Packet;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::{Socket, would_block};
 use crate::error::{Error, Exit};
 
@@ -46,7 +46,11 @@ impl ListenerKind {
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family. The options hold from a
 /// client's first packet on. Its accepted socket needs them once more: [`Socket::register_with`].
-pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
+pub fn listen_with(
+    endpoint: &Endpoint,
+    options: &SocketOptions,
+    io: &IoHandle,
+) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
             bind_host(host, *port, options.family, &|address| bind_stream(address, options)).map(|sockets| {

@@ -6,7 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 
-use super::io::{Io, ThreadWaker};
+use super::io::IoHandle;
+use super::wakers::ThreadWaker;
 use crate::error::{Error, Exit};
 
 /// Lookups that run at the same time. Others wait, which uses up their own time limit.
@@ -48,7 +49,7 @@ impl PendingLookup {
         name: String,
         port: u16,
         asker: Option<IpAddr>,
-        io: &Io,
+        io: &IoHandle,
     ) -> Result<PendingLookup, Error> {
         let (answer, result) = mpsc::channel();
         let wanted = Arc::new(());
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn more_names_than_threads_are_all_answered() {
         let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
-        let ask = |io: &Io, asker| PendingLookup::new("127.0.0.1".into(), 7, asker, io).unwrap();
+        let ask = |io: &IoHandle, asker| PendingLookup::new("127.0.0.1".into(), 7, asker, io).unwrap();
         reactor
             .add(|io| {
                 // Every other one is not wanted any more.

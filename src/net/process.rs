@@ -13,7 +13,7 @@ use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::process_groups::{self, Children};
-use super::reactor::{BlockingTask, Io, Readiness};
+use super::reactor::{BlockingTask, IoHandle, Readiness};
 use crate::error::{Error, Exit};
 
 /// Time that a helper has to end after SIGTERM: it may have to restore the terminal.
@@ -59,7 +59,7 @@ enum Watch {
 }
 
 impl Watch {
-    fn new(id: Pid, io: &Io) -> Result<Watch, Error> {
+    fn new(id: Pid, io: &IoHandle) -> Result<Watch, Error> {
         if let Some((fd, readiness)) = descriptor(id, io) {
             return Ok(Watch::Descriptor(fd, readiness));
         }
@@ -67,7 +67,7 @@ impl Watch {
         let wait = move || {
             let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(id), wait_options()));
         };
-        io.spawn_blocking(wait).map(Watch::Thread)
+        io.spawn_thread(wait).map(Watch::Thread)
     }
 }
 
@@ -88,7 +88,7 @@ fn wait_options() -> WaitIdOptions {
 }
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
-fn descriptor(id: Pid, io: &Io) -> Option<(OwnedFd, Readiness)> {
+fn descriptor(id: Pid, io: &IoHandle) -> Option<(OwnedFd, Readiness)> {
     use std::os::fd::AsRawFd;
     // Without it (before Linux 5.3, or out of descriptors) a thread serves.
     let fd = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()).ok()?;
@@ -98,7 +98,7 @@ fn descriptor(id: Pid, io: &Io) -> Option<(OwnedFd, Readiness)> {
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-fn descriptor(_: Pid, _: &Io) -> Option<(OwnedFd, Readiness)> {
+fn descriptor(_: Pid, _: &IoHandle) -> Option<(OwnedFd, Readiness)> {
     None
 }
 
@@ -107,7 +107,7 @@ impl Process {
     pub(super) fn new(
         child: Child,
         mut children: MutexGuard<'_, Children>,
-        io: &Io,
+        io: &IoHandle,
     ) -> Result<Process, Error> {
         children.add(Pid::from_child(&child));
         drop(children);
@@ -119,14 +119,14 @@ impl Process {
     pub(super) fn helper(
         child: Child,
         mut children: MutexGuard<'_, Children>,
-        io: &Io,
+        io: &IoHandle,
     ) -> Result<Process, Error> {
         children.add_helper(Pid::from_child(&child));
         drop(children);
         Process::watched(Unreaped { child: Some(child), leads_group: false }, io)
     }
 
-    fn watched(child: Unreaped, io: &Io) -> Result<Process, Error> {
+    fn watched(child: Unreaped, io: &IoHandle) -> Result<Process, Error> {
         let id = child.child.as_ref().map(Pid::from_child);
         let id = id.ok_or_else(|| Error::new(Exit::Failed, "a process was reaped before"))?;
         Ok(Process { child, id, watch: Watch::new(id, io)?, has_ended: false })

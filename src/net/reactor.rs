@@ -5,14 +5,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use rustc_hash::FxHashMap;
 
-use super::io::Shared;
-pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, WaitGroup, WakeList, Waker};
+pub use super::blocking::LongWork;
+use super::clock::read_clock;
+pub use super::io::{Io, IoHandle, Readiness};
+use super::io::{Local, Shared};
 pub use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
+pub use super::tasks::{BlockingTask, WaitGroup};
 use super::timers::Timers;
+pub use super::wakers::{ThreadWaker, WakeList, Waker};
 use crate::error::{Error, Exit};
 
 /// Bytes that one session may move in each direction before the others get their turn.
@@ -22,33 +26,29 @@ const WAKER: Token = Token(0);
 const SIGNAL: Token = Token(1);
 const EVENTS_PER_POLL: usize = 256;
 /// Time for sessions that finish something after a signal.
-const STOP_LIMIT: Duration = Duration::from_millis(800);
+pub(super) const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// Runs sessions until none is left, one fails, or a signal comes.
 pub struct Reactor {
     poll: Poll,
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
+    local: Rc<Local>,
     sessions: FxHashMap<usize, Box<dyn Session>>,
     timers: Timers,
     signals: Signals,
-    _signal_source: mio::net::UnixStream,
 }
 
 impl Reactor {
     /// A reactor without sessions, which stops when one of `signals` comes.
     pub fn new(signals: &Signals) -> io::Result<Reactor> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
-        let mut signal_source = signals.wake_source()?;
-        poll.registry().register(&mut signal_source, SIGNAL, Interest::READABLE)?;
-        let shared = Shared::new(poll.registry().try_clone()?, signals.clone(), waker);
+        let (poll, shared) = new_poll(signals)?;
         Ok(Reactor {
             poll,
             shared,
+            local: Rc::default(),
             sessions: FxHashMap::default(),
             timers: Timers::default(),
             signals: signals.clone(),
-            _signal_source: signal_source,
         })
     }
 
@@ -57,9 +57,9 @@ impl Reactor {
         &mut self,
         make: impl FnOnce(Io) -> Result<S, Error>,
     ) -> Result<(), Error> {
-        let handle = self.shared.handle();
-        let session = handle.session_id();
-        self.sessions.insert(session, Box::new(make(handle)?));
+        let io = self.local.handle(&self.shared);
+        let session = io.session_id();
+        self.sessions.insert(session, Box::new(make(io)?));
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Reactor {
     fn stop(&mut self) -> Option<Error> {
         let number = self.signals.received()?;
         self.sessions.retain(|_, session| session.stop() == Stop::Soon);
-        Some(Error::new(Exit::Signal(number), format!("stopped by {}", super::signals::name(number))))
+        Some(stopped_by(number))
     }
 
     /// Advances each session of the batch, then removes those that are done, and takes in those that were added.
@@ -145,12 +145,12 @@ impl Reactor {
             self.sessions.remove(&id);
             self.timers.set(id, None);
         }
-        for (id, session) in self.shared.take_spawned() {
+        for (id, session) in self.local.take_spawned() {
             self.sessions.insert(id, session);
             again.push(id);
         }
         // Asked last: a session may have woken others when it was dropped.
-        again.extend(self.shared.take_woken_here());
+        again.extend(self.local.take_woken_here());
         Ok(Some(again))
     }
 
@@ -165,11 +165,19 @@ impl Reactor {
     }
 }
 
-/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and
-/// reports are made with it; a session is given its time.
-#[allow(clippy::disallowed_methods)]
-pub fn read_clock() -> Instant {
-    Instant::now()
+/// A poll that is woken by a signal, and by the handles of its sessions.
+pub(super) fn new_poll(signals: &Signals) -> io::Result<(Poll, Arc<Shared>)> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+    signals.register(poll.registry(), SIGNAL)?;
+    // A clone is a descriptor of its own.
+    let shared = Shared::new(poll.registry().try_clone()?, signals.clone(), waker);
+    Ok((poll, shared))
+}
+
+/// The error of a run that a signal has ended.
+pub(super) fn stopped_by(number: i32) -> Error {
+    Error::new(Exit::Signal(number), format!("stopped by {}", super::signals::name(number)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::child::{Program, cannot_run, command};
 use super::connecting::Connect;
 use super::process::Process;
 use super::process_groups;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::{Socket, Transport, would_block};
 use super::uninterrupted;
 use crate::error::{Error, Exit, Retry};
@@ -25,7 +25,7 @@ use crate::error::{Error, Exit, Retry};
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
-pub(crate) fn spawn(program: &Program, io: &Io) -> Result<(Ready, RemoteProgram), Error> {
+pub(crate) fn spawn(program: &Program, io: &IoHandle) -> Result<(Ready, RemoteProgram), Error> {
     let failed = |error: io::Error| {
         Error::new(Exit::NoConnection, cannot_run(program, &error)).with_retry(Retry::Never)
     };
@@ -70,7 +70,7 @@ struct Words {
 }
 
 impl Words {
-    fn new(mut stderr: Receiver, io: &Io) -> io::Result<Words> {
+    fn new(mut stderr: Receiver, io: &IoHandle) -> io::Result<Words> {
         stderr.set_nonblocking(true)?;
         let readiness = io.register_for(&mut stderr, Interest::READABLE)?;
         Ok(Words { stderr, readiness })

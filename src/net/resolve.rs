@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
 use super::lookup::PendingLookup;
-use super::reactor::Io;
+use super::reactor::IoHandle;
 use crate::error::{Error, Exit, Retry};
 
 /// A name that is being resolved.
@@ -31,7 +31,7 @@ impl Resolution {
         target: &Endpoint,
         (host, port): (&Host, u16),
         limit: Duration,
-        (io, asker): (&Io, Option<IpAddr>),
+        (io, asker): (&IoHandle, Option<IpAddr>),
         now: Instant,
     ) -> Result<Resolution, Error> {
         let name = match host {

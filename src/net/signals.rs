@@ -3,11 +3,13 @@
 pub mod hangups;
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mio::unix::SourceFd;
 use rustix::event::{PollFd, PollFlags};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
@@ -122,11 +124,9 @@ impl Signals {
         self.had_terminal
     }
 
-    /// A descriptor that becomes readable, for ever, when a signal comes.
-    pub(crate) fn wake_source(&self) -> io::Result<mio::net::UnixStream> {
-        let clone = self.wakes.try_clone()?;
-        clone.set_nonblocking(true)?;
-        Ok(mio::net::UnixStream::from_std(clone))
+    /// Registers a descriptor that becomes readable, for ever, when a signal comes.
+    pub(super) fn register(&self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
+        registry.register(&mut SourceFd(&self.wakes.as_raw_fd()), token, mio::Interest::READABLE)
     }
 }
 

@@ -21,7 +21,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use rustix::stdio;
 
 use super::poll::is_ready;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::{FdKind, Handover, KernelEnd, KernelEnds, Socket, Stream, Timed, would_block};
 use super::uninterrupted;
 use crate::error::{Error, Exit};
@@ -97,7 +97,7 @@ pub struct Stdio {
 
 impl Stdio {
     /// Registers stdin and stdout as they are, where epoll supports them.
-    pub fn open(io: &Io) -> Result<Stdio, Error> {
+    pub fn open(io: &IoHandle) -> Result<Stdio, Error> {
         let failed = |what| move |error| Error::new(Exit::Failed, format!("cannot use {what}: {error}"));
         let input_kind = kind_of(stdio::stdin()).map_err(failed("stdin"))?;
         let output_kind = kind_of(stdio::stdout()).map_err(failed("stdout"))?;
@@ -127,7 +127,7 @@ impl Stdio {
     }
 }
 
-fn register(io: &Io, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Readiness> {
+fn register(io: &IoHandle, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Readiness> {
     match io.register_for(&mut SourceFd(&fd.as_raw_fd()), interest) {
         // epoll_ctl(2): EPERM, the target does not support epoll. Such files are always ready.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Readiness::always()),

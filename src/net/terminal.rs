@@ -8,7 +8,7 @@ use mio::unix::SourceFd;
 use rustix::io::Errno;
 use rustix::termios::SpecialCodeIndex;
 
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::would_block;
 use super::uninterrupted;
 
@@ -28,7 +28,7 @@ pub struct PtyMaster {
 
 impl PtyMaster {
     /// Starts a command as the leader of a session that has the terminal.
-    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(PtyMaster, Child)> {
+    pub(super) fn spawn(mut command: Command, io: &IoHandle) -> io::Result<(PtyMaster, Child)> {
         let to_io_error = |error: pty_process::Error| match error {
             pty_process::Error::Io(error) => error,
             pty_process::Error::Rustix(error) => error.into(),

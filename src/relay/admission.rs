@@ -3,9 +3,8 @@
 
 mod awaited;
 
-use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
@@ -49,16 +48,21 @@ pub(crate) struct ExpectedKey {
 /// How a client and its server come to trust each other, for all connections of a run.
 pub(crate) struct RunTrust {
     pub(crate) tls: PeerTls,
-    proof: RefCell<Proof>,
-    /// The person at the terminal may be asked for a code if the server wants one.
-    may_ask: Cell<bool>,
-    is_code_wanted: Cell<bool>,
-    /// None: each key will do, until one was admitted.
-    expected: RefCell<Option<ExpectedKey>>,
+    state: Mutex<TrustState>,
     /// Called at each admission with the server's key; true: it was by a code.
-    pub(crate) on_admitted: Box<dyn Fn(Pin, bool)>,
+    pub(crate) on_admitted: Box<dyn Fn(Pin, bool) + Send + Sync>,
+}
+
+/// What the connections of a run learn, one after the other.
+struct TrustState {
+    proof: Proof,
+    /// The person at the terminal may be asked for a code if the server wants one.
+    may_ask: bool,
+    is_code_wanted: bool,
+    /// None: each key will do, until one was admitted.
+    expected: Option<ExpectedKey>,
     /// That of the first connection, for further ones.
-    session: RefCell<Option<SessionSecret>>,
+    session: Option<SessionSecret>,
 }
 
 impl RunTrust {
@@ -66,30 +70,36 @@ impl RunTrust {
         tls: PeerTls,
         proof: Proof,
         expected: Option<ExpectedKey>,
-        on_admitted: Box<dyn Fn(Pin, bool)>,
+        on_admitted: Box<dyn Fn(Pin, bool) + Send + Sync>,
     ) -> RunTrust {
-        let may_ask = Cell::new(matches!(proof, Proof::Key | Proof::Missing));
-        let (proof, expected) = (RefCell::new(proof), RefCell::new(expected));
-        let (is_code_wanted, session) = (Cell::default(), RefCell::default());
-        RunTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
+        let may_ask = matches!(proof, Proof::Key | Proof::Missing);
+        let state = TrustState { proof, may_ask, is_code_wanted: false, expected, session: None };
+        RunTrust { tls, state: Mutex::new(state), on_admitted }
+    }
+
+    fn state(&self) -> MutexGuard<'_, TrustState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True if the server has refused for want of a code, and this is the first time.
     fn takes_code(&self) -> bool {
-        self.is_code_wanted.take() && self.may_ask.replace(false)
+        let mut state = self.state();
+        std::mem::take(&mut state.is_code_wanted) && std::mem::take(&mut state.may_ask)
     }
 
     /// The server has admitted the client.
     fn admitted(&self, key: Option<Pin>, admission: &Admission, is_further: bool) {
+        let mut state = self.state();
         // A later refusal, as of a further connection, begins nothing again.
-        self.may_ask.set(false);
+        state.may_ask = false;
         if !is_further {
-            *self.session.borrow_mut() = Some(admission.session.clone());
+            state.session = Some(admission.session.clone());
         }
         if let Some(key) = key {
             let first = || ExpectedKey { pins: vec![key], source: "the first connection".to_owned() };
-            self.expected.borrow_mut().get_or_insert_with(first);
-            let by_code = matches!(*self.proof.borrow(), Proof::Code(_));
+            state.expected.get_or_insert_with(first);
+            let by_code = matches!(state.proof, Proof::Code(_));
+            drop(state);
             (self.on_admitted)(key, by_code);
         }
     }
@@ -97,7 +107,7 @@ impl RunTrust {
     /// The failure of an admission, in words for the user.
     fn not_trusted(&self, why: &NotTrusted) -> Error {
         let NotTrusted::Refused(refusal) = why else { return untrusted(&why.to_string()) };
-        self.is_code_wanted.set(refusal.wanted.has(Wanted::CODE));
+        self.state().is_code_wanted = refusal.wanted.has(Wanted::CODE);
         if refusal.reason == Reason::KeyNotKnown && refusal.wanted.has(Wanted::KEY) {
             let key = self.tls.pin();
             return untrusted(&format!("{why}; its line in the server's --clients begins with {key}"));
@@ -109,10 +119,16 @@ impl RunTrust {
         }
     }
 
+    /// True if the server was expected, or has admitted a connection before.
+    fn has_met_server(&self) -> bool {
+        let state = self.state();
+        state.expected.is_some() || state.session.is_some()
+    }
+
     /// Fails if the server has another key than the expected one.
     fn check_key(&self, key: Option<Pin>) -> Result<Pin, Error> {
         let Some(key) = key else { return Err(untrusted("the server has no key: nothing was sent")) };
-        match &*self.expected.borrow() {
+        match &self.state().expected {
             Some(ExpectedKey { pins, source }) if !pins.contains(&key) => {
                 let expected = pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(" or ");
                 Err(untrusted(&format!(
@@ -137,7 +153,7 @@ pub(crate) fn with_code<T>(
         return result;
     }
     let Ok(code) = ask_for_code(host) else { return result };
-    *trust.proof.borrow_mut() = Proof::Code(code);
+    trust.state().proof = Proof::Code(code);
     attempt()
 }
 
@@ -169,8 +185,8 @@ fn untrusted(text: &str) -> Error {
 
 /// Brings about a connection to a server that was proven to be the right one, or that the user trusts unseen.
 pub(crate) struct Admitting {
-    below: Box<dyn Connect>,
-    trust: Rc<RunTrust>,
+    below: Box<dyn Connect + Send>,
+    trust: Arc<RunTrust>,
     /// The session that the connection is a further one of.
     joins: Option<SessionId>,
     host: String,
@@ -207,12 +223,12 @@ impl Handshake for AdmissionHandshake {
 impl Admitting {
     /// Admission over the connection of `below`, whose server is called `host` in errors. `limit` is for TLS and admission.
     pub(crate) fn new(
-        below: Box<dyn Connect>,
-        (trust, joins): (&Rc<RunTrust>, Option<SessionId>),
+        below: Box<dyn Connect + Send>,
+        (trust, joins): (&Arc<RunTrust>, Option<SessionId>),
         host: String,
         limit: Duration,
     ) -> Admitting {
-        Admitting { below, trust: Rc::clone(trust), joins, host, limit, state: State::Connecting }
+        Admitting { below, trust: Arc::clone(trust), joins, host, limit, state: State::Connecting }
     }
 
     /// Begins admission once TLS is there.
@@ -227,15 +243,15 @@ impl Admitting {
         let channel = channel(layer).ok_or_else(|| untrusted("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;
-        let (session, proof) = (self.trust.session.borrow(), self.trust.proof.borrow());
-        let credential = match (&self.joins, &*session, &*proof) {
+        let state = &mut *self.trust.state();
+        let credential = match (&self.joins, &state.session, &state.proof) {
             (Some(id), Some(session), _) => Credential::Session { id: *id, session },
             // The code is not spent on it.
             (Some(_), None, _) => return Err(untrusted("the session of this connection was not admitted")),
             (_, _, Proof::Code(code)) => Credential::Code(code),
             (_, _, Proof::Key) => Credential::Key,
             (_, _, Proof::Missing) => {
-                self.trust.is_code_wanted.set(true);
+                state.is_code_wanted = true;
                 return Err(untrusted(
                     "the server is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or type \
                      --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt",
@@ -284,8 +300,7 @@ impl Admitting {
                         let _ = transport.reset_on_close(false);
                         let has_tls =
                             transport.tls().is_some_and(|layer| layer.state().protocol_version().is_some());
-                        let is_known =
-                            self.trust.expected.borrow().is_some() || self.trust.session.borrow().is_some();
+                        let is_known = self.trust.has_met_server();
                         return Err(not_encrypted(lost(&error), has_tls, is_known));
                     }
                 },

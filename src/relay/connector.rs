@@ -1,6 +1,6 @@
 //! The way to a server, direct or through proxies, taken as often as it is needed.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::{Admitting, RunTrust, with_code};
@@ -11,7 +11,7 @@ use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::local_end::LocalEnd;
-use crate::net::reactor::Io;
+use crate::net::reactor::IoHandle;
 use crate::net::stream::Transport;
 use crate::net::tls::client::ClientTls;
 use crate::net::tls::connecting::TlsConnecting;
@@ -28,7 +28,7 @@ pub(crate) struct Connector {
     local: LocalEnd,
     tls: Option<(ClientTls, String)>,
     starttls: Option<StartTlsProtocol>,
-    trust: Option<Rc<RunTrust>>,
+    trust: Option<Arc<RunTrust>>,
 }
 
 impl Connector {
@@ -44,7 +44,7 @@ impl Connector {
 
     /// The same with admission.
     #[must_use]
-    pub(crate) fn with_trust(self, trust: Option<Rc<RunTrust>>) -> Connector {
+    pub(crate) fn with_trust(self, trust: Option<Arc<RunTrust>>) -> Connector {
         Connector { trust, ..self }
     }
 
@@ -75,7 +75,11 @@ impl Connector {
     }
 
     /// A connection in the making. `limit` is for each address; with proxies, for all of it; and for the TLS handshake.
-    pub(crate) fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error> {
+    pub(crate) fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+    ) -> Result<Box<dyn Connect + Send>, Error> {
         self.joining(limit, io, None)
     }
 
@@ -83,10 +87,10 @@ impl Connector {
     pub(crate) fn joining(
         &self,
         limit: Duration,
-        io: &Io,
+        io: &IoHandle,
         joins: Option<SessionId>,
-    ) -> Result<Box<dyn Connect>, Error> {
-        let below: Box<dyn Connect> = match self.through(limit, io)? {
+    ) -> Result<Box<dyn Connect + Send>, Error> {
+        let below: Box<dyn Connect + Send> = match self.through(limit, io)? {
             Some(via) => Box::new(via),
             None => Box::new(self.dial(limit, io)),
         };
@@ -106,12 +110,12 @@ impl Connector {
     }
 
     /// The same, where no proxy stands between.
-    pub(crate) fn dial(&self, limit: Duration, io: &Io) -> Dial {
+    pub(crate) fn dial(&self, limit: Duration, io: &IoHandle) -> Dial {
         Dial::new(self.endpoint.clone(), limit, io.clone()).from(&self.local)
     }
 
     /// The same through the proxies, if there are some.
-    pub(crate) fn through(&self, limit: Duration, io: &Io) -> Result<Option<Via>, Error> {
+    pub(crate) fn through(&self, limit: Duration, io: &IoHandle) -> Result<Option<Via>, Error> {
         self.route.clone().map(|route| Via::new(route, &self.local, limit, io.clone())).transpose()
     }
 

@@ -15,7 +15,7 @@ use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, EndpointUse, Host};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::local_end::LocalEnd;
-use crate::net::reactor::Io;
+use crate::net::reactor::IoHandle;
 use crate::net::stream::Transport;
 use crate::proto::handshake::Handshake;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
@@ -184,7 +184,7 @@ impl Proxy {
         &self,
         target: &ProxyTarget,
         credentials: Option<Credentials>,
-    ) -> Box<dyn Handshake<Error = ProxyFault>> {
+    ) -> Box<dyn Handshake<Error = ProxyFault> + Send> {
         match self.scheme {
             Scheme::Socks5 => Box::new(SocksClient::new(target.clone(), credentials)),
             Scheme::Socks4 => {
@@ -219,7 +219,7 @@ impl std::fmt::Display for Proxy {
 struct Hop {
     proxy: Proxy,
     target: String,
-    driver: HandshakeDriver<Box<dyn Handshake<Error = ProxyFault>>>,
+    driver: HandshakeDriver<Box<dyn Handshake<Error = ProxyFault> + Send>>,
 }
 
 /// Dials the first proxy, then asks each for the next, and the last one for the server.
@@ -237,7 +237,7 @@ pub(crate) struct Via {
 
 impl Via {
     /// A connector that takes `limit` at most, in all.
-    pub(crate) fn new(route: Route, local: &LocalEnd, limit: Duration, io: Io) -> Result<Via, Error> {
+    pub(crate) fn new(route: Route, local: &LocalEnd, limit: Duration, io: IoHandle) -> Result<Via, Error> {
         let Route { proxies, target } = route;
         let mut targets = Vec::new();
         for (proxy, _) in proxies.iter().skip(1) {

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     #[allow(clippy::disallowed_methods)]
     fn an_input_that_waits_for_time_gets_it() {
-        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
+        let report = Report::new(Level::Quiet, crate::net::clock::read_clock);
         let (mut sink, now) = (SendOnly::new(Terminal::default(), report), Instant::now());
         sink.tick(now);
         assert_eq!(sink.wake_up(), Some(now));

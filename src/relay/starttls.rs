@@ -10,7 +10,7 @@ use crate::proto::starttls::{StartTls, StartTlsProtocol};
 
 /// Leads the dialogue once there is a connection.
 pub(crate) struct StartTlsConnecting {
-    below: Box<dyn Connect>,
+    below: Box<dyn Connect + Send>,
     protocol: StartTlsProtocol,
     host: String,
     limit: Duration,
@@ -26,7 +26,7 @@ struct Talking {
 impl StartTlsConnecting {
     /// The dialogue of `protocol` with `host` over the connection of `below`, within `limit`.
     pub(crate) fn new(
-        below: Box<dyn Connect>,
+        below: Box<dyn Connect + Send>,
         (protocol, host): (StartTlsProtocol, &str),
         limit: Duration,
     ) -> StartTlsConnecting {

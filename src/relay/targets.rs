@@ -1,6 +1,6 @@
 //! The targets that a proxy server connects to.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
@@ -46,7 +46,7 @@ pub(crate) struct TargetSources {
 
 impl TargetSources {
     /// Loads the rules. Blocks: it reads files and resolves names.
-    pub(crate) fn load(&self) -> Result<Rc<Access>, Error> {
+    pub(crate) fn load(&self) -> Result<Arc<Access>, Error> {
         let allowed = rules(&self.allowed, "--allow-target")?;
         let mut denied = rules(&self.denied, "--deny-target")?;
         // Of two rules for one network the denial wins: one of ours must not override one that the user allows.
@@ -55,7 +55,7 @@ impl TargetSources {
         let is_a_list = !self.allowed.is_empty();
         let access = Access::new(is_a_list.then_some(&allowed[..]), &denied).map(Access::sparing_own);
         let named = |text| Error::new(Exit::NoConnection, format!("--allow-target or --deny-target: {text}"));
-        Ok(Rc::new(access.map_err(named)?))
+        Ok(Arc::new(access.map_err(named)?))
     }
 }
 

@@ -100,13 +100,13 @@ pub enum Queue {
     ProxyHeader,
     /// At the gate: for TLS and its admission, or for a place after it.
     Admission,
-    /// For a thread of the transfer protocol.
-    Thread,
+    /// For descriptors of its session: it has said what it wants.
+    Descriptors,
     /// For a thread of HTTP.
     HttpThread,
 }
 
-const QUEUES: [&str; 4] = ["proxy_header", "admission", "thread", "http_thread"];
+const QUEUES: [&str; 4] = ["proxy_header", "admission", "descriptors", "http_thread"];
 
 /// The counts of datagrams.
 #[derive(Debug, Default)]

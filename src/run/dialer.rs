@@ -10,7 +10,7 @@ use crate::error::{Error, Exit};
 use crate::net::connecting::{Connect, Connecting};
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::local_end::LocalEnd;
-use crate::net::reactor::{Io, Reactor, Session};
+use crate::net::reactor::{Io, IoHandle, Reactor, Session};
 use crate::net::signals::Signals;
 use crate::net::stream::Transport;
 use crate::proto::SessionId;
@@ -140,13 +140,18 @@ impl Server {
 struct NoMore;
 
 impl Dialer for NoMore {
-    fn connecting(&self, _: Duration, _: &Io, _: SessionId) -> Result<Box<dyn Connect>, Error> {
+    fn connecting(&self, _: Duration, _: &IoHandle, _: SessionId) -> Result<Box<dyn Connect + Send>, Error> {
         Err(Error::new(Exit::Failed, "there is one connection"))
     }
 }
 
 impl Dialer for Connector {
-    fn connecting(&self, limit: Duration, io: &Io, session: SessionId) -> Result<Box<dyn Connect>, Error> {
+    fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+        session: SessionId,
+    ) -> Result<Box<dyn Connect + Send>, Error> {
         self.joining(limit, io, Some(session))
     }
 }

@@ -217,7 +217,7 @@ impl Plan {
                     wire.push(&state.next_hello(hello));
                     let wanted = (!names.is_empty()).then_some(names);
                     let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
-                    let context = (io, to_report, peer);
+                    let context = (io.handle(), to_report, peer);
                     let receiving = Receiving::session(wire, destination, options, None, context);
                     Ok(receiving.succeeding(is_successor).listing(digests))
                 })

@@ -46,6 +46,7 @@ use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::server::tls_gate::GateTerms;
+use crate::transfer::WireProtocol;
 
 /// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -163,7 +164,7 @@ impl Plan {
         }
         if sessions < limits.max_clients && matches!(self.mode, Mode::Transfer(_)) {
             report.warning(format_args!(
-                "the limit on descriptors (ulimit -n) has room for {sessions} transfers at a time; others wait"
+                "the limit on descriptors (ulimit -n) has room for {sessions} large transfers at a time; others wait"
             ));
         }
         if let Mode::Datagrams(_) = self.mode {
@@ -286,8 +287,7 @@ impl Plan {
         Err(Error::new(Exit::Usage, text))
     }
 
-    /// Returns the limits, with at most as many clients as there are descriptors for, and the most sessions of transfers: a
-    /// client of HTTP that is idle, or fetches a file, is none.
+    /// Returns the limits, with at most as many clients as there are descriptors for, and the most sessions of transfers.
     fn limits_within_descriptors(&self) -> (ClientLimits, usize) {
         if !self.mode.serves_many() {
             return (self.limits.clone(), 1);
@@ -296,15 +296,25 @@ impl Plan {
         budget.fixed += self.metrics.as_ref().map_or(0, |_| METRICS_DESCRIPTORS);
         let within = |budget| self.limits.clone().within_descriptors(budget, self.explicit);
         let limits = within(budget);
-        if !matches!(&self.mode, Mode::Transfer(plan) if plan.web.is_some())
-            || limits.max_clients == self.limits.max_clients
-        {
-            let sessions = limits.max_clients;
+        let sessions = limits.max_clients;
+        let plan = match &self.mode {
+            Mode::Transfer(plan) if plan.wire == WireProtocol::Sendall => plan,
+            _ => return (limits, sessions),
+        };
+        if sessions == self.limits.max_clients {
             return (limits, sessions);
         }
-        // Where there are too few, a third of them is for sessions.
+        if plan.web.is_none() {
+            // A third of them is for sessions, and enough for one. A client that has not said what it wants has none.
+            let fixed = budget.fixed + budget.per_client;
+            let mut more = within(DescriptorBudget { per_client: 1, fixed });
+            let most = within(DescriptorBudget { per_client: 3, fixed }).max_clients.saturating_mul(2);
+            more.cap(most.max(sessions));
+            return (more, sessions);
+        }
+        // Where there are too few, a third of them is for sessions. A client of HTTP that is idle, or fetches a file, has none.
         let third = DescriptorBudget { per_client: 3 * budget.per_client, ..budget };
-        let sessions = within(third).max_clients.max(limits.max_clients.min(MIN_SESSIONS));
+        let sessions = within(third).max_clients.max(sessions.min(MIN_SESSIONS));
         let fixed = budget.fixed + budget.per_client * sessions as u64 + OPEN_FILES;
         let mut more = within(DescriptorBudget { per_client: 1, fixed });
         more.max_clients = more.max_clients.max(sessions);

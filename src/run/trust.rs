@@ -1,13 +1,12 @@
 //! How both sides of a connection come to trust each other: codes, keys and known hosts, from files, the environment or the
 //! terminal.
 
-use std::cell::Cell;
 use std::env::VarError;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -64,7 +63,7 @@ impl ClientTrustPlan {
         (endpoint, is_direct): (&Endpoint, bool),
         is_transfer: bool,
         report: &Report,
-    ) -> Result<Option<Rc<RunTrust>>, Error> {
+    ) -> Result<Option<Arc<RunTrust>>, Error> {
         let Some((host, port)) = endpoint.certified_host().zip(endpoint.port()).filter(|_| !self.is_plain)
         else {
             return Ok(None);
@@ -99,14 +98,14 @@ impl ClientTrustPlan {
         };
         let how_by_key = if self.pins.is_empty() { How::TrustNew } else { How::Pin };
         let tls = PeerTls::new(&own_key(&places, self.key.as_deref(), report)?, ALPN)?;
-        let (report, is_noted) = (report.clone(), Cell::new(false));
+        let (report, is_noted) = (report.clone(), AtomicBool::new(false));
         let on_admitted = Box::new(move |key, by_code| {
             let how = if by_code { How::Code } else { how_by_key };
-            if !is_noted.replace(true) {
+            if !is_noted.swap(true, Ordering::Relaxed) {
                 note((file.as_deref(), known), (&host, port), (key, how), &report);
             }
         });
-        Ok(Some(Rc::new(RunTrust::new(tls, proof, expected, on_admitted))))
+        Ok(Some(Arc::new(RunTrust::new(tls, proof, expected, on_admitted))))
     }
 }
 

@@ -203,7 +203,7 @@ impl UploadPlan {
                     let origin = ConnectionOrigin::Client { dialer, connections };
                     let mut wire = Wire::new(transport, now).tracked(&state);
                     wire.push(&hello);
-                    let context = (io, to_report, peer);
+                    let context = (io.handle(), to_report, peer);
                     let sending = Sending::session(wire, offering, start, (limits, origin), context);
                     Ok(sending.replacing(replaces).listing(digests))
                 })

@@ -56,7 +56,7 @@ pub(crate) trait Handler {
     }
 
     /// Receives the socket of a rejected client. Its connection is reset when the socket is dropped.
-    fn reject(&mut self, _socket: Socket, _why: Rejection) {}
+    fn reject(&mut self, _socket: Socket, _why: Rejection, _now: Instant) {}
 
     /// False while work for clients that have left continues. The handler wakes the acceptor when the answer may have changed.
     fn may_close(&self) -> bool {
@@ -70,6 +70,11 @@ pub(crate) trait Handler {
 
     /// No more clients are accepted.
     fn close(&mut self) {}
+
+    /// When [`Handler::advance`] is to be called if nothing happens before.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 
     /// Called in each of the acceptor's turns, before clients are accepted. An error or [`Status::RunOver`] ends the run.
     fn advance(&mut self, _now: Instant) -> Result<Status, Error> {
@@ -160,7 +165,7 @@ impl<H: Handler> Acceptor<H> {
                 self.report.metrics().connections.add(1);
             }
             match accepted {
-                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full),
+                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full, now),
                 Ok(Some((socket, name))) => match &self.header_gate {
                     Some(gate) => gate.enter(socket, name, now),
                     None => self.begin_client(IdentifiedClient { socket, name, destination: None }, now),
@@ -240,11 +245,11 @@ impl<H: Handler> Acceptor<H> {
                 }
                 self.close_if_complete();
             }
-            Err(why) => self.reject(socket, &name, why),
+            Err(why) => self.reject(socket, &name, why, now),
         }
     }
 
-    fn reject(&mut self, socket: Socket, name: &PeerName, why: Rejection) {
+    fn reject(&mut self, socket: Socket, name: &PeerName, why: Rejection, now: Instant) {
         let (counted, text) = match why {
             Rejection::Denied => (Refusal::Denied, "refused by --allow or --deny"),
             Rejection::TooMany => {
@@ -256,7 +261,7 @@ impl<H: Handler> Acceptor<H> {
         self.report.about(name).warning(text);
         // An orderly end would look like an empty answer. The call fails if the client is gone already.
         let _ = socket.reset_on_close(true);
-        self.handler.reject(socket, why);
+        self.handler.reject(socket, why, now);
     }
 
     /// Fails if no client was connected for too long.
@@ -320,7 +325,7 @@ impl<H: Handler> Session for Acceptor<H> {
 
     fn deadline(&self) -> Option<Instant> {
         let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, (limit, _))| since + limit);
-        [self.paused_until, self.summing_until, alone].into_iter().flatten().min()
+        [self.paused_until, self.summing_until, alone, self.handler.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -55,6 +55,11 @@ impl ClientLimits {
         }
     }
 
+    /// Lowers the number of clients.
+    pub(crate) fn cap(&mut self, clients: usize) {
+        self.max_clients = self.max_clients.min(clients);
+    }
+
     fn cap_clients(mut self, fitting: u64, explicit: ExplicitLimits) -> ClientLimits {
         let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
         if fitting < self.max_clients {

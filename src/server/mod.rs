@@ -6,6 +6,7 @@ pub(crate) mod access_sources;
 mod arrivals;
 pub(crate) mod client_list;
 pub(crate) mod client_session;
+pub(crate) mod descriptors;
 pub(crate) mod invitation;
 pub(crate) mod limits;
 pub(crate) mod option_files;

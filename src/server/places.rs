@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::descriptors::Lease;
 use crate::net::endpoint::PeerName;
 use crate::proto;
 
@@ -112,9 +113,9 @@ impl SourceSlot {
         self.is_identified.load(Ordering::Relaxed)
     }
 
-    /// Releases the slot, and counts the connection as a further one of another client. None if its source has too many of
+    /// Releases the slot, and counts the connection, with its descriptor, as a further one of another client. None if its source has too many of
     /// these.
-    pub(crate) fn convert_to_further(&self) -> Option<Further> {
+    pub(crate) fn convert_to_further(&self, lease: Option<Lease>) -> Option<Further> {
         self.release();
         self.is_further.store(true, Ordering::Relaxed);
         if let Some(source) = self.source {
@@ -125,7 +126,7 @@ impl SourceSlot {
             }
             all.entry(source).or_default().further += 1;
         }
-        Some(Further { sources: self.sources.clone(), source: self.source })
+        Some(Further { sources: self.sources.clone(), source: self.source, _lease: lease })
     }
 
     /// Releases the slot early.
@@ -148,6 +149,8 @@ impl Drop for SourceSlot {
 pub(crate) struct Further {
     sources: SourceSlots,
     source: Option<IpAddr>,
+    /// Its descriptor.
+    _lease: Option<Lease>,
 }
 
 impl Drop for Further {

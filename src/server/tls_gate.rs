@@ -62,7 +62,7 @@ impl<H: Handler> TlsGate<H> {
 
 impl<H: Handler> Handler for TlsGate<H> {
     fn accept(&mut self, incoming: IncomingClient, now: Instant) -> bool {
-        if !socket_is_tcp(&incoming) {
+        if !matches!(incoming.socket, Socket::Tcp(_)) {
             // Only this machine's users reach it, as the file's mode says.
             return self.handler.accept(incoming, now);
         }
@@ -123,16 +123,20 @@ impl<H: Handler> Handler for TlsGate<H> {
         self.handler.close();
     }
 
-    fn reject(&mut self, socket: Socket, why: Rejection) {
+    fn reject(&mut self, socket: Socket, why: Rejection, now: Instant) {
         // A client that expects admission could make nothing of a reason in the clear: it is reset. After `GateTerms::Tls` the
         // handler has no reason to send.
         if !matches!(&self.gate.terms, GateTerms::Admission { trust, .. } if !trust.is_plain) {
-            self.handler.reject(socket, why);
+            self.handler.reject(socket, why, now);
         }
     }
 
     fn may_close(&self) -> bool {
         self.handler.may_close()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.handler.deadline()
     }
 
     fn advance(&mut self, now: Instant) -> Result<Status, Error> {
@@ -141,10 +145,6 @@ impl<H: Handler> Handler for TlsGate<H> {
         self.serve_passed(now);
         Ok(status)
     }
-}
-
-fn socket_is_tcp(client: &IncomingClient) -> bool {
-    matches!(client.socket, Socket::Tcp(_))
 }
 
 /// A client that was not let through yet.

@@ -8,7 +8,7 @@ use super::list::{ENTRY_COST_BYTES, WAITING_BYTES, line};
 use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
-use crate::net::reactor::{Context, Io, Session, Status};
+use crate::net::reactor::{Context, IoHandle, Session, Status};
 use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::entry::Entry;
@@ -29,7 +29,7 @@ pub(crate) struct DryRun {
 }
 
 impl DryRun {
-    pub(crate) fn new(offering: Offering, io: &Io, report: &Report) -> Result<DryRun, Error> {
+    pub(crate) fn new(offering: Offering, io: &IoHandle, report: &Report) -> Result<DryRun, Error> {
         crate::net::stdio::check_stdout()?;
         Ok(DryRun {
             offering,

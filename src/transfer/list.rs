@@ -10,7 +10,7 @@ use super::left_out::LeftOut;
 use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
-use crate::net::reactor::{Context, Io, Status};
+use crate::net::reactor::{Context, IoHandle, Status};
 use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
@@ -114,7 +114,7 @@ impl Printing {
         wire: Wire<S>,
         (names, max_entries): (Vec<Vec<u8>>, u32),
         limits: Limits,
-        (io, report): (&Io, Report),
+        (io, report): (&IoHandle, Report),
     ) -> Result<LinkSession<S, Printing>, Error> {
         let printing = Printing {
             stdout: Stdio::open(io)?,

@@ -151,8 +151,12 @@ impl<H: Handler> Handler for Face<H> {
         is_unknown || self.native.count_may_decrease()
     }
 
-    fn reject(&mut self, socket: Socket, why: Rejection) {
-        self.native.reject(socket, why);
+    fn reject(&mut self, socket: Socket, why: Rejection, now: Instant) {
+        self.native.reject(socket, why, now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.native.deadline()
     }
 
     fn may_close(&self) -> bool {

@@ -155,7 +155,7 @@ fn run(mut world: World) {
     let (fault, rules) = (world.fault, world.rules);
     let local = Shared::new(std::mem::replace(&mut world.local, End::new(&mut Random::new(0), 0)));
     let peer = Shared::new(std::mem::replace(&mut world.peer, End::new(&mut Random::new(0), 0)));
-    let report = Report::new(Level::Quiet, sendall::net::reactor::read_clock);
+    let report = Report::new(Level::Quiet, sendall::net::clock::read_clock);
     let mut relay = Relay::new(local.clone(), peer.clone(), rules, world.idle_timeout, report, world.now);
     let outcome = drive(&mut world, &mut relay, &local, &peer);
     let (local, peer) = (local.get(), peer.get());

@@ -192,7 +192,7 @@ impl World {
             peer,
             self.rules,
             None,
-            Report::new(Level::Quiet, sendall::net::reactor::read_clock),
+            Report::new(Level::Quiet, sendall::net::clock::read_clock),
             now,
         )
     }

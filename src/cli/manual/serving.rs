@@ -136,7 +136,7 @@ be bound, the command fails at the start. No value of a label comes from a clien
     sendall_further_connections_total         those of 'upload --connections' that have ended; they are no sessions
     sendall_clients_connected, sendall_clients_limit
         clients that are served now, and the most (--max-clients)
-    sendall_clients_waiting{queue}            clients that wait now: for their PROXY header (proxy_header), their admission (admission), a thread of transfers (thread) or of HTTP (http_thread)
+    sendall_clients_waiting{queue}            clients that wait now: for their PROXY header (proxy_header), their admission (admission), descriptors for a transfer (descriptors), or a thread of HTTP (http_thread)
     sendall_http_responses_total{code}        answers of HTTP, by status: http-hello, serve --http
     sendall_datagrams_received_total          from clients, written to stdout or forwarded
     sendall_datagrams_sent_total              to clients

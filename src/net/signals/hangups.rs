@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use signal_hook::consts::SIGHUP;
 
 use super::{Signals, has_terminal};
-use crate::net::reactor::{Io, Readiness};
+use crate::net::reactor::{IoHandle, Readiness};
 
 /// The SIGHUP events of a session. Without one of these the signal stops the process.
 pub struct Hangups {
@@ -17,7 +17,7 @@ pub struct Hangups {
 
 impl Hangups {
     /// Installs the handler; the session of `io` is advanced when the signal comes.
-    pub fn install(io: &Io, signals: &Signals) -> io::Result<Hangups> {
+    pub fn install(io: &IoHandle, signals: &Signals) -> io::Result<Hangups> {
         let (read, written) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGHUP, written)?;
         for id in signals.on_hangup.iter() {

@@ -9,7 +9,7 @@ use rustix::stdio;
 use super::{Stdio, check_stdin, check_stdout, kind_of};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Inherited, PeerName};
-use crate::net::reactor::Io;
+use crate::net::reactor::IoHandle;
 use crate::net::stream::FdKind;
 
 impl Stdio {
@@ -17,7 +17,7 @@ impl Stdio {
     ///
     /// # Errors
     /// They are closed, or something else: a terminal, a file.
-    pub(crate) fn of_client(io: &Io) -> Result<Stdio, Error> {
+    pub(crate) fn of_client(io: &IoHandle) -> Result<Stdio, Error> {
         check_stdin()?;
         check_stdout()?;
         for (fd, what) in [(stdio::stdin(), "stdin"), (stdio::stdout(), "stdout")] {

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::options::{InForce, SocketOptions};
 use crate::net::raw::{peek, receive, send};
-use crate::net::reactor::{Io, Readiness};
+use crate::net::reactor::{IoHandle, Readiness};
 use crate::net::tls::layer::Layer;
 use crate::net::uninterrupted;
 use crate::proto::relay::half_close_timer::Delivery;
@@ -44,7 +44,7 @@ pub struct Transport {
     /// How many of the first bytes to be written the kernel has already (TCP Fast Open, RFC 7413).
     sent_bytes: usize,
     /// Comes before what is read.
-    opening: Option<Box<dyn Opening>>,
+    opening: Option<Box<dyn Opening + Send>>,
 }
 
 impl Socket {
@@ -52,13 +52,13 @@ impl Socket {
     ///
     /// # Errors
     /// Of an option that the kernel refuses, by name; of registering.
-    pub fn register_with(self, options: &SocketOptions, io: &Io) -> io::Result<Transport> {
+    pub fn register_with(self, options: &SocketOptions, io: &IoHandle) -> io::Result<Transport> {
         options.apply(self.as_fd())?;
         self.enroll(io)
     }
 
     /// Registers the socket as it is.
-    pub(crate) fn enroll(mut self, io: &Io) -> io::Result<Transport> {
+    pub(crate) fn enroll(mut self, io: &IoHandle) -> io::Result<Transport> {
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
@@ -78,7 +78,7 @@ impl Transport {
     }
 
     /// The peer's first bytes are for `opening`. Its failure is that of the first read.
-    pub(crate) fn with_opening(self, opening: Box<dyn Opening>) -> Transport {
+    pub(crate) fn with_opening(self, opening: Box<dyn Opening + Send>) -> Transport {
         Transport { opening: Some(opening), ..self }
     }
 

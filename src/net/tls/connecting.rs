@@ -9,7 +9,7 @@ use crate::net::stream::{SocketState, Transport};
 
 /// Does the handshake once there is a connection.
 pub(crate) struct TlsConnecting {
-    below: Box<dyn Connect>,
+    below: Box<dyn Connect + Send>,
     tls: ClientTls,
     /// The server, as its certificate must name it.
     host: String,
@@ -20,7 +20,7 @@ pub(crate) struct TlsConnecting {
 impl TlsConnecting {
     /// TLS with `host` over the connection of `below`. `limit` is the handshake's.
     pub(crate) fn new(
-        below: Box<dyn Connect>,
+        below: Box<dyn Connect + Send>,
         (tls, host): (&ClientTls, &str),
         limit: Duration,
     ) -> TlsConnecting {

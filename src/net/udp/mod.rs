@@ -33,7 +33,7 @@ pub use self::options::{Group, Options};
 pub use self::outbox::ReplyBatch;
 use super::bind::SocketFile;
 use super::endpoint::PeerName;
-use super::reactor::{Io, Readiness};
+use super::reactor::{IoHandle, Readiness};
 use super::stream::would_block;
 
 /// The largest payload of a UDP datagram over IPv4, in bytes: 65 535 less the headers of IP and UDP.
@@ -150,7 +150,7 @@ impl DatagramSocket {
         fd: OwnedFd,
         file: Option<SocketFile>,
         options: &Options,
-        io: &Io,
+        io: &IoHandle,
     ) -> io::Result<DatagramSocket> {
         let (socket, is_timed) = (SockRef::from(&fd), options.is_timed);
         socket.set_nonblocking(true)?;

@@ -15,10 +15,10 @@ use crate::net::bind::{SocketFile, bind_host, bind_path, cannot_listen};
 use crate::net::endpoint::host::with_scope;
 use crate::net::endpoint::{Endpoint, Host};
 use crate::net::options::Family;
-use crate::net::reactor::Io;
+use crate::net::reactor::IoHandle;
 
 /// Binds all addresses of an endpoint: one socket, or one per address.
-pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<DatagramSocket>, Error> {
+pub fn listen(endpoint: &Endpoint, options: &Options, io: &IoHandle) -> Result<Vec<DatagramSocket>, Error> {
     let open = || -> io::Result<Vec<DatagramSocket>> {
         let register = |fd: OwnedFd, file| DatagramSocket::register(fd, file, options, io);
         match endpoint {
@@ -52,7 +52,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
 
 /// Opens a socket for datagrams to `peer`. If that is one host, the socket is connected to it: it receives from it
 /// alone, and reports a closed port.
-pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
+pub fn open_for(peer: &Peer, options: &Options, io: &IoHandle) -> io::Result<DatagramSocket> {
     let (fd, file) = match (peer, &options.unix_bind_path) {
         (Peer::Ip(to), _) => {
             let socket = bind(options.local(to)?)?;

@@ -1,7 +1,7 @@
 //! The answer of a server that is known, or trusted unseen (`--trust-new`), to a client that has shown its key: the session
 //! begins without waiting for it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{ENDED, RunTrust, untrusted};
 use crate::error::{Error, Exit, Retry};
@@ -12,7 +12,7 @@ use crate::proto::secure::pin::Pin;
 /// An answer that is due before everything else that the server sends.
 pub(super) struct AwaitedAnswer {
     machine: ClientAdmission,
-    trust: Rc<RunTrust>,
+    trust: Arc<RunTrust>,
     key: Option<Pin>,
     /// The server, as errors name it.
     host: String,
@@ -23,11 +23,11 @@ impl AwaitedAnswer {
     /// The answer of the server with this key to `machine`.
     pub(super) fn new(
         machine: ClientAdmission,
-        trust: &Rc<RunTrust>,
+        trust: &Arc<RunTrust>,
         key: Option<Pin>,
         host: &str,
     ) -> AwaitedAnswer {
-        AwaitedAnswer { machine, trust: Rc::clone(trust), key, host: host.to_owned(), failure: None }
+        AwaitedAnswer { machine, trust: Arc::clone(trust), key, host: host.to_owned(), failure: None }
     }
 }
 

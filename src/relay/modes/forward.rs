@@ -46,7 +46,7 @@ enum State {
 struct Dialling {
     /// `None` once it is joined to its target. Until then its bytes wait in the kernel.
     client: Option<Limited<Box<dyn Stream>>>,
-    dial: Box<dyn Connect>,
+    dial: Box<dyn Connect + Send>,
     header: Vec<u8>,
     report: Report,
 }
@@ -58,10 +58,10 @@ impl Forward {
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
         let options = SocketOptions { family: destination.family, ..SocketOptions::default() };
-        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io)
+        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io.handle())
             .from(&LocalEnd { options, ..LocalEnd::default() })
             .asked_by(name.ip());
-        let dial: Box<dyn Connect> = match &destination.tls {
+        let dial: Box<dyn Connect + Send> = match &destination.tls {
             Some((tls, host)) => {
                 Box::new(TlsConnecting::new(Box::new(dial), (tls, host), destination.timeout))
             }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::http_request::{ClientError, Forwarded, Unanswered};
@@ -31,7 +32,7 @@ use crate::server::client_session::CountedSession;
 pub(crate) struct ProxyRules {
     /// Without them, any client is accepted.
     pub(crate) users: Option<Rc<Users>>,
-    pub(crate) targets: Rc<Access>,
+    pub(crate) targets: Arc<Access>,
     /// For the handshake, and for each address of a target.
     pub(crate) timeout: Duration,
 }
@@ -104,8 +105,8 @@ impl Socks {
         }
         let Some(endpoint) = self.driver.machine.target().map(endpoint_of) else { return Ok(()) };
         self.report.detail(format_args!("asks for {endpoint}"));
-        let dial = Dial::new(endpoint, self.rules.timeout, self.io.clone()).asked_by(self.asker);
-        self.state = State::Dialling(Box::new(dial.within(Rc::clone(&self.rules.targets))));
+        let dial = Dial::new(endpoint, self.rules.timeout, self.io.handle()).asked_by(self.asker);
+        self.state = State::Dialling(Box::new(dial.within(Arc::clone(&self.rules.targets))));
         Ok(())
     }
 

@@ -56,7 +56,7 @@ enum State {
     Resolving(Resolution),
     Dialling(Dial),
     /// By a proxy.
-    Proxied(Box<dyn Connect>),
+    Proxied(Box<dyn Connect + Send>),
     Probing(DatagramProbe),
     Joined(Box<dyn Session>),
 }

@@ -1,8 +1,10 @@
 //! A session through a program: what the program says on stderr is passed on, and its end awaited.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -58,7 +60,7 @@ impl<S: Session> RemoteSession<S> {
         session: S,
         program: RemoteProgram,
         (name, report): (String, Report),
-        has_answered: Rc<Cell<bool>>,
+        has_answered: Arc<AtomicBool>,
         end: Rc<RefCell<ProgramEnd>>,
     ) -> RemoteSession<S> {
         // It may ask for a password.
@@ -95,7 +97,7 @@ impl<S: Session> RemoteSession<S> {
 
     /// Continues a program that ^Z has stopped while it asked at the terminal.
     fn look(&mut self, now: Instant) {
-        if self.session.is_none() || self.lines.has_answered.get() {
+        if self.session.is_none() || self.lines.has_answered.load(Ordering::Relaxed) {
             self.look_at = None;
         } else if self.look_at.is_none_or(|look_at| now >= look_at) {
             self.look_at = Some(now + LOOK_INTERVAL);
@@ -139,7 +141,7 @@ impl<S: Session> Session for RemoteSession<S> {
         self.look(context.now);
         if let Some(session) = &mut self.session {
             let result = session.advance(context);
-            if self.lines.has_answered.get() {
+            if self.lines.has_answered.load(Ordering::Relaxed) {
                 self.lines.report.lend_terminal(false);
             }
             match result {
@@ -180,7 +182,7 @@ struct Lines {
     held: Option<(String, Instant)>,
     name: String,
     report: Report,
-    has_answered: Rc<Cell<bool>>,
+    has_answered: Arc<AtomicBool>,
     is_muted: bool,
 }
 
@@ -223,7 +225,7 @@ impl Lines {
     fn show(&mut self) {
         let Some((line, _)) = self.held.take() else { return };
         // Once the server has answered, it says by the protocol what has failed.
-        let is_known = self.has_answered.get() && line.starts_with("sendall: ");
+        let is_known = self.has_answered.load(Ordering::Relaxed) && line.starts_with("sendall: ");
         if !self.is_muted && (!is_known || self.report.is_verbose()) {
             self.report.notice(format_args!("{}: {line}", self.name));
         }
@@ -232,7 +234,7 @@ impl Lines {
     /// The program has ended: its last line explains a failure before the server's answer.
     fn finish(&mut self, now: Instant, end: &mut ProgramEnd, has_failed: bool) {
         self.line(now, end);
-        if has_failed && !self.has_answered.get() {
+        if has_failed && !self.has_answered.load(Ordering::Relaxed) {
             end.last_line = self.held.take().map(|(line, _)| line);
         }
         self.show();

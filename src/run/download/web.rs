@@ -119,7 +119,7 @@ struct Dialing {
 }
 
 impl WebDialer for Dialing {
-    fn connecting(&self, url: &HttpUrl, io: &Io) -> Result<Box<dyn Connect>, Error> {
+    fn connecting(&self, url: &HttpUrl, io: &Io) -> Result<Box<dyn Connect + Send>, Error> {
         let endpoint = endpoint_of(url);
         let connector = self.connector.to_endpoint(endpoint)?;
         if !url.is_tls() {

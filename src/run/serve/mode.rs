@@ -24,7 +24,7 @@ use crate::relay::targets::TargetSources;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles};
 use crate::server::acceptor::DescriptorBudget;
 use crate::store::SymlinkPolicy;
-use crate::transfer::server::clients::descriptors_for;
+use crate::transfer::server::budget::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
 use crate::web::face::DESCRIPTORS_PER_THREAD;
 use crate::web::storing::table::IDLE_DESCRIPTORS;

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::server::client_session::{SessionLimits, Within};
 use crate::server::places::SourceSlots;
 use crate::server::trust::Authorization;
-use crate::transfer::server::clients::spare_parts;
+use crate::transfer::server::budget::spare_parts;
 use crate::transfer::{Claim, Serving};
 
 /// Serves the client, and returns the outcome of its session. Nothing is encrypted, and nobody has to be admitted:
@@ -35,8 +35,9 @@ pub(super) fn serve(
         let place = SourceSlots::new(1).slot(&name);
         place.try_acquire();
         let claim = Claim { only: None, client: 1 };
-        let terms = (Some(Arc::new(place)), claim, Authorization::NotAsked);
-        let session = Serving::new(stream, now, offer, plan.limits, terms, (io, report.clone(), name));
+        let terms = (Arc::new(place), claim, Authorization::NotAsked);
+        let session =
+            Serving::new(stream, now, offer, plan.limits, terms, (io.handle(), report.clone(), name));
         Ok(Within::new(Box::new(session), session_limits.session, now))
     })?;
     let tasks = reactor.tasks();

@@ -15,7 +15,8 @@ use crate::report::{Lines, escape_name};
 use crate::server::client_session::SessionLimits;
 use crate::server::option_files::bytes_of;
 use crate::store::{Folder, Share, SourceFile, StoreError, SymlinkPolicy};
-use crate::transfer::server::clients::{Clients, STOP_LIMIT, spare_parts};
+use crate::transfer::server::budget::{shared_descriptors, spare_parts};
+use crate::transfer::server::clients::{Clients, ClientsLimits, STOP_LIMIT};
 use crate::transfer::{Limits, Offer, Sessions, SpareParts, appended};
 use crate::web::archive::ArchiveCache;
 use crate::web::face::Face;
@@ -25,6 +26,7 @@ use crate::web::site::{Site, WebAccess};
 use crate::web::storing::running::RunningUploads;
 use crate::web::storing::upload::DigestNote;
 use crate::web::terms::WebTerms;
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -134,7 +136,7 @@ fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
     Ok(Share::File { path: path.to_owned(), name })
 }
 
-/// Serves transfers until the command is stopped or the only session is over. At most this many `sessions` run at a time.
+/// Serves transfers until the command is stopped or the only session is over. There are descriptors for this many large `sessions`.
 pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: usize) -> Result<(), Error> {
     let (budget, max_clients) = (plan.descriptors(), server.setup.limits.max_clients);
     let (offer, running) = (plan.open(spare_parts(budget, sessions))?, WaitGroup::default());
@@ -148,9 +150,14 @@ pub(super) fn transfer(mut server: Server<'_>, plan: &TransferPlan, sessions: us
     let has_certificate = plan.web.as_ref().is_some_and(|web| web.identity.is_some());
     server.setup.web = site.as_ref().map(|site| site.invitation(has_certificate));
     let only = offer.only.clone();
+    // Those of requests by HTTP are counted apart.
+    let counted = plan.web.is_some().then_some(sessions);
+    let descriptors = shared_descriptors(budget, counted, offer.spare_parts);
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let most = ClientsLimits { clients: max_clients, descriptors, workers };
     let clients = |io: &Io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Clients::new((plan.limits, terms, plan.wire), offer, sessions, running.clone(), context)
+        Clients::new((plan.limits, terms, plan.wire), offer, most, running.clone(), context)
     };
     let mut log = None;
     let result = match site {

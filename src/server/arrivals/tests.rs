@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::net::reactor::read_clock;
+use crate::net::clock::read_clock;
 
 /// Arrivals whose time is counted in milliseconds, and the order in which they were told to make way.
 struct Scene {

@@ -1,13 +1,13 @@
 //! The further connections of a session: they carry blocks and their answers. The first connection carries the rest.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::link::{Limits, Link};
 use super::wire::Wire;
 use crate::error::Error;
 use crate::net::connecting::Connect;
-use crate::net::reactor::{Io, Status};
+use crate::net::reactor::{IoHandle, Status};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::SessionId;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
@@ -39,10 +39,15 @@ pub(crate) struct Advanced {
 }
 
 /// Opens further connections to the server of a client's session.
-pub(crate) trait Dialer {
+pub(crate) trait Dialer: Send {
     /// Starts a connection that will join `session`. `limit` is the time limit for each address or, with proxies, for the
     /// whole way.
-    fn connecting(&self, limit: Duration, io: &Io, session: SessionId) -> Result<Box<dyn Connect>, Error>;
+    fn connecting(
+        &self,
+        limit: Duration,
+        io: &IoHandle,
+        session: SessionId,
+    ) -> Result<Box<dyn Connect + Send>, Error>;
 }
 
 /// The source of a session's further connections.
@@ -51,7 +56,7 @@ pub(crate) enum ConnectionOrigin {
     /// round-trip time.
     Client { dialer: Box<dyn Dialer>, connections: Option<usize> },
     /// A server receives them from clients.
-    Server(Rc<Registration>),
+    Server(Arc<Registration>),
 }
 
 /// A further connection. `L` is the state that the session keeps for it.
@@ -65,7 +70,7 @@ pub(crate) struct PooledConnection<L> {
 }
 
 enum State {
-    Dialing(Box<dyn Connect>),
+    Dialing(Box<dyn Connect + Send>),
     Open(Box<Link<Transport>>),
 }
 
@@ -74,7 +79,7 @@ pub(crate) struct ConnectionPool<L> {
     origin: ConnectionOrigin,
     role: Role,
     limits: Limits,
-    io: Io,
+    io: IoHandle,
     report: Report,
     pub(crate) connections: Vec<PooledConnection<L>>,
     next_id: usize,
@@ -89,7 +94,7 @@ impl<L: Default> ConnectionPool<L> {
         origin: ConnectionOrigin,
         role: Role,
         limits: Limits,
-        io: Io,
+        io: IoHandle,
         report: Report,
     ) -> ConnectionPool<L> {
         ConnectionPool {

@@ -22,6 +22,8 @@ const COALESCED_BYTES: usize = 64 << 10;
 /// Size of a buffer for any frame but DATA.
 const SMALL_BYTES: usize = MAX_CONTROL_BYTES + 2 * HEADER_BYTES;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
+/// Size of the first buffer of a client that may say nothing.
+const GREETING_BYTES: usize = 256;
 /// Result of [`Wire::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -56,6 +58,8 @@ pub(crate) struct Wire<S> {
     last_traffic: Instant,
     now: Instant,
     ended: bool,
+    /// The least size of the incoming buffer.
+    small_bytes: usize,
     run_state: Option<RunState>,
 }
 
@@ -70,8 +74,24 @@ impl<S: Stream> Wire<S> {
             last_traffic: now,
             now,
             ended: false,
+            small_bytes: SMALL_BYTES,
             run_state: None,
         }
+    }
+
+    /// The stream of a client that may say nothing: its buffer grows with what it says.
+    pub(crate) fn greeting(stream: S, now: Instant) -> Wire<S> {
+        Wire { small_bytes: GREETING_BYTES, ..Wire::new(stream, now) }
+    }
+
+    /// The client has said what it wants.
+    pub(crate) fn greeted(self) -> Wire<S> {
+        Wire { small_bytes: SMALL_BYTES, ..self }
+    }
+
+    /// A stream from which these bytes were received before, and not consumed.
+    pub(crate) fn resumed(stream: S, incoming: Vec<u8>, now: Instant) -> Wire<S> {
+        Wire { end: incoming.len(), incoming, ..Wire::new(stream, now) }
     }
 
     /// Records traffic in `run_state`.
@@ -145,7 +165,11 @@ impl<S: Stream> Wire<S> {
     /// Reads until `needed` bytes are buffered, at most a chunk and two headers.
     pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
         // Allocate no room for bodies before the first one.
-        let capacity = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
+        let capacity = match needed {
+            _ if needed > SMALL_BYTES => INCOMING_BYTES,
+            _ if needed > self.small_bytes => SMALL_BYTES,
+            _ => self.small_bytes,
+        };
         if self.incoming.len() < capacity {
             let missing = capacity - self.incoming.len();
             self.incoming.try_reserve_exact(missing).map_err(|_| no_memory())?;
@@ -264,6 +288,12 @@ fn no_memory() -> Error {
 }
 
 impl<S: Handover> Wire<S> {
+    /// Takes the connection, and the bytes that were received and not consumed, for another thread.
+    pub(crate) fn into_parts(self) -> io::Result<(Socket, Vec<u8>)> {
+        let incoming = self.incoming().to_vec();
+        Ok((self.into_socket()?, incoming))
+    }
+
     /// Takes the connection, for another thread. Bytes that were read and not consumed are lost.
     pub(crate) fn into_socket(self) -> io::Result<Socket> {
         self.stream.into_inner().into_socket()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Session, Status};
+use crate::net::reactor::{BlockingTask, Context, IoHandle, Session, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
@@ -39,7 +39,7 @@ pub(crate) struct TextReceiving<S> {
     quiet_since: Option<Instant>,
     files_in_place: u64,
     claim: Claim,
-    io: Io,
+    io: IoHandle,
     report: Report,
     peer: PeerName,
     closing: Option<Closing<S>>,
@@ -85,7 +85,7 @@ impl<S: Stream> TextReceiving<S> {
         (folder, max_size, max_entries): (Folder, Option<u64>, u32),
         limits: Limits,
         (busy, claim): (bool, Claim),
-        (io, report, peer): (Io, Report, PeerName),
+        (io, report, peer): (IoHandle, Report, PeerName),
     ) -> TextReceiving<S> {
         let mut wire = Wire::new(stream, now);
         // An orderly end means that the files are in place. A killed process must not send one.

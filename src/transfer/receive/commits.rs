@@ -6,7 +6,7 @@ use super::body::{BodyTarget, IncomingBody};
 use super::decision::Have;
 use super::{Failure, Receiving};
 use crate::error::Error;
-use crate::net::reactor::{BlockingTask, Io};
+use crate::net::reactor::{BlockingTask, IoHandle};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
 use crate::proto::transfer::entry::{Entry, EntryKind};
@@ -35,7 +35,7 @@ type Committed = Vec<(u32, Result<(), StoreError>)>;
 pub(super) struct Commits {
     staging: StagingFolder,
     replace: bool,
-    io: Io,
+    io: IoHandle,
     files: Vec<u32>,
     entries: Vec<StagedEntry>,
     bytes: u64,
@@ -46,7 +46,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(staging: StagingFolder, replace: bool, io: Io) -> Commits {
+    pub(super) fn new(staging: StagingFolder, replace: bool, io: IoHandle) -> Commits {
         Commits {
             staging,
             replace,

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::parts::SpareParts;
 use super::space::Space;
 use super::{Naming, ReceiveFolder};
-use crate::net::reactor::{BlockingTask, Io};
+use crate::net::reactor::{BlockingTask, IoHandle};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
@@ -95,17 +95,17 @@ pub(super) struct Decisions {
     pub(super) max_size: Option<u64>,
     replace: bool,
     pub(super) spare_parts: SpareParts,
-    io: Io,
+    pub(super) io: IoHandle,
     pub(super) accepted: HashMap<u32, AcceptedFile>,
     pub(super) space: Space,
     hashing: Option<BlockingTask<Hashed>>,
     pub(super) backoff: Backoff,
     /// On a server: the entry by which other sessions reach this one.
-    pub(super) registration: Option<Rc<Registration>>,
+    pub(super) registration: Option<Arc<Registration>>,
 }
 
 impl Decisions {
-    pub(super) fn new(destination: ReceiveFolder, io: Io) -> Decisions {
+    pub(super) fn new(destination: ReceiveFolder, io: IoHandle) -> Decisions {
         let ReceiveFolder { folder, naming, replace, max_size, spare_parts, .. } = destination;
         Decisions {
             folder,
@@ -210,8 +210,7 @@ impl Decisions {
             return Ok(Some(self.hashed(file, entry, work(&mut |_| true))));
         }
         show_hashing(entry, progress);
-        self.hashing =
-            Some(self.io.spawn_cancellable(move |cancellation| work(&mut |_| !cancellation.is_cancelled()))?);
+        self.hashing = Some(self.io.spawn_long(move |long| work(&mut |_| long.goes_on()))?);
         Ok(None)
     }
 
@@ -249,15 +248,13 @@ impl Decisions {
     fn hash_part(&mut self, mut part: Part, length: u64, in_blocks: bool) -> Result<(), Failure> {
         // The session may end before the blocking work does.
         part.keep_if_dropped(true);
-        self.hashing = Some(self.io.spawn_cancellable(move |cancellation| {
+        self.hashing = Some(self.io.spawn_long(move |long| {
             if in_blocks {
                 // An incomplete block cannot be resumed.
-                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| {
-                    !cancellation.is_cancelled()
-                });
+                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| long.goes_on());
                 return Hashed::Blocks(values.map(|values| (part, values)));
             }
-            let hasher = hash_prefix(part.file(), length, &mut |_| !cancellation.is_cancelled());
+            let hasher = hash_prefix(part.file(), length, &mut |_| long.goes_on());
             Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
         })?);
         Ok(())

@@ -7,12 +7,13 @@ pub(crate) mod commits;
 pub(crate) mod contention;
 mod counting;
 pub(crate) mod decision;
+mod descriptors;
 mod options;
 mod parts;
 mod space;
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use self::block_assembly::{BlockAssembly, FilesInBlocks, IncomingFrame};
@@ -20,6 +21,7 @@ use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
+use self::descriptors::PartDescriptors;
 pub(crate) use self::options::{Naming, ReceiveFolder, ReceiveOptions};
 pub(crate) use self::parts::SpareParts;
 use super::connection::closing::{Job, LinkSession};
@@ -33,7 +35,7 @@ use super::server::sessions::Registration;
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Context, Io, Status};
+use crate::net::reactor::{Context, IoHandle, Status};
 use crate::net::stream::Stream;
 use crate::proto::SessionId;
 use crate::proto::transfer::Digest;
@@ -44,6 +46,7 @@ use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Progress, ProgressPhase, Report};
+use crate::server::descriptors::Lease;
 
 /// Cost of a decision in the budget of a call: it asks the file system several times.
 const DECISION_COST_BYTES: usize = 8 << 10;
@@ -66,9 +69,10 @@ pub(crate) struct Receiving {
     is_announced: bool,
     stats: TransferStats,
     /// Called when all has arrived.
-    then: Option<Box<dyn FnOnce()>>,
+    then: Option<Box<dyn FnOnce() + Send>>,
     start: Instant,
     shown_bytes: u64,
+    descriptors: PartDescriptors,
     next_ack: Instant,
 }
 
@@ -80,7 +84,7 @@ impl Receiving {
         destination: ReceiveFolder,
         options: ReceiveOptions,
         hello: Option<&Hello>,
-        (io, report, peer): (Io, Report, PeerName),
+        (io, report, peer): (IoHandle, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
         let progress = Progress::of_receiving(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
@@ -112,6 +116,7 @@ impl Receiving {
             stats,
             then: None,
             shown_bytes: 0,
+            descriptors: PartDescriptors::default(),
         };
         LinkSession::new(Link::new(wire, Role::Receiver, options.limits, is_client), receiving)
     }
@@ -140,6 +145,9 @@ impl Receiving {
                 }
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
                 ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
+                ReceiveStep::Decide { .. } | ReceiveStep::Await if self.lacks_descriptors() => {
+                    return self.await_descriptors(link);
+                }
                 ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
                         Some(Decided::Reply(reply)) => {
@@ -211,7 +219,7 @@ impl Receiving {
             Some(frame::Phase::Hashing)
         } else if self.commits.is_busy() || self.bodies.awaits_output {
             Some(frame::Phase::Syncing)
-        } else if self.decisions.backoff.next_look().is_some() {
+        } else if self.decisions.backoff.next_look().is_some() || self.descriptors.is_waiting() {
             Some(frame::Phase::Reading)
         } else {
             None
@@ -238,6 +246,7 @@ impl Receiving {
             Received::Frame(frame) => {
                 if let Frame::Entry { entry, .. } = &frame {
                     self.decisions.naming.expect_another(self.machine.entry_count())?;
+                    self.descriptors.expect(entry);
                     if !self.is_announced {
                         self.progress.expect(1, entry.size.unwrap_or(0));
                     }
@@ -301,8 +310,14 @@ fn cut() -> Failure {
 
 impl<S> LinkSession<S, Receiving> {
     /// Registers it as one of a server's sessions.
-    pub(super) fn registered(mut self, registration: Rc<Registration>) -> Self {
+    pub(super) fn registered(mut self, registration: Arc<Registration>) -> Self {
         self.job.decisions.registration = Some(registration);
+        self
+    }
+
+    /// Shares the descriptors of `lease` with other sessions.
+    pub(crate) fn sharing(mut self, lease: Option<Lease>) -> Self {
+        self.job.descriptors.share(lease);
         self
     }
 
@@ -313,7 +328,7 @@ impl<S> LinkSession<S, Receiving> {
     }
 
     /// Calls `then` when all has arrived and is in place.
-    pub(crate) fn then(mut self, then: impl FnOnce() + 'static) -> Self {
+    pub(crate) fn then(mut self, then: impl FnOnce() + Send + 'static) -> Self {
         self.job.then = Some(Box::new(then));
         self
     }

@@ -1,7 +1,7 @@
 //! Files that have grown while they were sent: their offered bytes are read again and compared.
 
 use super::Sending;
-use crate::net::reactor::{BlockingTask, Cancellation};
+use crate::net::reactor::{BlockingTask, LongWork};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::sender::Ended;
 use crate::report::escape_name;
@@ -25,10 +25,10 @@ impl Sending {
         sent: Digest,
     ) -> Result<(), Failure> {
         let again = source.try_clone();
-        let work = move |cancellation: &Cancellation| {
-            Ok(hash_prefix(again?.file(), length, &mut |_| !cancellation.is_cancelled())?.finalize().into())
+        let work = move |long: &LongWork<'_>| {
+            Ok(hash_prefix(again?.file(), length, &mut |_| long.goes_on())?.finalize().into())
         };
-        self.rereading = Some(Rereading { file, sent, found: self.io.spawn_cancellable(work)? });
+        self.rereading = Some(Rereading { file, sent, found: self.io.spawn_long(work)? });
         Ok(())
     }
 

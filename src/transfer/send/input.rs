@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::net::child;
 use crate::net::child::{ChildStream, Environment, Program, describe};
 use crate::net::process::Process;
-use crate::net::reactor::Io;
+use crate::net::reactor::IoHandle;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::report::Report;
@@ -24,7 +24,7 @@ pub(super) enum Input {
 
 impl Input {
     /// Opens stdin, or starts the program with an empty stdin.
-    pub(super) fn open(program: Option<&Program>, io: &Io, report: &Report) -> Result<Input, Error> {
+    pub(super) fn open(program: Option<&Program>, io: &IoHandle, report: &Report) -> Result<Input, Error> {
         let Some(program) = program else { return Stdio::open(io).map(Input::Stdin) };
         let (mut output, process) = child::spawn(program, &Environment::new(), io)?;
         output.discard_input();

@@ -29,7 +29,7 @@ use super::failure::{Role, peer_error, protocol_error};
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Status, TURN_BUDGET_BYTES};
+use crate::net::reactor::{BlockingTask, Context, IoHandle, Status, TURN_BUDGET_BYTES};
 use crate::net::stream::Stream;
 use crate::proto::SessionId;
 use crate::proto::transfer::Digest;
@@ -50,7 +50,7 @@ pub(crate) struct Sending {
     offering: Offering,
     /// Keys to reopen the files of this round.
     keys: HashMap<u32, Key>,
-    io: Io,
+    io: IoHandle,
     report: Report,
     progress: Progress,
     /// On a client: counts the totals.
@@ -86,7 +86,7 @@ impl Sending {
         offering: Offering,
         start: Start,
         (limits, origin): (Limits, ConnectionOrigin),
-        (io, report, peer): (Io, Report, PeerName),
+        (io, report, peer): (IoHandle, Report, PeerName),
     ) -> LinkSession<S, Sending> {
         let mut machine = Sender::new();
         match start {

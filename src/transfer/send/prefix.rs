@@ -3,7 +3,7 @@
 use super::Sending;
 use super::content::Current;
 use super::offering::{Content, is_as_offered};
-use crate::net::reactor::Cancellation;
+use crate::net::reactor::LongWork;
 use crate::proto::transfer::sender::Ended;
 use crate::report::ProgressPhase;
 use crate::store::StoreError;
@@ -27,10 +27,8 @@ impl Sending {
                     return Ok(true);
                 }
                 Ok(current) => {
-                    let work = move |cancellation: &Cancellation| {
-                        current.hashed(length, || !cancellation.is_cancelled())
-                    };
-                    self.hashing = Some(self.io.spawn_cancellable(work)?);
+                    let work = move |long: &LongWork<'_>| current.hashed(length, || long.goes_on());
+                    self.hashing = Some(self.io.spawn_long(work)?);
                 }
                 Err(ended) => {
                     self.machine.end(ended);

@@ -1,45 +1,41 @@
 //! A server's side of a transfer: the handshake, then a sending or receiving session.
 
 mod granted;
+pub(crate) mod greeting;
 mod joining;
-mod rejection;
+pub(super) mod rejection;
 mod trust;
 
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::granted::Granted;
-use self::rejection::{not_allowed, not_ours, reject, reject_queued, superseded, too_many};
+use self::greeting::{Greeting, PLACE_LIMIT};
+use self::rejection::{not_allowed, reject, superseded, too_many};
 use super::sessions::{Claim, OnlySession, Registration, Sessions};
 use super::share::offering;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::rate::MIN_RATE;
-use crate::net::reactor::{Context, Io, Session, Status, Stop};
-use crate::net::stream::{Handover, Stream};
-use crate::proto::Parsed;
-use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
+use crate::net::reactor::{Context, IoHandle, Session, Status, Stop};
+use crate::net::stream::Handover;
+use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::roster::{LOOK_STEP, Succession, Superseded};
-use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
+use crate::server::descriptors::Lease;
 use crate::server::places::SourceSlot;
 use crate::server::trust::{Authorization, KeptSession, Success};
 use crate::store::{Folder, Share};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::ConnectionOrigin;
-use crate::transfer::connection::wire::{Failure, Filled, Wire};
+use crate::transfer::connection::wire::{Failure, Wire};
 use crate::transfer::digests::DigestSink;
 use crate::transfer::failure::protocol_error;
 use crate::transfer::list::List;
 use crate::transfer::receive::{Naming, ReceiveOptions, Receiving, SpareParts};
 use crate::transfer::send::{Sending, Start};
-
-/// Time limit for getting a place of the client's source. Further connections return theirs once they send JOIN.
-const PLACE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The uploads and downloads that a server allows.
 #[derive(Clone)]
@@ -67,9 +63,10 @@ pub(crate) struct Offer {
 /// One client of a transfer server.
 pub(crate) struct Serving<S> {
     state: State<S>,
-    hello_by: Instant,
-    /// `None`: the client is only to get the reason of its rejection.
-    place: Option<Arc<SourceSlot>>,
+    /// The client's place among those of its source.
+    place: Arc<SourceSlot>,
+    /// Its descriptors, if it shares them with others.
+    lease: Option<Lease>,
     /// Deadline for getting its place.
     place_by: Instant,
     offer: Arc<Offer>,
@@ -80,100 +77,63 @@ pub(crate) struct Serving<S> {
     success: Option<Success>,
     /// Further connections are admitted for as long as the session lasts.
     kept: Option<KeptSession>,
-    context: (Io, Report, PeerName),
+    context: (IoHandle, Report, PeerName),
 }
 
 enum State<S> {
-    AwaitingHello(Option<Wire<S>>),
+    AwaitingHello(Option<Greeting<S>>),
+    /// HELLO is there, and nothing was done about it.
+    Greeted(Option<(Wire<S>, Hello)>),
     /// Waits for a place of its source; the time of the next look.
     AwaitingPlace(Option<(Wire<S>, Hello)>, Instant),
     /// Waits for the end of an earlier session of the same client.
     Succeeding(Option<(Wire<S>, Hello)>, Succession),
     /// Running. The session is dropped first: what it holds is free before others no longer find it.
-    Session(Box<dyn Session>, Rc<Registration>),
+    Session(Box<dyn Session + Send>, Arc<Registration>),
     Closing(Closing<S>),
     /// The connection was passed to another session.
     Joined,
 }
 
-impl<S: Handover + 'static> Serving<S> {
-    /// Serves a new client or, without a place, rejects it with the reason.
+impl<S: Handover + Send + 'static> Serving<S> {
+    /// Serves a new client.
     pub(crate) fn new(
         stream: S,
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim, authorization): (Option<Arc<SourceSlot>>, Claim, Authorization),
-        context: (Io, Report, PeerName),
+        (place, claim, authorization): (Arc<SourceSlot>, Claim, Authorization),
+        context: (IoHandle, Report, PeerName),
     ) -> Serving<S> {
-        let wire = Wire::new(stream, now);
-        let has_place = place.as_ref().is_some_and(|place| place.is_acquired());
+        let greeting = Greeting::new(stream, Arc::clone(&place), limits.handshake, now);
+        let terms = ((place, None), claim, authorization);
+        Serving::in_state(State::AwaitingHello(Some(greeting)), now, offer, limits, terms, context)
+    }
+
+    /// Serves a client that has said what it wants.
+    pub(crate) fn greeted(
+        greeted: (Wire<S>, Hello),
+        now: Instant,
+        offer: Arc<Offer>,
+        limits: Limits,
+        ((place, lease), claim, authorization): ((Arc<SourceSlot>, Lease), Claim, Authorization),
+        context: (IoHandle, Report, PeerName),
+    ) -> Serving<S> {
+        let terms = ((place, Some(lease)), claim, authorization);
+        Serving::in_state(State::Greeted(Some(greeted)), now, offer, limits, terms, context)
+    }
+
+    fn in_state(
+        state: State<S>,
+        now: Instant,
+        offer: Arc<Offer>,
+        limits: Limits,
+        ((place, lease), claim, authorization): ((Arc<SourceSlot>, Option<Lease>), Claim, Authorization),
+        context: (IoHandle, Report, PeerName),
+    ) -> Serving<S> {
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
-        let hello_by = if has_place { now + limits.handshake } else { place_by };
-        let state = match place {
-            None => reject(wire, too_many()),
-            Some(_) => State::AwaitingHello(Some(wire)),
-        };
         let (success, kept) = (None, None);
-        Serving {
-            state,
-            hello_by,
-            place,
-            place_by,
-            offer,
-            limits,
-            claim,
-            authorization,
-            success,
-            kept,
-            context,
-        }
-    }
-
-    fn read_hello(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Option<Hello>, Failure> {
-        wire.tick(now);
-        let result = self.receive(wire, now);
-        let is_silent = wire.incoming().is_empty();
-        result.map_err(|mut failure| {
-            if is_silent && failure.error.exit() == Exit::Lost {
-                failure.error = failure.error.of_health_check();
-            }
-            failure
-        })
-    }
-
-    fn receive(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Option<Hello>, Failure> {
-        loop {
-            match Hello::parse(wire.incoming()) {
-                Ok(Parsed::Complete { value, used }) => {
-                    wire.consume(used);
-                    return Ok(Some(value));
-                }
-                // Byte by byte at first: a client of another protocol may send fewer bytes than a HELLO has.
-                Ok(Parsed::Incomplete { needed }) => match wire.fill(bytes_to_read(wire, needed))? {
-                    Filled::Enough => {}
-                    Filled::Blocked if now < self.hello_by => return Ok(None),
-                    Filled::Blocked if !self.has_place() => return Err(too_many()),
-                    Filled::Blocked => {
-                        let limit = humantime::format_duration(self.limits.handshake);
-                        let text = format!("the client's handshake took over {limit} (see --timeout)");
-                        let to_peer = Some((Reason::TimeLimit, text.clone()));
-                        return Err(Failure { error: Error::new(Exit::TimedOut, text), to_peer });
-                    }
-                    Filled::Ended => {
-                        let text = "the client closed the connection before its handshake was complete";
-                        return Err(Error::new(Exit::Lost, text).into());
-                    }
-                },
-                Err(Violation::NotOurs) => return Err(not_ours(wire)),
-                Err(violation) => return Err(protocol_error(violation)),
-            }
-        }
-    }
-
-    /// Returns whether the client has a place among those of its source.
-    fn has_place(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.is_acquired())
+        Serving { state, place, lease, place_by, offer, limits, claim, authorization, success, kept, context }
     }
 
     /// Returns what the client is granted, or the reason of its refusal.
@@ -208,10 +168,10 @@ impl<S: Handover + 'static> Serving<S> {
             return reject(wire, failure);
         }
         let is_further = matches!(hello.operation, Operation::Join(_));
-        if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
-            place.mark_identified();
+        if !is_further {
+            self.place.mark_identified();
         }
-        if !is_further && !self.place.as_ref().is_some_and(|place| place.try_acquire()) {
+        if !is_further && !self.place.try_acquire() {
             if now < self.place_by {
                 return State::AwaitingPlace(Some((wire, hello)), now + LOOK_STEP);
             }
@@ -266,19 +226,20 @@ impl<S: Handover + 'static> Serving<S> {
             // A LIST gives its use back at once.
             self.success = admitted.take_success(&context.2).filter(|_| granted.moves_files());
         }
-        let registration = Rc::new(registration);
-        let origin = ConnectionOrigin::Server(Rc::clone(&registration));
-        let session: Box<dyn Session> = match granted {
+        let registration = Arc::new(registration);
+        let origin = ConnectionOrigin::Server(Arc::clone(&registration));
+        let session: Box<dyn Session + Send> = match granted {
             Granted::Put(destination) => {
                 let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
-                let receiving = Receiving::session(wire, destination, options, Some(hello), context);
+                let receiving = Receiving::session(wire, destination, options, Some(hello), context)
+                    .sharing(self.lease.take());
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 let receiving = match self.success.take() {
                     Some(success) => receiving.then(|| success.happened()),
                     None => receiving,
                 };
                 Box::new(
-                    receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
+                    receiving.registered(Arc::clone(&registration)).succeeding(is_successor).listing(digests),
                 )
             }
             Granted::Get(offering, _) => {
@@ -292,12 +253,6 @@ impl<S: Handover + 'static> Serving<S> {
     }
 }
 
-/// Returns how many bytes of a HELLO to read.
-fn bytes_to_read<S: Stream>(wire: &Wire<S>, needed: usize) -> usize {
-    let here = wire.incoming().len();
-    if here > MAGIC.len() { needed } else { here + 1 }
-}
-
 /// Returns whether none of the announced roots exists, so that everything can be sent in a stream.
 fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     let is_new = |root: &Vec<u8>| {
@@ -308,21 +263,21 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     !roots.is_empty() && roots.iter().all(is_new)
 }
 
-impl<S: Handover + 'static> Session for Serving<S> {
+impl<S: Handover + Send + 'static> Session for Serving<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let State::AwaitingHello(waiting) = &mut self.state
-            && let Some(mut wire) = waiting.take()
+            && let Some(mut greeting) = waiting.take()
         {
-            self.state = match self.read_hello(&mut wire, context.now) {
-                Ok(None) => {
-                    self.state = State::AwaitingHello(Some(wire));
-                    return Ok(Status::Waiting);
-                }
-                Ok(Some(hello)) => self.enter(wire, hello, None, context.now),
-                Err(Failure { error, to_peer }) => {
-                    State::Closing(reject_queued(wire, to_peer, Some(error)).with_reset())
-                }
+            self.state = match greeting.advance(context.now) {
+                Ok(None) => State::AwaitingHello(Some(greeting)),
+                Ok(Some(hello)) => State::Greeted(Some((greeting.into_wire(), hello))),
+                Err(failure) => State::Closing(greeting.fail(failure)),
             };
+        }
+        if let State::Greeted(greeted) = &mut self.state
+            && let Some((wire, hello)) = greeted.take()
+        {
+            self.state = self.enter(wire, hello, None, context.now);
         }
         if let State::AwaitingPlace(awaiting_place, next_look) = &mut self.state
             && context.now >= *next_look
@@ -352,7 +307,10 @@ impl<S: Handover + 'static> Session for Serving<S> {
                 Ok(status)
             }
             State::Closing(closing) => closing.advance(context),
-            State::AwaitingHello(_) | State::AwaitingPlace(..) | State::Succeeding(..) => Ok(Status::Waiting),
+            State::AwaitingHello(_)
+            | State::Greeted(_)
+            | State::AwaitingPlace(..)
+            | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
     }
@@ -366,12 +324,12 @@ impl<S: Handover + 'static> Session for Serving<S> {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::AwaitingHello(_) => Some(self.hello_by),
+            State::AwaitingHello(greeting) => greeting.as_ref().map(Greeting::deadline),
             State::AwaitingPlace(_, next_look) => Some(*next_look),
             State::Succeeding(_, succession) => Some(succession.next_look),
             State::Session(session, _) => session.deadline(),
             State::Closing(closing) => Some(closing.deadline()),
-            State::Joined => None,
+            State::Greeted(_) | State::Joined => None,
         }
     }
 }

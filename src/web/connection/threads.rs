@@ -140,7 +140,7 @@ impl Threads {
 
     fn start_now(&self, socket: Socket, connection: Unbound, permit: Permit) {
         let (site, signals, running) = (Arc::clone(&self.site), self.signals.clone(), self.group.enter());
-        let task = self.io.spawn_blocking(move || {
+        let task = self.io.spawn_thread(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
             let place = Rc::default();

@@ -22,7 +22,7 @@ pub(crate) trait WebDialer {
     ///
     /// # Errors
     /// What it needs cannot be used.
-    fn connecting(&self, url: &HttpUrl, io: &Io) -> Result<Box<dyn Connect>, Error>;
+    fn connecting(&self, url: &HttpUrl, io: &Io) -> Result<Box<dyn Connect + Send>, Error>;
 
     /// A connection was made.
     fn connected(&self, transport: &Transport);
@@ -63,7 +63,7 @@ pub(super) struct Lane {
 
 enum State {
     Closed,
-    Connecting(Box<dyn Connect>),
+    Connecting(Box<dyn Connect + Send>),
     Open(Box<Open>),
 }
 

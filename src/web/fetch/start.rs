@@ -121,8 +121,7 @@ impl Fetching {
         tree: Option<Tree>,
         work: impl FnOnce(&mut dyn FnMut(u64) -> bool) -> Result<Hashed, StoreError> + Send + 'static,
     ) -> Result<Turn, Error> {
-        let task =
-            self.io.spawn_cancellable(move |cancellation| work(&mut |_| !cancellation.is_cancelled()))?;
+        let task = self.io.spawn_long(move |long| work(&mut |_| long.goes_on()))?;
         Ok(Turn::Wait(Step::Hashing(Box::new(Hashing { task, tree }))))
     }
 

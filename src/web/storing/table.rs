@@ -256,7 +256,7 @@ mod tests {
         table.give_back(&id, upload, Some(9));
         // An hour each time.
         let clock = || SECONDS.fetch_add(MAX_AGE_SECONDS, Ordering::SeqCst);
-        let begun = crate::net::reactor::read_clock();
+        let begun = crate::net::clock::read_clock();
         table.start_sweeping(Duration::from_millis(1), clock);
         while surroundings.folder.has_part(b"f") {
             assert!(begun.elapsed() < Duration::from_secs(20), "it stays");

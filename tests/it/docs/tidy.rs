@@ -113,8 +113,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("std::io::stdout", &["report/", "main.rs"]),
     ("std::io::stderr", &["report/"]),
     ("std::io::stdin", &["net/"]),
-    ("std::time::Instant::now", &["net/reactor.rs"]),
-    ("crate::net::reactor::read_clock", &["main.rs", "cli/mod.rs"]),
+    ("std::time::Instant::now", &["net/clock.rs"]),
+    ("crate::net::clock::read_clock", &["main.rs", "cli/mod.rs", "net/"]),
     ("std::time::SystemTime::now", &["net/wall.rs"]),
     ("std::thread::sleep", &[]),
 ];

@@ -45,8 +45,8 @@ fn nothing_is_hashed_for_a_client_that_has_gone() {
     };
     for is_upload in [true, false] {
         let peers = [(); 4].map(|()| begin(is_upload));
-        let is_hashing = || threads(&server) >= idle + 8;
-        assert!(wait_until(LIMIT, is_hashing), "a thread for each, and one that hashes");
+        let is_hashing = || threads(&server) >= idle + 4;
+        assert!(wait_until(LIMIT, is_hashing), "{} threads, not one that hashes for each", threads(&server));
         drop(peers);
         assert!(wait_until(LIMIT, || threads(&server) == idle), "{} threads", threads(&server));
     }
@@ -145,7 +145,7 @@ fn a_count_costs_neither_threads_nor_descriptors_and_ends_with_its_client() {
         }
         peer
     });
-    assert_eq!(threads(&server), idle.0 + 3, "one for each client");
+    assert!(wait_until(LIMIT, || threads(&server) == idle.0), "{} threads for silence", threads(&server));
     let held = descriptors(server.id()) - idle.1;
     assert!(held < 3 * 16, "{held} descriptors");
     drop(peers);

@@ -8,12 +8,12 @@ use crate::proto::SessionId;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::{Failure, Wire};
 
-impl<S: Handover + 'static> Serving<S> {
+impl<S: Handover + Send + 'static> Serving<S> {
     /// Passes the connection to its session, which answers it.
-    pub(super) fn join_session(&self, wire: Wire<S>, session: &SessionId) -> State<S> {
+    pub(super) fn join_session(&mut self, wire: Wire<S>, session: &SessionId) -> State<S> {
         // Bytes after HELLO would be lost: a client must wait for ACCEPT.
         let is_clean = wire.incoming().is_empty();
-        let further = self.place.as_ref().and_then(|place| place.convert_to_further());
+        let further = self.place.convert_to_further(self.lease.take());
         let Some(further) = further else {
             // Its session continues without it: nothing has failed.
             let text = "there are too many further connections from this address";

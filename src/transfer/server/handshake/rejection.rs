@@ -28,7 +28,7 @@ pub(super) fn reject<S: Stream>(wire: Wire<S>, Failure { error, to_peer }: Failu
 }
 
 /// The same with the queued bytes as the last ones; `error` is the result.
-pub(super) fn reject_queued<S: Stream>(
+pub(in crate::transfer::server) fn reject_queued<S: Stream>(
     mut wire: Wire<S>,
     to_peer: Option<(Reason, String)>,
     error: Option<Error>,
@@ -40,7 +40,7 @@ pub(super) fn reject_queued<S: Stream>(
 }
 
 /// Failure of a client whose address has too many connections.
-pub(super) fn too_many() -> Failure {
+pub(in crate::transfer::server) fn too_many() -> Failure {
     let text = "refused: too many clients from its address (see --max-per-source)";
     let to_peer = Some((Reason::Busy, Reason::Busy.to_string()));
     Failure { error: Error::new(Exit::Refused, text), to_peer }

@@ -30,7 +30,7 @@ impl Surroundings {
         let context = UploadContext {
             running: &self.running,
             folder: &self.folder,
-            report: &Report::new(Level::Quiet, crate::net::reactor::read_clock),
+            report: &Report::new(Level::Quiet, crate::net::clock::read_clock),
             peer: &PeerName::from_ip(None),
             digests: None,
             etag: ETagSource::Metadata,
