@@ -33,7 +33,7 @@ mod tests {
         let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
         let endpoint = Endpoint::parse("127.0.0.1:0", EndpointUse::Listen).unwrap();
         let options = Options { receive_queue_bytes: Some(4096), ..Options::default() };
-        let add = |io| {
+        let added = reactor.add(|io| {
             let socket = listen(&endpoint, &options, &io)?.remove(0);
             let Peer::Ip(address) = socket.local_address().clone() else {
                 panic!("{:?}", socket.local_address())
@@ -49,7 +49,7 @@ mod tests {
             drop(socket);
             assert_eq!((dropped.1)(), None);
             Ok(Nothing)
-        };
-        reactor.add(add).unwrap();
+        });
+        added.unwrap();
     }
 }
