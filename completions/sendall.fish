@@ -91,6 +91,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Disconnect a client that is not done after this long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow -d 'Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny -d 'Reject this network, address or name; if several entries match, the longest prefix decides' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l metrics -d 'Show counters for Prometheus at /metrics, on a listener of their own: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; see METRICS in sendall-serve(1)' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-file -d 'The same with the code in the first line of this file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l key -d 'Keep this side\'s key in this file [default: SENDALL_KEY, else key in $STATE_DIRECTORY or ~/.local/state/sendall]' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l code-uses -d 'How many sessions may succeed with the code: a number, or many [default: many, but 1 with --once]' -r
@@ -359,6 +360,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l idle-time
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-body -d 'Refuse bodies that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l allow -d 'Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d 'Reject this network, address or name; if several entries match, the longest prefix decides' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l metrics -d 'Show counters for Prometheus at /metrics, on a listener of their own: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; see METRICS in sendall-serve(1)' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l client-ca -d 'Accept only clients with a certificate from the authorities in this file (PEM)' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert -d 'Present the certificate in this file (PEM), followed by those of its issuers' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l cert-key -d 'The private key of --cert (PEM)' -r -F
@@ -379,6 +381,7 @@ json\t'One object per line: time, peer, length, and the payload as text or base6
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l frame -d 'Put a length before each payload, instead of --each' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l count -d 'End after N datagrams' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing arrives for this long; a failure if nothing came at all, or fewer than --count' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l metrics -d 'Show counters for Prometheus at /metrics, on a listener of their own: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; see METRICS in sendall-serve(1)' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-size -d 'Leave out larger datagrams' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l reply -d 'Answer each datagram with this text, with \\n, \\r, \\t and \\xHH as escapes, or with a file' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l to -d 'With --interactive: send lines to this peer' -r -f -a "(__fish_print_hostnames)"

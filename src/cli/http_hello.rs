@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::access_args::AccessArgs;
 use super::manual;
+use super::metrics_args::MetricsArgs;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
 use super::tls_args::ShownTlsArgs;
@@ -102,6 +103,9 @@ pub(crate) struct HttpHelloArgs {
     access: AccessArgs,
 
     #[command(flatten)]
+    metrics: MetricsArgs,
+
+    #[command(flatten)]
     tls: ShownTlsArgs,
 }
 
@@ -164,6 +168,7 @@ impl HttpHelloArgs {
                 per_source: self.limits.max_per_source.is_some(),
             },
             access: self.access.sources(),
+            metrics: self.metrics.endpoint()?,
             workers: self.workers,
             count: self.count,
             log: self.log,

@@ -8,6 +8,7 @@ pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
+pub(crate) mod metrics_args;
 pub mod nc;
 pub mod options;
 pub(crate) mod pinned;

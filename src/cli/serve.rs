@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::access_args::AccessArgs;
 use super::exec_args::StreamExecArgs;
 use super::manual;
+use super::metrics_args::MetricsArgs;
 use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
@@ -72,6 +73,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 
     #[command(flatten)]
     pub(crate) trust: ServerTrustArgs,

@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::access_args::AccessArgs;
 use super::exec_args::ExecArgs;
 use super::manual;
+use super::metrics_args::MetricsArgs;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
 use super::values::split_at;
@@ -65,6 +66,9 @@ pub(crate) struct UdpListenArgs {
 
     #[command(flatten)]
     access: AccessArgs,
+
+    #[command(flatten)]
+    metrics: MetricsArgs,
 
     /// Leave out larger datagrams
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -173,6 +177,7 @@ impl UdpListenArgs {
                 ..Options::default()
             },
             access: self.access.sources(),
+            metrics: self.metrics.endpoint()?,
             style,
             limits: ReceiveLimits {
                 count: self.count,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Exit};
 use crate::net::udp::DatagramSocket;
-use crate::report::{DatagramSums, Report};
+use crate::report::{DatagramSums, Metrics, Report};
 
 /// Counts of one run.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,28 @@ impl DatagramStats {
             let dropped = socket.dropped();
             self.dropped_by_system += dropped.map_or(0, |dropped| dropped.count);
             self.is_inexact |= dropped.is_none_or(|dropped| !dropped.is_exact);
+        }
+    }
+
+    /// Shows the counts of a server so far, for the metrics. Of a relay, those to its target came from clients.
+    pub(crate) fn show(&self, is_relay: bool, metrics: &Metrics) {
+        let (to_stdout, sent) = ((self.received, self.received_bytes), (self.sent, self.sent_bytes));
+        let (from_clients, to_clients) = if is_relay { (sent, to_stdout) } else { (to_stdout, sent) };
+        let counts = &metrics.datagrams;
+        for (count, value) in [
+            (&counts.received, from_clients.0),
+            (&metrics.received_bytes, from_clients.1),
+            (&counts.sent, to_clients.0),
+            (&metrics.sent_bytes, to_clients.1),
+            (&counts.unwritten, self.unwritten),
+            (&counts.truncated, self.truncated),
+            (&counts.too_large, self.too_large),
+            (&counts.filtered, self.filtered),
+            (&counts.withheld, self.withheld),
+            (&counts.undelivered, self.undelivered),
+            (&counts.opened_flows, self.flows),
+        ] {
+            count.set(value);
         }
     }
 

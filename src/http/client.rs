@@ -1,10 +1,12 @@
 //! A client of the web server, and its permit, which any thread can return to the acceptor.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::whoami::ConnectionAddresses;
-use crate::net::reactor::ThreadWaker;
+use crate::net::reactor::{ThreadWaker, Waker};
 use crate::server::permits::Permit;
 
 /// A client that is served. Dropping it returns its permit.
@@ -16,6 +18,7 @@ pub(super) struct HttpClient {
 enum HeldPermit {
     Own { _permit: Permit },
     Lent { _permit: LentPermit },
+    Scraper { _open: OpenScraper },
 }
 
 impl HttpClient {
@@ -27,6 +30,30 @@ impl HttpClient {
     /// Creates a client that another thread serves.
     pub(super) fn of_worker(addresses: ConnectionAddresses, permit: LentPermit) -> HttpClient {
         HttpClient { addresses, _permit: HeldPermit::Lent { _permit: permit } }
+    }
+}
+
+impl HttpClient {
+    /// Creates a reader of the metrics, which is no client of the server.
+    pub(super) fn scraper(addresses: ConnectionAddresses, open: OpenScraper) -> HttpClient {
+        HttpClient { addresses, _permit: HeldPermit::Scraper { _open: open } }
+    }
+}
+
+/// Counts a reader of the metrics until it is dropped. Then the session that accepts them is woken.
+pub(super) struct OpenScraper(Rc<Cell<usize>>, Waker);
+
+impl OpenScraper {
+    pub(super) fn new(open: &Rc<Cell<usize>>, waker: Waker) -> OpenScraper {
+        open.set(open.get() + 1);
+        OpenScraper(Rc::clone(open), waker)
+    }
+}
+
+impl Drop for OpenScraper {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+        self.1.wake();
     }
 }
 

@@ -17,6 +17,7 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, ThreadWaker};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
+use crate::report::Metrics;
 use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::client_session::begin;
 
@@ -26,13 +27,14 @@ pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
     pub(crate) log: Option<Log>,
     pub(crate) stats: Option<AnswerCount>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The options of each connection's socket.
     pub(crate) socket: SocketOptions,
 }
 
 impl Common {
     fn worker(self) -> Rc<HttpWorker> {
-        Rc::new(HttpWorker::new(self.site, self.log, self.stats, self.socket))
+        Rc::new(HttpWorker::new(self.site, self.log, self.stats, self.metrics.http_worker(), self.socket))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The responses of the server, as far as they depend on the command line and the request, not on the connection.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::whoami;
 use super::whoami::ConnectionAddresses;
 use crate::proto::http;
 use crate::proto::http::{Method, RequestHead, Response, reason, values};
+use crate::report::{MEDIA_TYPE, Metrics};
 
 /// The methods that are answered.
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -56,6 +58,8 @@ pub(crate) struct Site {
     host_name: String,
     pub(crate) delay: Option<Duration>,
     pub(crate) timeouts: Timeouts,
+    /// With it the site has one page, and nothing else.
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// The response to a request, at once or after its body.
@@ -85,6 +89,7 @@ impl Site {
             host_name: crate::net::host_name(),
             delay,
             timeouts,
+            metrics: None,
         };
         site.answers.push(site.answer(status, kind, body));
         let mut allowed = site.fields.clone();
@@ -94,6 +99,12 @@ impl Site {
             site.answers.push(site.answer(status, TEXT, &status_line(status)));
         }
         site
+    }
+
+    /// A site that has the page of these counts at `/metrics`.
+    pub(crate) fn of_metrics(metrics: Arc<Metrics>, timeouts: Timeouts) -> Site {
+        let site = Site::new((404, TEXT, b""), Elsewhere::NotFound, Vec::new(), None, timeouts);
+        Site { metrics: Some(metrics), ..site }
     }
 
     /// Adds the response of a path.
@@ -118,6 +129,9 @@ impl Site {
 
     /// Returns the response to a request.
     pub(crate) fn due(&self, head: &RequestHead<'_, '_>, addresses: &ConnectionAddresses) -> Due {
+        if let Some(metrics) = &self.metrics {
+            return Due::Made(metrics_answer(metrics, head));
+        }
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),
             Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
@@ -157,6 +171,21 @@ impl Site {
         ];
         fields.extend_from_slice(&self.fields);
         Response::new(200, &fields, body)
+    }
+}
+
+/// Makes the response to a request for the page of `--metrics`.
+fn metrics_answer(metrics: &Metrics, head: &RequestHead<'_, '_>) -> Response {
+    let refused = |status, more: &[(&str, &str)]| {
+        let fields = [&[("Content-Type", TEXT)], more].concat();
+        Response::new(status, &fields, &status_line(status))
+    };
+    match (head.method_text, http::path(head.target)) {
+        ("GET" | "HEAD", "/metrics") => {
+            Response::new(200, &[("Content-Type", MEDIA_TYPE)], metrics.page().as_bytes())
+        }
+        ("GET" | "HEAD", _) => refused(404, &[]),
+        _ => refused(405, &[("Allow", "GET, HEAD")]),
     }
 }
 

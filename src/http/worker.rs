@@ -11,6 +11,7 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::ThreadWaker;
 use crate::net::wall::{WallClock, http_date};
 use crate::proto::http::{Method, RequestHead, Response};
+use crate::report::HttpCounts;
 
 /// The maximum size of one read, after the bytes that a connection still holds.
 const READ_BYTES: usize = 64 << 10;
@@ -23,6 +24,8 @@ pub(crate) struct HttpWorker {
     pub(crate) buffers: RefCell<IoBuffers>,
     pub(crate) log: Option<Log>,
     pub(crate) stats: Option<AnswerCount>,
+    /// What this thread has answered, for `--metrics`.
+    pub(crate) counts: Arc<HttpCounts>,
     /// The options of each connection's socket.
     pub(crate) socket: SocketOptions,
     head_cache: RefCell<HeadCache>,
@@ -64,6 +67,7 @@ impl HttpWorker {
         site: Arc<Site>,
         log: Option<Log>,
         stats: Option<AnswerCount>,
+        counts: Arc<HttpCounts>,
         socket: SocketOptions,
     ) -> HttpWorker {
         let answers = site.answers.clone();
@@ -72,6 +76,7 @@ impl HttpWorker {
             buffers: RefCell::new(IoBuffers { input: Vec::new(), output: Vec::new() }),
             log,
             stats,
+            counts,
             socket,
             head_cache: RefCell::default(),
             time: RefCell::new(Time {

@@ -37,6 +37,9 @@ pub(super) enum Event {
     Web {
         url: Text,
     },
+    Metrics {
+        url: Text,
+    },
     Peer {
         state: &'static str,
     },

@@ -8,6 +8,7 @@ mod escape;
 mod event;
 mod lines;
 mod listed;
+mod metrics;
 mod output;
 mod progress;
 mod qr_code;
@@ -21,6 +22,7 @@ pub use self::escape::{escape, escape_bytes, escape_json, escape_name};
 pub use self::event::{FileEvent, Sums};
 pub use self::lines::Lines;
 pub use self::listed::{Listed, Probed};
+pub use self::metrics::{DatagramCounts, HttpCounts, MEDIA_TYPE, Metrics, Queue, Refusal, Shown};
 pub use self::output::{write_all, write_stdout};
 pub use self::progress::{Progress, SharedTotals, amount, sized};
 pub use self::qr_code::QrImage;
@@ -58,8 +60,7 @@ pub struct Report {
     level: Level,
     json: bool,
     screen: Screen,
-    clock: Clock,
-    start: Instant,
+    run: Arc<Run>,
     /// The peer that lines are about, where there are several.
     about: Option<String>,
     /// Limits the lines about clients, of which there may be any number.
@@ -68,12 +69,20 @@ pub struct Report {
     program: &'static str,
 }
 
+/// The parts that all reports of a run share.
+struct Run {
+    clock: Clock,
+    start: Instant,
+    /// What servers count.
+    metrics: Arc<Metrics>,
+}
+
 impl Report {
     /// A report as text. Progress is shown in the foreground of the terminal that stderr is, unless `level` is quiet.
     pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        let (start, program) = (clock(), "sendall");
-        Report { level, json: false, screen, clock, start, about: None, summing: None, program }
+        let run = Arc::new(Run { clock, start: clock(), metrics: Arc::default() });
+        Report { level, json: false, screen, run, about: None, summing: None, program: "sendall" }
     }
 
     /// A report as events, each a line of JSON. Progress is reported wherever stderr goes, unless `level` is quiet.
@@ -89,7 +98,7 @@ impl Report {
 
     /// The time since the report was made.
     pub fn elapsed(&self) -> Duration {
-        (self.clock)().saturating_duration_since(self.start)
+        (self.run.clock)().saturating_duration_since(self.run.start)
     }
 
     /// True with `-v`.
@@ -317,19 +326,6 @@ impl Report {
     pub fn info(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {
             self.write_line(text);
-        }
-    }
-
-    /// Draws a QR code of a text, if a person reads stderr on a terminal that is wide enough.
-    pub fn qr_code(&self, text: &str) {
-        if self.level < Level::Normal || !self.is_read_by_a_person() {
-            return;
-        }
-        let columns = draw::columns();
-        if let Some(image) = QrImage::new(text).filter(|image| image.columns() <= columns) {
-            self.screen.suspend(|| {
-                let _ = write_stderr(|| image.to_string());
-            });
         }
     }
 

@@ -14,7 +14,7 @@ use super::draw::Bars;
 use super::event::{Event, Text};
 use super::rate::RateMeter;
 use super::screen::Screen;
-use super::{Level, Report};
+use super::{Level, Metrics, Report};
 
 const TICK: Duration = Duration::from_millis(100);
 /// The shortest time between two events.
@@ -47,20 +47,40 @@ impl SharedTotals {
 /// shown if stderr is not a terminal and events are not wanted.
 ///
 /// At its end it clears its bars or writes its last event: finish it before the summary is written.
-pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
+pub struct Progress {
+    shown: Option<(Arc<Shared>, Option<JoinHandle<()>>)>,
+    /// Those of a server with a page of counts, and whether this side sends.
+    metrics: Option<(Arc<Metrics>, bool)>,
+}
 
 impl Progress {
     /// Starts to show the progress of a session.
     pub fn new(report: &Report) -> Progress {
         if !Progress::is_wanted(report) {
-            return Progress(None);
+            return Progress { shown: None, metrics: None };
         }
         let (shared, report) = (Arc::<Shared>::default(), report.clone());
         let watched = Arc::clone(&shared);
         // Without a thread nothing is shown, which is no reason to fail.
         let watcher =
             std::thread::Builder::new().name("progress".into()).spawn(move || watch(&watched, &report));
-        Progress(watcher.ok().map(|watcher| (shared, Some(watcher))))
+        Progress { shown: watcher.ok().map(|watcher| (shared, Some(watcher))), metrics: None }
+    }
+
+    /// The same of a session that sends: what has moved counts for `--metrics`.
+    pub fn of_sending(report: &Report) -> Progress {
+        Progress::new(report).with_metrics(report, true)
+    }
+
+    /// The same of a session that receives.
+    pub fn of_receiving(report: &Report) -> Progress {
+        Progress::new(report).with_metrics(report, false)
+    }
+
+    fn with_metrics(mut self, report: &Report, is_sending: bool) -> Progress {
+        let metrics = report.metrics();
+        self.metrics = metrics.are_shown().then(|| (Arc::clone(metrics), is_sending));
+        self
     }
 
     /// True if progress is to be shown.
@@ -90,7 +110,7 @@ impl Progress {
 
     /// The totals, for a thread that counts ahead of the session; `None` if progress is not shown.
     pub fn totals(&self) -> Option<SharedTotals> {
-        self.0.as_ref().map(|(shared, _)| SharedTotals(Arc::clone(shared)))
+        self.shown.as_ref().map(|(shared, _)| SharedTotals(Arc::clone(shared)))
     }
 
     /// Begins a file, of which `done_bytes` are there already.
@@ -129,12 +149,20 @@ impl Progress {
 
     /// True if progress is shown.
     pub fn is_shown(&self) -> bool {
-        self.0.is_some()
+        self.shown.is_some()
+    }
+
+    /// True if progress is shown, or counts for `--metrics`.
+    pub fn is_counted(&self) -> bool {
+        self.is_shown() || self.metrics.is_some()
     }
 
     /// Adds bytes of bodies that were received: by this process, or by the peer as far as it or its system has
     /// acknowledged them.
     pub fn moved(&self, bytes: u64) {
+        if let Some((metrics, is_sending)) = &self.metrics {
+            metrics.moved(if *is_sending { (bytes, 0) } else { (0, bytes) });
+        }
         self.count(|counts| {
             counts.file_done_bytes += bytes;
             counts.done_bytes += bytes;
@@ -149,7 +177,7 @@ impl Progress {
 
     /// Ends the display. Later counts are not shown. Dropping it does the same.
     pub fn finish(&mut self) {
-        let Some((shared, watcher)) = self.0.take() else { return };
+        let Some((shared, watcher)) = self.shown.take() else { return };
         shared.counts().has_ended = true;
         shared.ended.notify_all();
         // The next line must not be written before the last event, or between the bars.
@@ -157,7 +185,7 @@ impl Progress {
     }
 
     fn count(&self, change: impl FnOnce(&mut Counts)) {
-        if let Some((shared, _)) = &self.0 {
+        if let Some((shared, _)) = &self.shown {
             change(&mut shared.counts());
         }
     }
@@ -171,7 +199,7 @@ impl Drop for Progress {
 
 /// Shows the counts until the session ends.
 fn watch(shared: &Shared, report: &Report) {
-    let mut view = View::new(report, (report.clock)());
+    let mut view = View::new(report, (report.run.clock)());
     loop {
         let guard = shared.counts();
         let (guard, _) = shared
@@ -180,7 +208,7 @@ fn watch(shared: &Shared, report: &Report) {
             .unwrap_or_else(PoisonError::into_inner);
         let counts = guard.clone();
         drop(guard);
-        view.show(&counts, (report.clock)());
+        view.show(&counts, (report.run.clock)());
         if counts.has_ended {
             return;
         }
@@ -300,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_session_only_counts() {
-        let progress = Progress(Some((Arc::default(), None)));
+        let progress = Progress { shown: Some((Arc::default(), None)), metrics: None };
         progress.expect(2, 30);
         progress.file(b"one", Some(10), 4);
         progress.moved(6);
@@ -308,12 +336,12 @@ mod tests {
         progress.file(b"two", Some(20), 0);
         progress.phase(ProgressPhase::Syncing);
         progress.moved(5);
-        let counts = progress.0.as_ref().unwrap().0.counts().clone();
+        let counts = progress.shown.as_ref().unwrap().0.counts().clone();
         assert_eq!((counts.name.as_deref(), counts.phase), (Some(&b"two"[..]), ProgressPhase::Syncing));
         assert_eq!((counts.file_size_bytes, counts.file_done_bytes), (Some(20), 5));
         assert_eq!((counts.done_bytes, counts.moved_bytes, counts.total_bytes()), (15, 11, Some(30)));
         assert_eq!((counts.entries_done, counts.entries, counts.all_known), (1, 2, false));
         progress.file(b"-", None, 0);
-        assert_eq!(progress.0.as_ref().unwrap().0.counts().total_bytes(), None);
+        assert_eq!(progress.shown.as_ref().unwrap().0.counts().total_bytes(), None);
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
+use super::output::write_stderr;
+use super::{Level, Report, draw};
+
 /// The white border that the standard asks for, in modules: ISO/IEC 18004, 9.1.
 const QUIET_MODULES: i32 = 4;
 /// Black on white, of the fixed part of the 256 colours: on dark terminals, too, and whatever the user's palette is.
@@ -31,6 +34,21 @@ impl QrImage {
             (true, false) => '\u{2580}',
             (false, true) => '\u{2584}',
             (true, true) => '\u{2588}',
+        }
+    }
+}
+
+impl Report {
+    /// Draws a QR code of a text, if a person reads stderr on a terminal that is wide enough.
+    pub fn qr_code(&self, text: &str) {
+        if self.level < Level::Normal || !self.is_read_by_a_person() {
+            return;
+        }
+        let columns = draw::columns();
+        if let Some(image) = QrImage::new(text).filter(|image| image.columns() <= columns) {
+            self.screen.suspend(|| {
+                let _ = write_stderr(|| image.to_string());
+            });
         }
     }
 }

@@ -8,6 +8,7 @@ use super::workers::Workers;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
+use crate::http::metrics::{METRICS_DESCRIPTORS, MetricsServer};
 use crate::http::site::{AnswerFields, Elsewhere, Site, Timeouts};
 use crate::http::worker::AnswerCount;
 use crate::net::endpoint::Endpoint;
@@ -16,7 +17,7 @@ use crate::net::options::{Family, SocketOptions};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
-use crate::report::{Lines, Report};
+use crate::report::{Lines, Report, Shown};
 use crate::server::acceptor::{AccessLists, ClientLimits, DescriptorBudget, ExplicitLimits};
 use crate::server::access_sources::AccessSources;
 use crate::server::option_files::TextOrFile;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub(crate) limits: ClientLimits,
     pub(crate) explicit: ExplicitLimits,
     pub(crate) access: AccessSources,
+    /// Where the page of counts is.
+    pub(crate) metrics: Option<Endpoint>,
     pub(crate) site: SitePlan,
     pub(crate) workers: Workers,
     pub(crate) count: Option<u64>,
@@ -87,11 +90,14 @@ impl Plan {
             check_tcp(&self.endpoints, "--tls")?;
         }
         let tls = self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?;
-        let fixed = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let fixed = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER
+            + self.metrics.as_ref().map_or(0, |_| METRICS_DESCRIPTORS);
         let limits = self.limits.within_descriptors(DescriptorBudget { per_client: 1, fixed }, self.explicit);
         if self.log.is_some() {
             check_stdout()?;
         }
+        let shown = Shown { clients: true, http: true, ..Shown::default() };
+        let _metrics = MetricsServer::start_if(self.metrics.as_ref(), shown, (report, signals))?;
         let (alive, all_ended) = mpsc::channel();
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
@@ -113,7 +119,8 @@ impl Plan {
                 lines = Some(Log { form, lines: started });
             }
             let stats = self.count.map(|count| AnswerCount::new(count, io.thread_waker()));
-            let common = Common { site, log: lines.clone(), stats, socket: options };
+            let metrics = Arc::clone(report.metrics());
+            let common = Common { site, log: lines.clone(), stats, metrics, socket: options };
             let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = notify_ready(report);
             let gate = tls.map(|terms| GateTerms::Tls { terms, is_http: true });

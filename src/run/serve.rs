@@ -13,6 +13,7 @@ use self::mode::{Mode, SocksPlan};
 use super::tls::{IdentityFiles, ServerTlsPlan};
 use super::trust::ServerTrustPlan;
 use crate::error::{Error, Exit};
+use crate::http::metrics::{METRICS_DESCRIPTORS, MetricsServer};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Inherited};
@@ -38,7 +39,7 @@ use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
-use crate::report::{Report, escape_name};
+use crate::report::{Report, Shown, escape_name};
 use crate::server::acceptor::{ClientLimits, DescriptorBudget, ExplicitLimits, Handler};
 use crate::server::access_sources::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
@@ -63,6 +64,8 @@ pub struct Plan {
     /// The limits that were typed.
     pub(crate) explicit: ExplicitLimits,
     pub(crate) access: AccessSources,
+    /// Where the page of counts is.
+    pub(crate) metrics: Option<Endpoint>,
     pub(crate) session_limits: SessionLimits,
     /// The bytes per second of a client, in each direction.
     pub(crate) rate: Option<u64>,
@@ -83,6 +86,22 @@ impl SocksPlan {
         });
         Ok(ProxyRules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
     }
+}
+
+/// Starts the page of counts, if it was asked for.
+fn start_metrics(
+    (endpoint, mode): (&Option<Endpoint>, &Mode),
+    report: &Report,
+    signals: &Signals,
+) -> Result<Option<MetricsServer>, Error> {
+    let are_datagrams = matches!(mode, Mode::Datagrams(_));
+    let shown = Shown {
+        clients: !are_datagrams,
+        http: matches!(mode, Mode::Transfer(plan) if plan.web.is_some()),
+        datagrams: are_datagrams,
+        flows: are_datagrams,
+    };
+    MetricsServer::start_if(endpoint.as_ref(), shown, (report, signals))
 }
 
 /// Descriptors of the files that clients of HTTP fetch at a time, where there are too few for all.
@@ -181,11 +200,13 @@ impl Plan {
             let text = "--http-cert is for other machines, and only this one reaches the server: listen on :PORT, or type --open";
             return Err(Error::new(Exit::Usage, text));
         }
+        let access = self.access.load()?;
+        let _metrics = start_metrics((&self.metrics, &self.mode), report, signals)?;
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.client_command,
             limits,
-            access: self.access.load()?,
+            access,
             access_sources: self.access,
             terms,
             gate,
@@ -271,7 +292,8 @@ impl Plan {
         if !self.mode.serves_many() {
             return (self.limits.clone(), 1);
         }
-        let budget = self.mode.descriptors();
+        let mut budget = self.mode.descriptors();
+        budget.fixed += self.metrics.as_ref().map_or(0, |_| METRICS_DESCRIPTORS);
         let within = |budget| self.limits.clone().within_descriptors(budget, self.explicit);
         let limits = within(budget);
         let sessions = limits.max_clients;

@@ -6,6 +6,7 @@ use crate::datagram::output::Output;
 use crate::datagram::style::Style;
 use crate::datagram::too_large;
 use crate::error::{Error, Exit};
+use crate::http::metrics::MetricsServer;
 use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Reactor;
@@ -15,7 +16,7 @@ use crate::net::udp;
 use crate::net::udp::{DatagramSocket, Options};
 use crate::proto::datagram::guard::ReplyLimits;
 use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
-use crate::report::Report;
+use crate::report::{Report, Shown};
 use crate::server::acceptor::AccessLists;
 use crate::server::access_sources::AccessSources;
 use crate::server::invitation::invite;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) options: Options,
     pub(crate) access: AccessSources,
+    /// Where the page of counts is.
+    pub(crate) metrics: Option<Endpoint>,
     pub(crate) style: Style,
     pub(crate) limits: ReceiveLimits,
     pub(crate) answers: Answers,
@@ -53,6 +56,8 @@ impl Plan {
             return Err(too_large("--reply"));
         }
         check_stdout()?;
+        let shown = Shown { datagrams: true, ..Shown::default() };
+        let _metrics = MetricsServer::start_if(self.metrics.as_ref(), shown, (report, signals))?;
         let mut _ready = None;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {

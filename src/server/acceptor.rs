@@ -17,7 +17,7 @@ use crate::net::listen::Listener;
 use crate::net::listen::is_one_clients;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Socket;
-use crate::report::Report;
+use crate::report::{Refusal, Report};
 
 /// How long accepting pauses when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -120,10 +120,16 @@ impl<H: Handler> Acceptor<H> {
                 limits.max_clients
             ));
         }
+        report.metrics().max_clients.set(limits.max_clients as u64);
         Ok(Acceptor {
             listeners,
             handler,
-            permits: Permits::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
+            permits: Permits::new(
+                access,
+                limits.per_source,
+                limits.total_clients == Some(1),
+                (io.waker(), report),
+            ),
             header_gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
@@ -154,7 +160,11 @@ impl<H: Handler> Acceptor<H> {
                 index += 1;
                 continue;
             }
-            match self.listeners[index].accept() {
+            let accepted = self.listeners[index].accept();
+            if let Ok(Some(_)) = accepted {
+                self.report.metrics().connections.add(1);
+            }
+            match accepted {
                 Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full, now),
                 Ok(Some((socket, name))) => match &self.header_gate {
                     Some(gate) => gate.enter(socket, name, now),
@@ -240,11 +250,15 @@ impl<H: Handler> Acceptor<H> {
     }
 
     fn reject(&mut self, socket: Socket, name: &PeerName, why: Rejection, now: Instant) {
-        self.report.about(name).warning(match why {
-            Rejection::Denied => "refused by --allow or --deny",
-            Rejection::TooMany => "refused: too many clients from its address (see --max-per-source)",
-            Rejection::Full => "refused: too many clients (see --max-clients and --full)",
-        });
+        let (counted, text) = match why {
+            Rejection::Denied => (Refusal::Denied, "refused by --allow or --deny"),
+            Rejection::TooMany => {
+                (Refusal::PerSource, "refused: too many clients from its address (see --max-per-source)")
+            }
+            Rejection::Full => (Refusal::Full, "refused: too many clients (see --max-clients and --full)"),
+        };
+        self.report.metrics().refused(counted);
+        self.report.about(name).warning(text);
         // An orderly end would look like an empty answer. The call fails if the client is gone already.
         let _ = socket.reset_on_close(true);
         self.handler.reject(socket, why, now);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::places::source_of;
 use crate::net::endpoint::PeerName;
 use crate::proto::secure::guesses::MAX_WRONG_PROOFS;
+use crate::report::Refusal;
 
 /// A younger connection is not evicted, once its ClientHello is here.
 const GRACE: Duration = Duration::from_secs(2);
@@ -201,6 +202,14 @@ impl Arrival {
 
     fn is_silent(&self) -> bool {
         self.stage.get() == Stage::Silent
+    }
+
+    /// Why it is refused now, if it is.
+    pub(super) fn refusal(&self) -> Refusal {
+        match self.stage.get() {
+            Stage::Silent | Stage::Hello => Refusal::Tls,
+            Stage::Secured => Refusal::Admission,
+        }
     }
 
     /// Notes how far the connection has come. If it was evicted, more of it was here already: it stays.

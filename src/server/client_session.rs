@@ -33,6 +33,8 @@ pub(crate) fn begin<S: Session + 'static>(
         (Err(error), Some(permit)) => {
             // It has not succeeded.
             permit.uses_up(None);
+            let error = error.of_health_check();
+            permit.count_session(Err(&error));
             permit.report.detail(error);
         }
         _ => {}
@@ -119,6 +121,8 @@ pub(crate) struct ClientSession<V> {
     permit: Rc<Permit>,
     start: Instant,
     idle: IdleClock,
+    /// Bytes that the metrics have.
+    counted: (u64, u64),
     /// The failure of a session that has something to finish before it ends: see [`Stop::Soon`].
     failure: Option<Error>,
 }
@@ -136,8 +140,17 @@ impl<V: CountedSession> ClientSession<V> {
             permit,
             start: now,
             idle: IdleClock::new(limits.idle, now),
+            counted: (0, 0),
             failure: None,
         }
+    }
+
+    /// Counts what was moved since the last call, for the metrics.
+    fn count_moved(&mut self) {
+        let (sent, received) = self.session.session.moved();
+        let before = std::mem::replace(&mut self.counted, (sent, received));
+        let more = (sent.saturating_sub(before.0), received.saturating_sub(before.1));
+        self.permit.report.metrics().moved(more);
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
@@ -167,8 +180,8 @@ impl<V: CountedSession> ClientSession<V> {
     }
 }
 
-impl<V: CountedSession> Session for ClientSession<V> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+impl<V: CountedSession> ClientSession<V> {
+    fn step(&mut self, context: Context) -> Result<Status, Error> {
         if let Some(failure) = self.failure.take() {
             return Ok(match self.session.session.advance(context) {
                 Ok(Status::Done) | Err(_) => self.finish(Err(failure), context.now),
@@ -191,6 +204,14 @@ impl<V: CountedSession> Session for ClientSession<V> {
             }
             Err(error) => self.finish(Err(error), context.now),
         })
+    }
+}
+
+impl<V: CountedSession> Session for ClientSession<V> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        let status = self.step(context);
+        self.count_moved();
+        status
     }
 
     fn stop(&mut self) -> Stop {

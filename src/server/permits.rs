@@ -11,7 +11,7 @@ use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 use crate::proto::secure::account::CodeUse;
-use crate::report::Report;
+use crate::report::{Metrics, Queue, Refusal, Report};
 
 /// The reason why a client is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,26 @@ struct Shared {
     keeps_failure: bool,
     failure: RefCell<Option<Error>>,
     acceptor: Waker,
+    metrics: Arc<Metrics>,
+}
+
+impl Shared {
+    /// Shows the numbers of clients that are here.
+    fn count_clients(&self) {
+        let arriving = self.arriving.get();
+        self.metrics.connected.set(self.inside.get().saturating_sub(arriving) as u64);
+        self.metrics.waiting(Queue::Admission, arriving);
+    }
 }
 
 impl Permits {
     /// Permits for up to `per_source` clients at a time from one source. `acceptor` is woken when a client leaves.
-    pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Permits {
+    pub(crate) fn new(
+        access: Access,
+        per_source: usize,
+        is_for_one: bool,
+        (acceptor, report): (Waker, &Report),
+    ) -> Permits {
         Permits(Rc::new(Shared {
             access: RefCell::new(access),
             sources: SourceSlots::new(per_source),
@@ -59,6 +74,7 @@ impl Permits {
             keeps_failure: is_for_one,
             failure: RefCell::default(),
             acceptor,
+            metrics: Arc::clone(report.metrics()),
         }))
     }
 
@@ -86,6 +102,7 @@ impl Permits {
             return Err(Rejection::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
+        shared.count_clients();
         Ok(Permit {
             permits: self.clone(),
             peer: peer.clone(),
@@ -94,6 +111,7 @@ impl Permits {
             code_use: RefCell::default(),
             is_arriving: Cell::default(),
             is_discounted: Cell::default(),
+            is_counted: Cell::default(),
         })
     }
 
@@ -145,6 +163,8 @@ pub(crate) struct Permit {
     is_arriving: Cell<bool>,
     /// The client was not served, and is none of `--count`.
     is_discounted: Cell<bool>,
+    /// The metrics have its session, or its refusal.
+    is_counted: Cell<bool>,
 }
 
 impl Permit {
@@ -152,6 +172,7 @@ impl Permit {
     pub(crate) fn begin_arriving(&self) {
         let arriving = &self.permits.0.arriving;
         arriving.set(arriving.get() + usize::from(!self.is_arriving.replace(true)));
+        self.permits.0.count_clients();
     }
 
     /// True while the client waits at a gate.
@@ -163,6 +184,7 @@ impl Permit {
     pub(crate) fn end_arriving(&self) {
         let arriving = &self.permits.0.arriving;
         arriving.set(arriving.get() - usize::from(self.is_arriving.replace(false)));
+        self.permits.0.count_clients();
     }
 
     /// The counts of all clients.
@@ -176,8 +198,9 @@ impl Permit {
     }
 
     /// Reports the failure of a client that was not served: it is none of the clients that are counted.
-    pub(crate) fn discount(&self, error: &Error) {
+    pub(crate) fn discount(&self, error: &Error, why: Refusal) {
         self.is_discounted.set(true);
+        self.count_refusal(error, why);
         drop(self.code_use.take());
         match error.is_health_check() {
             true => self.report.detail(error),
@@ -185,9 +208,40 @@ impl Permit {
         }
     }
 
+    /// Counts a client that was refused before its session, for the metrics. One that has left is not refused.
+    pub(crate) fn count_refusal(&self, error: &Error, why: Refusal) {
+        let metrics = &self.permits.0.metrics;
+        match (self.is_counted.replace(true), error.exit()) {
+            (true, _) => {}
+            (false, Exit::Lost) if error.is_health_check() => metrics.session(Err(error)),
+            (false, _) => metrics.refused(why),
+        }
+    }
+
+    /// As [`Permit::fail`], for a client that was refused at a gate. [`Permit::discount`], if it has no place there.
+    pub(crate) fn fail_before(&self, error: Error, why: Refusal) {
+        if self.is_arriving() {
+            return self.discount(&error, why);
+        }
+        self.count_refusal(&error, why);
+        self.fail(error);
+    }
+
+    /// Counts the client's session, for the metrics.
+    pub(crate) fn count_session(&self, result: Result<(), &Error>) {
+        if !self.is_counted.replace(true) {
+            self.permits.0.metrics.session(result);
+        }
+    }
+
     /// Counts a failed session. Reports the failure, or keeps it as the command's own.
     pub(crate) fn fail(&self, error: Error) {
         let shared = &self.permits.0;
+        if error.exit() == Exit::Refused && !self.slot.is_acquired() && !self.slot.is_further() {
+            // It was heard without a slot of its source, and has got none.
+            self.count_refusal(&error, Refusal::PerSource);
+        }
+        self.count_session(Err(&error));
         drop(self.code_use.take());
         shared.failed.set(shared.failed.get() + 1);
         if shared.keeps_failure {
@@ -218,6 +272,11 @@ impl Drop for Permit {
         self.end_arriving();
         let shared = &self.permits.0;
         shared.inside.set(shared.inside.get() - 1);
+        shared.count_clients();
+        match self.slot.is_further() {
+            true => shared.metrics.further.add(1),
+            false => self.count_session(Ok(())),
+        }
         let is_counted = !self.slot.is_further() && !self.is_discounted.get();
         let count = if is_counted { &shared.ended } else { &shared.further };
         count.set(count.get() + 1);

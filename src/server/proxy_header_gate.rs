@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::lost;
@@ -13,7 +14,7 @@ use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::proto::proxy::header::HeaderReader;
-use crate::report::Report;
+use crate::report::{Metrics, Queue, Refusal, Report};
 
 /// Connections that wait for their header, and clients whose header is complete.
 pub(crate) struct ProxyHeaderGate {
@@ -34,6 +35,7 @@ pub(crate) struct IdentifiedClient {
 
 struct Shared {
     waiting: Cell<usize>,
+    metrics: Arc<Metrics>,
     identified: RefCell<Vec<IdentifiedClient>>,
     acceptor: Waker,
 }
@@ -41,8 +43,12 @@ struct Shared {
 impl ProxyHeaderGate {
     /// A gate whose headers must be complete within `limit`. The session of `io` is woken for each of them.
     pub(crate) fn new(limit: Duration, io: &Io, report: &Report) -> ProxyHeaderGate {
-        let shared =
-            Shared { waiting: Cell::default(), identified: RefCell::default(), acceptor: io.waker() };
+        let shared = Shared {
+            waiting: Cell::default(),
+            metrics: Arc::clone(report.metrics()),
+            identified: RefCell::default(),
+            acceptor: io.waker(),
+        };
         ProxyHeaderGate { shared: Rc::new(shared), io: io.clone(), limit, report: report.clone() }
     }
 
@@ -74,19 +80,26 @@ impl ProxyHeaderGate {
     }
 }
 
+impl Shared {
+    fn set_waiting(&self, waiting: usize) {
+        self.waiting.set(waiting);
+        self.metrics.waiting(Queue::ProxyHeader, waiting);
+    }
+}
+
 /// Counts a waiting connection until it is dropped.
 struct WaitingCount(Rc<Shared>);
 
 impl WaitingCount {
     fn new(shared: &Rc<Shared>) -> WaitingCount {
-        shared.waiting.set(shared.waiting.get() + 1);
+        shared.set_waiting(shared.waiting.get() + 1);
         WaitingCount(Rc::clone(shared))
     }
 }
 
 impl Drop for WaitingCount {
     fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get() - 1);
+        self.0.set_waiting(self.0.waiting.get() - 1);
         self.0.acceptor.wake();
     }
 }
@@ -153,8 +166,10 @@ impl Session for PendingClient {
             Ok(true) => Ok(Status::Done),
             Err(error) => {
                 if error.is_health_check() {
+                    self.report.metrics().session(Err(&error));
                     self.report.detail(error);
                 } else {
+                    self.report.metrics().refused(Refusal::ProxyHeader);
                     self.report.error(&error);
                 }
                 Ok(Status::Done)

@@ -27,6 +27,7 @@ use crate::net::reactor::{Context, Io, Session, Status, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::net::tls::negotiated;
 use crate::proto::secure::server::Status as AdmissionStatus;
+use crate::report::Refusal;
 
 /// The first byte of TLS: a record of its handshake (RFC 8446, 5.1).
 const TLS_BYTE: u8 = 0x16;
@@ -94,8 +95,7 @@ impl<H: Handler> Handler for TlsGate<H> {
             })
         });
         match (spawned, permit) {
-            (Err(error), Some(permit)) if is_there && permit.is_arriving() => permit.discount(&error),
-            (Err(error), Some(permit)) if is_there => permit.fail(error),
+            (Err(error), Some(permit)) if is_there => permit.fail_before(error, Refusal::Tls),
             (Err(error), Some(permit)) => permit.report.detail(error),
             _ => {}
         }
@@ -376,11 +376,11 @@ impl Session for Arriving {
         match self.step(context) {
             Ok(Status::Done) => {}
             Ok(status) => return Ok(status),
-            Err(error) => match (self.permit.take(), &self.gate.terms) {
-                (Some(permit), GateTerms::Admission { .. }) => permit.discount(&error),
-                (Some(permit), GateTerms::Tls { .. }) => permit.fail(error),
-                (None, _) => {}
-            },
+            Err(error) => {
+                if let Some(permit) = self.permit.take() {
+                    permit.fail_before(error, self.arrival.refusal());
+                }
+            }
         }
         Ok(Status::Done)
     }

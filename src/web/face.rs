@@ -22,6 +22,7 @@ use crate::net::reactor::{Context, Io, Session, Status, Stop, WaitGroup, Waker};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream as _, Transport};
 use crate::proto::http::{Persistence, write_head};
+use crate::report::Refusal;
 use crate::server::acceptor::{Handler, IncomingClient};
 use crate::server::permits::{Permit, Permits, Rejection};
 use crate::server::tls_gate::is_http;
@@ -286,8 +287,9 @@ impl Arriving {
             bytes.extend_from_slice(&body);
         }
         let text = "too many clients from its address (see --max-per-source)";
-        permit.discount(&Error::new(Exit::Refused, text));
+        permit.discount(&Error::new(Exit::Refused, text), Refusal::PerSource);
         counted.end_waiting();
+        permit.report.metrics().answered(answer.status);
         // The buffer of a new connection takes it whole.
         if transport.write(&bytes).is_err() || transport.finish_writing().is_err() {
             return Stage::Over;

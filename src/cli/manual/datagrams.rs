@@ -22,7 +22,7 @@ writes one object per line:
 Received datagrams wait for stdout in a bounded queue, first in sendall and then in the system. On Linux the system reports \
 exactly how many datagrams it dropped there. With a queue of 32 MiB or more (this needs privileges, or sysctl net.core.rmem_max), \
 several datagrams are received at once, which is several times faster. If the system drops any in this mode, the report says \
-'... or more'.
+'... or more'. With --metrics ENDPOINT Prometheus reads these counts while the command runs: see sendall-serve(1), METRICS.
 
 ANSWERS
 

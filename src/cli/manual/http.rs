@@ -32,7 +32,7 @@ ones when they were given to the local system. A lost answer does not count: the
 
 The first SIGINT or SIGTERM lets requests in progress finish, within a second. Clients over --max-clients, or over the limit on \
 descriptors (ulimit -n), wait, or are refused with --full refuse. A client refused by a limit or by an access list gets a reset. \
-SIGHUP works as for 'serve': see sendall-serve(1), ACCESS.
+SIGHUP works as for 'serve': see sendall-serve(1), ACCESS. So does --metrics: see METRICS there.
 
 TLS
 

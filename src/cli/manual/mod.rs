@@ -101,7 +101,7 @@ With --json every command writes events to stderr instead of text, one JSON obje
 fields that are listed for its kind of event; null stands for a value that is unknown or does \
 not apply. Later versions may add fields and kinds. Every object has these fields:
 
-    event  the kind: listening, admission, web, peer, child, file, progress, summary, warning, error or detail
+    event  the kind: listening, admission, web, metrics, peer, child, file, progress, summary, warning, error or detail
     peer   string or null: the peer; always in peer events, and in summary events except those of udp-listen; in others if a server has several clients
     time   number: seconds since the start
 
@@ -117,6 +117,10 @@ admission: what clients need, after the listeners of a server that encrypts.
 web: the URL for browsers, after the listeners of a server with --http.
 
     url  string: with the secret path, if there is one; HOST stands for an address that the system's routes do not tell
+
+metrics: where the page of --metrics is, before the listeners.
+
+    url  string
 
 peer: a connection began or ended. A client ends with its peer, so only a server reports the end of each.
 

@@ -118,6 +118,34 @@ waits until another one leaves; one line reports that the server is full. With -
 no reset. The further connections of a session (upload --connections) do not count as clients, nor for --count: one source may have three times as many as clients, and at least 15. A session \
 continues without those that are refused.
 
+METRICS
+
+--metrics ENDPOINT shows what the server counts, in the text format of Prometheus, to whoever fetches http://ENDPOINT/metrics. A line, or an event, has the \
+URL: 'metrics: http://127.0.0.1:9090/metrics'. The page has a listener of its own. PORT is for this machine only, as everywhere; for a unix:/path type \
+'curl --unix-socket /path http://localhost/metrics'. Nothing is encrypted there, and everyone who can connect reads it: give it another address only in \
+a network that you trust. Readers are no clients: they count nowhere, delay nobody and keep no server alive. Up to 16 are served at a time. If the endpoint cannot \
+be bound, the command fails at the start. No value of a label comes from a client. Counters begin at 0 with the server:
+
+    sendall_build_info{version}               1
+    sendall_start_time_seconds                when the server started
+    sendall_received_bytes_total, sendall_sent_bytes_total
+        content from and to clients: streams, files, bodies of HTTP, payloads of datagrams; what is resumed is not sent again
+    sendall_connections_accepted_total        all connections, refused ones included
+    sendall_refusals_total{reason}            before a session began: denied, per_source, full, count (all that were wanted have come), proxy_header, tls, admission
+    sendall_sessions_total{outcome}           sessions that have ended: ok; as exit codes have it failed, usage, no_connection, timed_out, lost, integrity, refused, untrusted, partial, cannot_write, signal; left (the client did not send anything, as a health check, or broke off a download by HTTP)
+    sendall_further_connections_total         those of 'upload --connections' that have ended; they are no sessions
+    sendall_clients_connected, sendall_clients_limit
+        clients that are served now, and the most (--max-clients)
+    sendall_clients_waiting{queue}            clients that wait now: for their PROXY header (proxy_header), their admission (admission), descriptors for a transfer (descriptors), or a thread of HTTP (http_thread)
+    sendall_http_responses_total{code}        answers of HTTP, by status: http-hello, serve --http
+    sendall_datagrams_received_total          from clients, written to stdout or forwarded
+    sendall_datagrams_sent_total              to clients
+    sendall_datagrams_dropped_total{reason}   kernel (more came than were received in time), unwritten, truncated, too_large, filtered, withheld (answers), undelivered
+    sendall_flows, sendall_flows_opened_total
+        with --forward udp:, open now and in all
+
+http-hello has those of clients and of HTTP: each connection is a session. udp-listen has those of datagrams, and so has --forward udp:.
+
 FORWARDING AND PROXYING
 
 --forward gives each client a connection of its own to the server. With tls:HOST:PORT that connection is encrypted: the server's certificate must \
@@ -191,4 +219,5 @@ EXAMPLES
     sendall serve 873 --exec-socket -- rsync --daemon
         run a program that expects inetd
     sendall serve --broker --chat --join :9000      run a chat, and take part in it
+    sendall serve --echo :9000 --metrics 9090       show counters to Prometheus on this machine
     sendall serve systemd: --store inbox            use the sockets that systemd passes";

@@ -144,6 +144,7 @@ impl ServeArgs {
             limits,
             explicit: self.limits.explicit(),
             access: self.access.sources(),
+            metrics: self.metrics.endpoint()?,
             session_limits: SessionLimits { idle: relay.idle_timeout, session: self.limits.session_timeout },
             rate: relay.limit_rate,
             socket,

@@ -27,6 +27,7 @@ impl ServeArgs {
             (self.socket.is_typed(), "socket options"),
             (self.limits.accept_proxy_protocol, "--accept-proxy-protocol"),
             (self.limits.accept_timeout.is_some(), "--accept-timeout"),
+            (self.metrics.is_typed(), "--metrics"),
         ];
         let typed = typed.iter().find(|(is_typed, _)| *is_typed).map(|(_, option)| *option);
         if let Some(option) = self.limits.of_many_clients().or(typed) {

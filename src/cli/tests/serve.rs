@@ -127,6 +127,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--session-timeout=1s", "all stdio"),
     ("--allow=127.0.0.1", "all datagrams"),
     ("--deny=127.0.0.1", "all datagrams"),
+    ("--metrics=0", "all datagrams"),
+    ("--metrics=stdio:", ""),
     ("--idle-timeout=1s", "seen stdio datagrams"),
     ("--limit-rate=1MB", "seen stdio"),
     ("--send-only", "plain keep-open"),

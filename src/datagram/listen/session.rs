@@ -70,6 +70,7 @@ impl Listening {
         report: Report,
         now: Instant,
     ) -> Listening {
+        sockets.iter().for_each(|socket| report.metrics().datagrams.watch_drops(socket.drop_reader()));
         let sink = DatagramSink {
             output,
             limits,
@@ -177,12 +178,17 @@ impl Listening {
     }
 
     fn report_sums(&mut self) {
-        let stats = &mut self.sink.stats;
-        stats.count_drops(&self.sockets);
-        stats.withheld = self.sink.responder.withheld();
-        stats.undelivered = self.sink.responder.undelivered();
-        (stats.sent, stats.sent_bytes) = self.sink.responder.sent();
-        stats.report_sums("received", "", &self.report);
+        self.sink.stats.count_drops(&self.sockets);
+        self.sink.count_answers();
+        self.sink.stats.report_sums("received", "", &self.report);
+    }
+
+    /// Shows what was counted so far, if there is a page for it.
+    fn show_counts(&mut self) {
+        if self.report.metrics().are_shown() {
+            self.sink.count_answers();
+            self.sink.stats.show(false, self.report.metrics());
+        }
     }
 }
 
@@ -194,6 +200,12 @@ fn discard_excess(socket: &DatagramSocket, buffers: &mut ReceiveBuffer) -> u64 {
 }
 
 impl DatagramSink {
+    fn count_answers(&mut self) {
+        self.stats.withheld = self.responder.withheld();
+        self.stats.undelivered = self.responder.undelivered();
+        (self.stats.sent, self.stats.sent_bytes) = self.responder.sent();
+    }
+
     fn has_enough(&self) -> bool {
         self.limits.count.is_some_and(|count| self.accepted >= count)
     }
@@ -295,6 +307,7 @@ impl Session for Listening {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.sink.now = context.now;
         let result = self.step(context);
+        self.show_counts();
         match &result {
             Ok(Status::Done) if self.is_stopped => self.finish_output(),
             Ok(Status::Done) => {

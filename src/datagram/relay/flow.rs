@@ -99,6 +99,15 @@ impl Shared {
         self.listeners.iter().map(|listener| &listener.socket).collect()
     }
 
+    /// Shows what was counted so far, if there is a page for it.
+    pub(crate) fn show_counts(&self) {
+        let metrics = self.report.metrics();
+        if metrics.are_shown() {
+            self.stats.borrow().show(true, metrics);
+            metrics.datagrams.flows.set(self.flows.borrow().len() as u64);
+        }
+    }
+
     /// Ends a flow that is no longer in the table.
     pub(crate) fn end(&self, flow: &Flow) {
         flow.is_over.set(true);
@@ -231,6 +240,7 @@ impl Session for FlowSession {
             self.shared.intake.wake();
         }
         let status = if flow.is_over.get() { Status::Done } else { self.bring_back(context) };
+        self.shared.show_counts();
         Ok(if flow.is_over.get() { Status::Done } else { status })
     }
 }

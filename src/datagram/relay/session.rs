@@ -36,6 +36,7 @@ impl Relaying {
         (io, report): (&Io, &Report),
         now: Instant,
     ) -> Relaying {
+        sockets.iter().for_each(|socket| report.metrics().datagrams.watch_drops(socket.drop_reader()));
         let listeners = sockets.into_iter().map(Listener::new).collect();
         let shared = Shared::new(listeners, FlowTable::new(limits), target, io.waker(), report);
         let shared = Rc::new(shared);
@@ -129,6 +130,7 @@ impl Relaying {
 impl Session for Relaying {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         let result = self.step(context);
+        self.shared.show_counts();
         match &result {
             Ok(Status::Done) => {
                 self.report_sums();

@@ -81,6 +81,7 @@ impl Connection {
 
     /// Keeps a part of a body, if the body is echoed.
     pub(super) fn keep(&mut self, part: &[u8], output: &mut Vec<u8>) {
+        self.worker.counts.received_alone(part.len());
         let Some(begun) = &mut self.begun else { return };
         if !matches!(begun.due, Due::Echo(_)) {
             return;
@@ -158,6 +159,7 @@ impl Connection {
         bytes: usize,
     ) {
         self.unsent.set_large(large);
+        self.worker.counts.answered_alone(status, bytes);
         if self.worker.log.is_some() {
             self.worker.log(&LoggedAnswer { peer: &self.client.addresses.peer, request, status, bytes });
         }

@@ -144,7 +144,7 @@ impl UdpState {
     /// The datagrams that the kernel has dropped: the count of `SO_RXQ_OVFL`, including those dropped after the last
     /// one that was received.
     pub(super) fn dropped(&self, fd: &OwnedFd) -> Option<Dropped> {
-        let count = memory_info(fd)?[SK_MEMINFO_DROPS].into();
+        let count = drops(fd)?;
         Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })
     }
 
@@ -153,6 +153,11 @@ impl UdpState {
         let is_half_full = |info: MemoryInfo| info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
         self.is_coalescing && memory_info(fd).is_some_and(is_half_full)
     }
+}
+
+/// The datagrams that the kernel has dropped, as far as it counts them.
+pub(super) fn drops(fd: &OwnedFd) -> Option<u64> {
+    Some(memory_info(fd)?[SK_MEMINFO_DROPS].into())
 }
 
 /// The values of `SO_MEMINFO`.

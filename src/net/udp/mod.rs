@@ -3,6 +3,7 @@
 //! On Linux quinn-udp receives and sends many in one call; elsewhere, and on Unix sockets, one per call.
 
 mod batch;
+mod drops;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 #[path = "batched.rs"]
 mod ip;
@@ -19,6 +20,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -129,7 +131,7 @@ impl Default for ReceiveBuffer {
 
 /// A datagram socket that is registered with a reactor.
 pub struct DatagramSocket {
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     readiness: Readiness,
     kind: SocketKind,
     local: Peer,
@@ -160,7 +162,7 @@ impl DatagramSocket {
         };
         let readiness = io.register(&mut SourceFd(&fd.as_raw_fd()))?;
         readiness.set_writable();
-        Ok(DatagramSocket { fd, readiness, kind, local, is_timed, _file: file })
+        Ok(DatagramSocket { fd: Arc::new(fd), readiness, kind, local, is_timed, _file: file })
     }
 
     /// The address that was bound.

@@ -68,6 +68,11 @@ impl UdpState {
     }
 }
 
+/// The system does not count them.
+pub(super) fn drops(_: &OwnedFd) -> Option<u64> {
+    None
+}
+
 pub(super) fn is_batch_refused(_: &io::Error) -> bool {
     false
 }

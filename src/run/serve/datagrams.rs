@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Plan;
 use super::mode::{DatagramPlan, Mode};
+use super::{Plan, start_metrics};
 use crate::datagram::relay::intake::{FlowRules, max_new_flows};
 use crate::datagram::relay::session::Relaying;
 use crate::datagram::relay::target::Target;
@@ -31,8 +31,9 @@ pub(super) fn relay(
     limits: ClientLimits,
     (report, signals): (&Report, &Signals),
 ) -> Result<(), Error> {
-    let Mode::Datagrams(DatagramPlan { target, idle }) = plan.mode else { return Ok(()) };
     let access = plan.access.load()?;
+    let _metrics = start_metrics((&plan.metrics, &plan.mode), report, signals)?;
+    let Mode::Datagrams(DatagramPlan { target, idle }) = plan.mode else { return Ok(()) };
     let is_named =
         |endpoint: &Endpoint| matches!(endpoint, Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_));
     if !access.is_empty() && plan.endpoints.iter().any(is_named) {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{IncomingClient, TlsGate};
 use crate::error::{Error, Exit};
+use crate::report::Refusal;
 use crate::server::acceptor::{ClientLimits, Handler, OverloadPolicy};
 use crate::server::trust::Authorization;
 
@@ -28,7 +29,7 @@ impl Places {
 enum Fate {
     Served,
     Waits,
-    Refused(&'static str),
+    Refused(Refusal, &'static str),
 }
 
 impl<H: Handler> TlsGate<H> {
@@ -42,8 +43,8 @@ impl<H: Handler> TlsGate<H> {
                 }
                 // It stays among those that wait. Each end of a client advances the acceptor.
                 Fate::Waits => self.gate.passed.borrow_mut().push(client),
-                Fate::Refused(text) => {
-                    client.permit.discount(&Error::new(Exit::Refused, text));
+                Fate::Refused(why, text) => {
+                    client.permit.discount(&Error::new(Exit::Refused, text), why);
                     let _ = client.socket.reset_on_close(true);
                 }
             }
@@ -59,12 +60,14 @@ impl<H: Handler> TlsGate<H> {
             if is_complete && !is_further(&client.authorization) {
                 return match self.handler.count_may_decrease() {
                     true => Fate::Waits,
-                    false => Fate::Refused("all clients that were wanted have come (see --count)"),
+                    false => {
+                        Fate::Refused(Refusal::Count, "all clients that were wanted have come (see --count)")
+                    }
                 };
             }
             if clients.served() >= places.max {
                 return match places.resets {
-                    true => Fate::Refused("too many clients (see --max-clients and --full)"),
+                    true => Fate::Refused(Refusal::Full, "too many clients (see --max-clients and --full)"),
                     false => Fate::Waits,
                 };
             }
@@ -73,7 +76,9 @@ impl<H: Handler> TlsGate<H> {
         let may_exceed = places.total.is_none() && self.handler.may_exceed_source_limit();
         match permit.slot.try_acquire() || may_exceed {
             true => Fate::Served,
-            false => Fate::Refused("too many clients from its address (see --max-per-source)"),
+            false => {
+                Fate::Refused(Refusal::PerSource, "too many clients from its address (see --max-per-source)")
+            }
         }
     }
 }

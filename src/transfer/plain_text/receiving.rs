@@ -225,7 +225,7 @@ impl<S: Stream> TextReceiving<S> {
         }
         let part = Part::create(&self.folder, name).map_err(fault)?;
         wire.push(ACCEPTED);
-        let progress = Progress::new(&self.report);
+        let progress = Progress::of_receiving(&self.report);
         progress.expect(1, header.size);
         progress.all_known();
         progress.file(name, Some(header.size), 0);

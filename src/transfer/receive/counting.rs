@@ -12,7 +12,7 @@ pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
 impl Receiving {
     /// Counts the received bytes, also within blocks and chunks.
     pub(super) fn show<S: Stream>(&mut self, link: &Link<S>) {
-        if !self.progress.is_shown() {
+        if !self.progress.is_counted() {
             return;
         }
         let assembly = &mut self.assembly;

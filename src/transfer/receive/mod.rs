@@ -86,7 +86,7 @@ impl Receiving {
         hello: Option<&Hello>,
         (io, report, peer): (IoHandle, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
-        let progress = Progress::new(&report);
+        let progress = Progress::of_receiving(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
         if let Some((entries, bytes)) = announced {
             progress.expect(entries.into(), bytes);

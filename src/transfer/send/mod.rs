@@ -96,7 +96,7 @@ impl Sending {
         }
         let is_client = !matches!(start, Start::Accepted(_));
         let start_time = wire.last_traffic();
-        let progress = Progress::new(&report);
+        let progress = Progress::of_sending(&report);
         let sending = Sending {
             ahead: if is_client { offering.count_ahead(&progress) } else { None },
             totals_reporter: TotalsReporter::new(start, &offering, start_time),

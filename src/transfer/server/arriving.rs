@@ -11,6 +11,7 @@ use crate::net::reactor::{Context, Session, Status, Stop, Waker};
 use crate::net::stream::{Socket, SocketState, Transport};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::reason::Reason;
+use crate::report::{Metrics, Queue, Report};
 use crate::server::descriptors::{Descriptors, Lease};
 use crate::server::permits::Permit;
 use crate::server::trust::Authorization;
@@ -46,11 +47,12 @@ pub(super) struct Arrivals {
     unplaced: Cell<usize>,
     rejections: Cell<usize>,
     acceptor: Waker,
+    metrics: Arc<Metrics>,
 }
 
 impl Arrivals {
     /// Clients and sessions share these descriptors. `acceptor` is woken when a client is ready.
-    pub(super) fn new(descriptors: Descriptors, acceptor: Waker) -> Rc<Arrivals> {
+    pub(super) fn new(descriptors: Descriptors, (acceptor, report): (Waker, &Report)) -> Rc<Arrivals> {
         Rc::new(Arrivals {
             ready: RefCell::default(),
             queue: RefCell::default(),
@@ -60,6 +62,7 @@ impl Arrivals {
             unplaced: Cell::default(),
             rejections: Cell::default(),
             acceptor,
+            metrics: Arc::clone(report.metrics()),
         })
     }
 
@@ -94,7 +97,12 @@ impl Arrivals {
         let ticket = self.next_ticket.get();
         self.next_ticket.set(ticket + 1);
         self.queue.borrow_mut().insert(ticket, waker);
+        self.show_queue();
         ticket
+    }
+
+    fn show_queue(&self) {
+        self.metrics.waiting(Queue::Descriptors, self.queue.borrow().len());
     }
 
     /// Gives the client with this ticket its session, if it is the first one and there is room.
@@ -109,6 +117,7 @@ impl Arrivals {
 
     fn leave(&self, ticket: u64) {
         self.queue.borrow_mut().remove(&ticket);
+        self.show_queue();
         self.wake_next();
     }
 }

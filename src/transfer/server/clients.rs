@@ -85,7 +85,7 @@ impl Clients {
             terms,
             wire,
             offer: Arc::new(offer),
-            arrivals: Arrivals::new(most.descriptors, io.waker()),
+            arrivals: Arrivals::new(most.descriptors, (io.waker(), &report)),
             running: FxHashMap::default(),
             pool: SessionPool::new(most.workers, group, (io.clone(), signals)),
             max_clients: most.clients,

@@ -43,6 +43,7 @@ impl Inner {
                 }
                 ParseEvent::Body(piece) => {
                     at += used;
+                    self.client.report.metrics().moved((0, piece.len() as u64));
                     if let State::Taking(taking) = &mut self.state
                         && let Err(answer) = taking.intake.take(piece)
                     {

@@ -41,6 +41,8 @@ impl Inner {
         let before = outgoing.moved_bytes;
         let progress = outgoing.send(&mut self.stream, &mut buffers.output, *budget);
         let moved = outgoing.moved_bytes - before;
+        let of_body = outgoing.moved_bytes.saturating_sub(outgoing.head_bytes.max(before));
+        self.client.report.metrics().moved((of_body, 0));
         *budget = budget.saturating_sub(usize::try_from(moved).unwrap_or(usize::MAX));
         if moved > 0 {
             self.deadline = now + self.worker.site.terms.idle_timeout;
@@ -136,6 +138,7 @@ impl Inner {
     /// Writes down what was sent of an answer: all of it, or what the client has had of it when it left.
     pub(super) fn note_end(&mut self, is_whole: bool) {
         let State::Sending(outgoing) = &self.state else { return };
+        self.client.report.metrics().answered(outgoing.status);
         let body_bytes = outgoing.moved_bytes.saturating_sub(outgoing.head_bytes);
         if let Some(path) = outgoing.whole_file.as_ref().filter(|_| is_whole) {
             let (size, digest) = (Some(body_bytes), None);

@@ -11,6 +11,7 @@ use crate::error::{Error, Exit, lost};
 use crate::net::reactor::{BlockingTask, Io, Reactor, Status, ThreadWaker, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
+use crate::report::Queue;
 use crate::server::permits::Permit;
 use crate::web::client::WebClient;
 use crate::web::site::Site;
@@ -124,8 +125,10 @@ impl Threads {
 
     /// Starts a thread for a connection, now or when another one has ended.
     fn start(&self, socket: Socket, connection: Unbound, permit: Permit) {
+        let metrics = Arc::clone(permit.report.metrics());
         self.waiting.borrow_mut().push_back((socket, connection, permit));
         self.start_waiting();
+        metrics.waiting(Queue::HttpThread, self.waiting.borrow().len());
     }
 
     fn start_waiting(&self) {
@@ -171,6 +174,9 @@ impl Threads {
         }
         drop(running);
         self.start_waiting();
+        if let Some((permit, _)) = ended.first() {
+            permit.report.metrics().waiting(Queue::HttpThread, self.waiting.borrow().len());
+        }
         for (permit, result) in ended {
             match result {
                 Ok(Some((socket, connection))) => self.take_back(socket, connection, permit, (worker, now)),

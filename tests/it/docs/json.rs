@@ -49,6 +49,7 @@ const PHASES: &[&str] = &["waiting", "hashing", "sending", "receiving", "verifyi
 /// The kinds of events, and their own fields.
 const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
     ("listening", &[("address", Kind::Text)]),
+    ("metrics", &[("url", Kind::Text)]),
     ("peer", &[("state", Kind::Word(&["connected", "ended"]))]),
     ("child", &[("id", Kind::Count), ("code", MAYBE_COUNT), ("signal", MAYBE_COUNT)]),
     (
@@ -181,13 +182,17 @@ fn serve(options: &[&str]) -> Running {
 
 #[test]
 fn a_relay_reports_its_listener_its_peer_and_its_sums() {
-    let server = sendall(&["--json", "serve", "127.0.0.1:0"], In::Bytes(b"12345".to_vec()), Out::Collect);
+    let options = ["--json", "serve", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    let server = sendall(&options, In::Bytes(b"12345".to_vec()), Out::Collect);
+    let is_there = |bytes: &[u8], ended| ended || String::from_utf8_lossy(bytes).contains("listening");
+    assert!(server.stderr.wait(LIMIT, is_there));
     let to = address(&server);
     let client = sendall(&["connect", &to, "--json"], In::Bytes(b"123".to_vec()), Out::Collect);
     let (client, server) = (ended(client.finish(), 0), server.finish());
     assert_eq!(server.stdout, b"123");
     let server = ended(server, 0);
-    assert_eq!(kinds(&server), ["listening", "peer", "summary", "peer"]);
+    assert_eq!(kinds(&server), ["metrics", "listening", "peer", "summary", "peer"]);
+    assert!(first(&server, "metrics")["url"].as_str().is_some_and(|url| url.ends_with("/metrics")));
     assert_eq!(kinds(&client), ["peer", "summary"]);
     for (events, sent, received) in [(&server, 5, 3), (&client, 3, 5)] {
         let (peer, summary) = (first(events, "peer"), first(events, "summary"));

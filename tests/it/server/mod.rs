@@ -9,6 +9,7 @@ pub(crate) mod hub_streams;
 pub(crate) mod invitation;
 pub(crate) mod limits;
 pub(crate) mod many;
+pub(crate) mod metrics;
 pub(crate) mod modes;
 pub(crate) mod proxy_header;
 pub(crate) mod socks;
