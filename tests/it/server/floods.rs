@@ -28,10 +28,11 @@ fn connect(from: u8, to: &str) -> Link {
 fn server_sides(address: &str) -> usize {
     let port = address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).expect("a port");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of connections");
-    let local = format!(":{port:04X}");
+    // 127.0.0.1, in the order of bytes of this machine. Clients of other addresses may have this port, too.
+    let local = format!("{:08X}:{port:04X}", u32::from_ne_bytes([127, 0, 0, 1]));
     let is_of_it = |line: &&str| {
         let mut fields = line.split_whitespace().skip(1);
-        fields.next().is_some_and(|field| field.ends_with(&local)) && fields.nth(1) == Some("01")
+        fields.next().is_some_and(|field| field == local) && fields.nth(1) == Some("01")
     };
     table.lines().filter(is_of_it).count()
 }
