@@ -29,6 +29,14 @@ pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     }
 }
 
+/// The least that a datagram costs: an empty one takes as long as this many bytes, or longer.
+const MIN_COST_BYTES: usize = 256;
+
+/// The bytes that a received datagram costs of a turn's budget. So a flood of empty ones does not make the turn a long one.
+pub(crate) fn turn_cost(payload: &[u8]) -> usize {
+    payload.len().max(MIN_COST_BYTES)
+}
+
 /// Returns the error for a datagram that is too large.
 pub(crate) fn too_large(what: &str) -> Error {
     Error::new(Exit::Usage, format!("a datagram holds at most {MAX_DATAGRAM_BYTES} bytes: {what} is larger"))

@@ -18,7 +18,7 @@ use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, T
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::report::Metrics;
-use crate::server::acceptor::{Handler, IncomingClient};
+use crate::server::acceptor::{CLIENTS_PER_TURN, Handler, IncomingClient};
 use crate::server::client_session::begin;
 
 /// The data that all workers share.
@@ -155,7 +155,8 @@ struct HandoverReceiver {
 
 impl Session for HandoverReceiver {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        loop {
+        // The acceptor may send as fast as clients are taken in here: those that are here come first.
+        for _ in 0..CLIENTS_PER_TURN {
             match self.receiver.try_recv() {
                 Ok(AcceptedClient { socket, addresses, permit }) => {
                     let client = HttpClient::of_worker(addresses, permit);
@@ -165,5 +166,6 @@ impl Session for HandoverReceiver {
                 Err(mpsc::TryRecvError::Disconnected) => return Ok(Status::Done),
             }
         }
+        Ok(Status::Again)
     }
 }

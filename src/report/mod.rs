@@ -132,8 +132,8 @@ impl Report {
         Report { about: Some(peer.to_string()), ..self.clone() }
     }
 
-    /// The same report for a server. Of errors and warnings about clients with the same text, the first are written and
-    /// the others counted, until [`Report::sum_up`]. All events are written, and with `-v` all lines.
+    /// The same report for a server. Of errors and warnings about clients of the same kind, the first are written and the
+    /// others counted, until [`Report::sum_up`]. All events are written, and with `-v` all lines.
     #[must_use]
     pub fn summing(&self) -> Report {
         Report { summing: Some(Arc::new(Summing::new(self.clone()))), ..self.clone() }
@@ -148,7 +148,7 @@ impl Report {
     /// there were none.
     pub fn sum_up(&self, time: Duration) -> bool {
         let time = humantime::format_duration(time);
-        self.summing.as_ref().is_some_and(|summing| summing.write_sums(Some(&time)))
+        self.summing.as_ref().is_some_and(|summing| summing.write_sums(time))
     }
 
     /// Reports a failure, in one line.
@@ -358,9 +358,9 @@ impl Report {
 
     fn write_or_count(&self, text: impl Display) {
         match &self.summing {
-            Some(summing) if self.about.is_some() && self.level < Level::Verbose => {
+            Some(summing) if self.level < Level::Verbose => {
                 let text = text.to_string();
-                if summing.admits(&text) {
+                if self.about.as_ref().is_none_or(|client| summing.admits(client, &text)) {
                     self.write_prefixed(text);
                 }
             }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub(crate) use super::accept_turn::CLIENTS_PER_TURN;
+use super::accept_turn::{AcceptTurn, Look};
 pub(crate) use super::access_lists::AccessLists;
 pub(crate) use super::limits::{
     ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, ExplicitLimits, NO_LIMIT, OverloadPolicy,
@@ -85,6 +87,7 @@ pub(crate) trait Handler {
 /// A session that accepts clients from several listeners for one handler.
 pub(crate) struct Acceptor<H> {
     listeners: Vec<Listener>,
+    accept_turn: AcceptTurn,
     handler: H,
     limits: ClientLimits,
     permits: Permits,
@@ -123,6 +126,7 @@ impl<H: Handler> Acceptor<H> {
         report.metrics().max_clients.set(limits.max_clients as u64);
         Ok(Acceptor {
             listeners,
+            accept_turn: AcceptTurn::default(),
             handler,
             permits: Permits::new(
                 access,
@@ -144,43 +148,50 @@ impl<H: Handler> Acceptor<H> {
         })
     }
 
-    fn accept(&mut self, now: Instant) {
+    /// Accepts clients. [`Status::Again`]: more may wait than one turn accepts.
+    fn accept(&mut self, now: Instant) -> Status {
         if self.paused_until.is_some_and(|until| now < until) {
-            return;
+            return Status::Waiting;
         }
         self.paused_until = None;
         for client in self.header_gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
             self.begin_client(client, now);
         }
-        let mut index = 0;
-        while index < self.listeners.len() {
-            let is_full = !self.has_room();
-            if is_full && !(self.rejects_when_full() && self.listeners[index].can_reset()) {
-                self.report_full_once();
-                index += 1;
-                continue;
-            }
-            let accepted = self.listeners[index].accept();
-            if let Ok(Some(_)) = accepted {
-                self.report.metrics().connections.add(1);
-            }
-            match accepted {
-                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full, now),
-                Ok(Some((socket, name))) => match &self.header_gate {
-                    Some(gate) => gate.enter(socket, name, now),
-                    None => self.begin_client(IdentifiedClient { socket, name, destination: None }, now),
-                },
-                Ok(None) => index += 1,
-                Err(error) if is_one_clients(&error) => {}
-                Err(error) => {
-                    self.paused_until = Some(now + ACCEPT_PAUSE);
-                    if self.complaints.may_complain(now) {
-                        self.report.warning(format_args!("cannot accept clients for now: {error}"));
-                    }
-                    return;
+        let mut turn = self.accept_turn;
+        let is_used_up =
+            turn.run(self, |acceptor| acceptor.listeners.len(), |acceptor, index| acceptor.look(index, now));
+        self.accept_turn = turn;
+        if is_used_up { Status::Again } else { Status::Waiting }
+    }
+
+    /// Accepts or rejects a client of one listener, if there is one.
+    fn look(&mut self, index: usize, now: Instant) -> Look {
+        let is_full = !self.has_room();
+        if is_full && !(self.rejects_when_full() && self.listeners[index].can_reset()) {
+            self.report_full_once();
+            return Look::Nothing;
+        }
+        let accepted = self.listeners[index].accept();
+        if let Ok(Some(_)) = accepted {
+            self.report.metrics().connections.add(1);
+        }
+        match accepted {
+            Ok(Some((socket, name))) if is_full => self.reject(socket, &name, Rejection::Full, now),
+            Ok(Some((socket, name))) => match &self.header_gate {
+                Some(gate) => gate.enter(socket, name, now),
+                None => self.begin_client(IdentifiedClient { socket, name, destination: None }, now),
+            },
+            Ok(None) => return Look::Nothing,
+            Err(error) if is_one_clients(&error) => {}
+            Err(error) => {
+                self.paused_until = Some(now + ACCEPT_PAUSE);
+                if self.complaints.may_complain(now) {
+                    self.report.warning(format_args!("cannot accept clients for now: {error}"));
                 }
+                return Look::Stop;
             }
         }
+        Look::Client
     }
 
     /// Connections whose PROXY header is not complete.
@@ -307,13 +318,13 @@ impl<H: Handler> Session for Acceptor<H> {
             self.permits.set_access(access);
         }
         self.close_if_complete();
-        self.accept(context.now);
+        let status = self.accept(context.now);
         if self.listeners.is_empty() && self.permits.inside() == 0 && self.handler.may_close() {
             return self.permits.outcome().map(|()| Status::Done);
         }
         self.check_presence(context.now)?;
         self.sum_up(context.now);
-        Ok(Status::Waiting)
+        Ok(status)
     }
 
     fn stop(&mut self) -> Stop {

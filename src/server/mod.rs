@@ -1,5 +1,6 @@
 //! How clients come in: listeners, who is admitted, how many, for how long.
 
+mod accept_turn;
 pub(crate) mod acceptor;
 pub(crate) mod access_lists;
 pub(crate) mod access_sources;

@@ -8,6 +8,7 @@ mod refusal;
 mod terms;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -43,7 +44,7 @@ pub(crate) struct TlsGate<H> {
 struct GateState {
     terms: GateTerms,
     arrivals: Arrivals,
-    passed: RefCell<Vec<IncomingClient>>,
+    passed: RefCell<VecDeque<IncomingClient>>,
     acceptor: Waker,
 }
 
@@ -358,7 +359,7 @@ impl Arriving {
         match transport.reset_on_close(false).and_then(|()| transport.into_socket()) {
             Ok(socket) => {
                 let client = IncomingClient { socket, destination: self.destination, authorization, permit };
-                self.gate.passed.borrow_mut().push(client);
+                self.gate.passed.borrow_mut().push_back(client);
                 self.gate.acceptor.wake();
             }
             Err(error) => permit.fail(lost(&error)),

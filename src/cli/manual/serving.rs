@@ -28,9 +28,9 @@ Port 0 lets the system choose one port for both families. Each listener is repor
 manager is notified when all listeners are ready, and when the server ends: sd_notify(3), Type=notify.
 
 With a mode the server takes many clients at once. It ends with a signal, or with --count or --once after that many clients. \
-A failure with one client is reported in a line that names the client, and the server continues. If the same line comes up for many clients, five \
-are written, and the rest are counted in one line ('and 4812 more within 4s: ...') after a second, or later while \
-there are too many. -v writes all lines, and --json has an event for each. A client that resets or ends its connection without sending anything, as \
+A failure with one client is reported in a line that names the client, and the server continues. If lines of the same kind come up for many \
+clients, whatever names and numbers are in them, those of five are written, and the rest are counted in one line ('and 4812 more within 4s: ...') after \
+a second, or later while there are too many. -v writes all lines, and --json has an event for each. A client that resets or ends its connection without sending anything, as \
 health checks do, has no line, except with -v. Without a code or --tls everyone \
 who can connect can use the server, and nothing is encrypted. --allow and --deny limit that.
 

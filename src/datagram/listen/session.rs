@@ -8,6 +8,7 @@ use super::input::LineProgress;
 use super::peers::Peers;
 use crate::datagram::output::Output;
 use crate::datagram::stats::DatagramStats;
+use crate::datagram::turn_cost;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{Context, Session, Status, Stop};
@@ -227,7 +228,7 @@ impl DatagramSink {
                 return Ok(true);
             }
             let result = socket.receive(buffers, |datagram| {
-                share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
+                share_bytes = share_bytes.saturating_sub(turn_cost(datagram.payload));
                 self.accept(&datagram, index, socket);
             });
             match result {

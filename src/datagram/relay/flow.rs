@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::target::Target;
 use crate::datagram::stats::DatagramStats;
+use crate::datagram::turn_cost;
 use crate::error::Error;
 use crate::net::reactor::{Context, Session, Status, Waker};
 use crate::net::udp::{Datagram, DatagramSocket, Peer, ReceiveBuffer, ReplyBatch};
@@ -193,7 +194,7 @@ impl FlowSession {
             }
             while has_more && budget_bytes > 0 && !listener.replies.borrow().is_large() {
                 let result = flow.socket.receive(&mut buffer, |datagram| {
-                    budget_bytes = budget_bytes.saturating_sub(datagram.payload.len().max(1));
+                    budget_bytes = budget_bytes.saturating_sub(turn_cost(datagram.payload));
                     self.queue_reply(listener, &datagram);
                 });
                 has_more = match result {

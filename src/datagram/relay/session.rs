@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::flow::{Listener, Shared};
 use super::intake::{FlowRules, Intake};
 use super::target::Target;
+use crate::datagram::turn_cost;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::udp::DatagramSocket;
@@ -59,7 +60,7 @@ impl Relaying {
                     break;
                 }
                 let result = listener.socket.receive(&mut shared.buffer.borrow_mut(), |datagram| {
-                    share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
+                    share_bytes = share_bytes.saturating_sub(turn_cost(datagram.payload));
                     intake.accept(datagram, index);
                 });
                 match result {

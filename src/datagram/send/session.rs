@@ -5,9 +5,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::input::{DatagramSource, SourceState};
-use crate::datagram::cannot_send;
 use crate::datagram::output::Output;
 use crate::datagram::stats::DatagramStats;
+use crate::datagram::{cannot_send, turn_cost};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
@@ -272,7 +272,7 @@ impl DatagramSending {
         while budget_bytes > 0 && !self.output.is_full() {
             let (replies, output, stats) = (&mut open.replies, &mut self.output, &mut self.stats);
             let result = open.socket.receive(&mut open.buffers, |reply| {
-                budget_bytes = budget_bytes.saturating_sub(reply.payload.len().max(1));
+                budget_bytes = budget_bytes.saturating_sub(turn_cost(reply.payload));
                 if reply.is_truncated {
                     stats.truncated += 1;
                 } else if reply_wait.replies.is_none_or(|count| *replies < count) {

@@ -1,20 +1,23 @@
 //! A hub: many clients and the standard streams, each of which receives what others send.
 //!
-//! Each subscriber has a queue of its own. Pieces are shared, not copied.
+//! Each subscriber has a queue of its own. Pieces are shared, not copied. A call costs as much as the subscribers that its
+//! piece goes to; those that have nothing to do with it are not looked at.
+
+mod queue;
+mod subscribers;
+mod waiting;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use self::queue::{Full, SubscriberQueue};
+use self::waiting::{WaitingForOutput, WaitingSessions};
 use crate::net::reactor::Waker;
 
-/// Limit of one subscriber's queue: a piece more when it is full.
-const QUEUE_BYTES: usize = 192 << 10;
 /// Most bytes of one read, and so of one piece.
 pub(crate) const PIECE_BYTES: usize = 32 << 10;
-/// Longest time that a client may keep the others waiting, with `--slow cut`.
-const SLOW_CLIENT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Treatment of a client that reads too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,47 +50,35 @@ pub struct Hub(Rc<RefCell<Subscribers>>);
 
 struct Subscribers {
     slow: Slow,
-    subscribers: BTreeMap<Id, SubscriberQueue>,
+    clients: BTreeMap<Id, SubscriberQueue>,
     next: usize,
-    /// Number of full queues: as a rule none, and no queue need be looked at.
-    full: usize,
+    /// Clients with a full queue: as a rule none.
+    full: Full,
     /// The standard streams.
     stdio: Option<Waker>,
-    /// Stdout is one of the subscribers.
-    has_output: bool,
-    /// Sessions that wait for room, for clients, or for stdout, by number.
-    waiting: BTreeMap<usize, Waker>,
+    /// Stdout, if it takes part.
+    output: Option<(Id, SubscriberQueue)>,
+    /// Pieces that were published to stdout, taken for it, and written.
+    output_counts: OutputCounts,
+    /// Sessions that wait for a client.
+    wait_for_clients: WaitingSessions,
+    /// Sessions that wait for room in the queues of clients.
+    wait_for_room: WaitingSessions,
+    /// Sessions that wait for room in the queue of stdout. They are woken one after the other.
+    wait_for_output: WaitingSessions,
+    /// Sessions that wait until stdout has written.
+    wait_for_written: WaitingForOutput,
     /// Stdin has ended.
     has_input_ended: bool,
     /// No more clients are accepted.
     is_closing: bool,
-    /// Pieces that were published to stdout, taken for it, and written.
-    output: Output,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Output {
+struct OutputCounts {
     published: u64,
     taken: u64,
     written: u64,
-}
-
-struct SubscriberQueue {
-    queue: VecDeque<Rc<[u8]>>,
-    queued_bytes: usize,
-    /// Stdout: it is neither cut nor skipped.
-    is_output: bool,
-    /// Time since which others wait for it and it takes nothing.
-    blocks_since: Option<Instant>,
-    is_cut: bool,
-    missed_bytes: u64,
-    waker: Waker,
-}
-
-impl SubscriberQueue {
-    fn is_full(&self) -> bool {
-        self.queued_bytes >= QUEUE_BYTES && !self.is_cut
-    }
 }
 
 /// The subscribers that a piece goes to.
@@ -104,12 +95,11 @@ pub(crate) enum To {
 }
 
 impl To {
-    fn includes(self, id: Id, subscriber: &SubscriberQueue) -> bool {
+    /// The client that the piece does not go to.
+    fn sender(self) -> Option<Id> {
         match self {
-            To::Output => subscriber.is_output,
-            To::Clients => !subscriber.is_output,
-            To::Others(sender) => !subscriber.is_output && id != sender,
-            To::All(sender) => id != sender,
+            To::Output | To::Clients => None,
+            To::Others(sender) | To::All(sender) => Some(sender),
         }
     }
 
@@ -123,15 +113,18 @@ impl Hub {
     pub fn new(slow: Slow) -> Hub {
         Hub(Rc::new(RefCell::new(Subscribers {
             slow,
-            subscribers: BTreeMap::new(),
+            clients: BTreeMap::new(),
             next: 0,
-            full: 0,
+            full: Full::default(),
             stdio: None,
-            has_output: false,
-            waiting: BTreeMap::new(),
+            output: None,
+            output_counts: OutputCounts::default(),
+            wait_for_clients: WaitingSessions::default(),
+            wait_for_room: WaitingSessions::default(),
+            wait_for_output: WaitingSessions::default(),
+            wait_for_written: WaitingForOutput::default(),
             has_input_ended: false,
             is_closing: false,
-            output: Output::default(),
         })))
     }
 
@@ -140,19 +133,15 @@ impl Hub {
         let mut hub = self.0.borrow_mut();
         let id = Id(hub.next);
         hub.next += 1;
-        hub.has_output |= is_output;
-        let subscriber = SubscriberQueue {
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            is_output,
-            blocks_since: None,
-            is_cut: false,
-            missed_bytes: 0,
-            waker,
-        };
-        hub.subscribers.insert(id, subscriber);
-        // A session that waits for clients has one now.
-        hub.wake_waiting();
+        let queue = SubscriberQueue::new(waker);
+        if is_output {
+            hub.output = Some((id, queue));
+        } else {
+            hub.clients.insert(id, queue);
+            hub.wait_for_clients.wake_all();
+            // Among clients that are all full there is one with room now.
+            hub.wake_for_room();
+        }
         drop(hub);
         Subscription { hub: self.clone(), id }
     }
@@ -166,32 +155,30 @@ impl Hub {
     pub(crate) fn end_input(&self) {
         let mut hub = self.0.borrow_mut();
         hub.has_input_ended = true;
-        for subscriber in hub.subscribers.values() {
-            subscriber.waker.wake();
-        }
+        hub.clients.values().for_each(SubscriberQueue::wake);
     }
 
     /// True if there are clients. Else `asking` is woken when one joins.
     pub(crate) fn has_clients(&self, asking: &Waker) -> bool {
         let mut hub = self.0.borrow_mut();
-        let has_clients = hub.clients() > 0;
+        let has_clients = !hub.clients.is_empty();
         if !has_clients {
-            hub.waiting.insert(asking.session_id(), asking.clone());
+            hub.wait_for_clients.add(asking);
         }
         has_clients
     }
 
     /// Number of pieces published to stdout so far; see [`Hub::is_written`].
     pub(crate) fn published_to_output(&self) -> u64 {
-        self.0.borrow().output.published
+        self.0.borrow().output_counts.published
     }
 
     /// True if stdout has written the first `published` pieces. Else `asking` is woken later.
     pub(crate) fn is_written(&self, published: u64, asking: &Waker) -> bool {
         let mut hub = self.0.borrow_mut();
-        let is_written = hub.output.written >= published;
+        let is_written = hub.output_counts.written >= published;
         if !is_written {
-            hub.waiting.insert(asking.session_id(), asking.clone());
+            hub.wait_for_written.add(published, asking);
         }
         is_written
     }
@@ -200,97 +187,70 @@ impl Hub {
     fn close(&self) {
         let mut hub = self.0.borrow_mut();
         hub.is_closing = true;
-        hub.wake_output();
+        hub.wake_stdio();
     }
 
     /// True if no clients are left, and no more are accepted.
     pub(crate) fn is_finished(&self) -> bool {
         let hub = self.0.borrow();
-        hub.is_closing && hub.clients() == 0
+        hub.is_closing && hub.clients.is_empty()
     }
 
     /// `Ok` if a piece can be published now. Else `asking` is woken when it is worth asking again; the error is the time
     /// at which a slow client will be cut.
     pub(crate) fn can_publish(&self, to: To, asking: &Waker, now: Instant) -> Result<(), Option<Instant>> {
-        let mut hub = self.0.borrow_mut();
-        if hub.full == 0 {
+        let hub = &mut *self.0.borrow_mut();
+        let is_output_full =
+            to.includes_output() && hub.output.as_ref().is_some_and(|(_, output)| output.is_full());
+        if to == To::Output {
+            if is_output_full {
+                hub.wait_for_output.add(asking);
+                return Err(None);
+            }
             return Ok(());
         }
-        let (slow, mut cut) = (hub.slow, 0);
-        let mut end: Option<Instant> = None;
-        let is_asked = |(id, subscriber): &(&Id, &mut SubscriberQueue)| to.includes(**id, subscriber);
-        let all: Vec<_> =
-            hub.subscribers.iter_mut().filter(is_asked).map(|(_, subscriber)| subscriber).collect();
-        let others_have_room = all.iter().any(|subscriber| !subscriber.is_full());
-        let mut must_wait = false;
-        for subscriber in all.into_iter().filter(|subscriber| subscriber.is_full()) {
-            match slow {
-                Slow::Drop if !subscriber.is_output && others_have_room => continue,
-                Slow::Cut if !subscriber.is_output && others_have_room => {
-                    let since = *subscriber.blocks_since.get_or_insert(now);
-                    if now >= since + SLOW_CLIENT_LIMIT {
-                        cut += 1;
-                        subscriber.is_cut = true;
-                        subscriber.queue.clear();
-                        subscriber.queued_bytes = 0;
-                        subscriber.waker.wake();
-                        continue;
-                    }
-                    end = Some(
-                        end.map_or(since + SLOW_CLIENT_LIMIT, |other| other.min(since + SLOW_CLIENT_LIMIT)),
-                    );
-                }
-                _ => {}
-            }
-            must_wait = true;
-        }
-        hub.full -= cut;
-        if must_wait {
-            hub.waiting.insert(asking.session_id(), asking.clone());
-            return Err(end);
+        let held_up = hub.held_up_by_clients(to, now);
+        if is_output_full || held_up.is_err() {
+            hub.wait_for_room.add(asking);
+            return Err(held_up.err().flatten());
         }
         Ok(())
+    }
+
+    /// Wakes the next session that waits for stdout, if there is room. A session that was woken calls this after its turn: it
+    /// may have had nothing to say after all.
+    pub(crate) fn pass_on(&self) {
+        self.0.borrow_mut().pass_on();
     }
 
     /// Queues a piece for all subscribers of `to` that are not cut. With `--slow drop`, clients without room miss it. In the
     /// other modes only the last line of a client that leaves finds a queue full, and is added all the same.
     pub(crate) fn publish(&self, to: To, piece: &Rc<[u8]>) {
-        let mut hub = self.0.borrow_mut();
-        let (drops, mut filled) = (hub.slow == Slow::Drop, 0);
-        for (id, subscriber) in &mut hub.subscribers {
-            if !to.includes(*id, subscriber) || subscriber.is_cut {
-                continue;
-            }
-            let was_full = subscriber.is_full();
-            if was_full && drops && !subscriber.is_output {
-                subscriber.missed_bytes += piece.len() as u64;
-                continue;
-            }
-            subscriber.queue.push_back(Rc::clone(piece));
-            subscriber.queued_bytes += piece.len();
-            filled += usize::from(!was_full && subscriber.is_full());
-            subscriber.waker.wake();
-        }
-        hub.full += filled;
+        let hub = &mut *self.0.borrow_mut();
         if to.includes_output() {
-            hub.output.published += 1;
+            hub.output_counts.published += 1;
+            if let Some((_, output)) = &mut hub.output {
+                output.push(piece);
+            }
         }
-    }
-}
-
-impl Subscribers {
-    fn clients(&self) -> usize {
-        self.subscribers.len() - usize::from(self.has_output)
-    }
-
-    fn wake_waiting(&mut self) {
-        for waker in std::mem::take(&mut self.waiting).into_values() {
-            waker.wake();
+        if to == To::Output {
+            return;
         }
-    }
-
-    fn wake_output(&self) {
-        self.stdio.iter().for_each(Waker::wake);
+        let drops = hub.slow == Slow::Drop;
+        for (id, client) in &mut hub.clients {
+            if Some(*id) == to.sender() || client.is_cut {
+                continue;
+            }
+            let was_full = client.is_full();
+            if was_full && drops {
+                client.missed_bytes += piece.len() as u64;
+                continue;
+            }
+            client.push(piece);
+            if !was_full && client.is_full() {
+                hub.full.add(*id);
+            }
+        }
     }
 }
 
@@ -329,49 +289,29 @@ impl Subscription {
 
     /// Takes the next item of the queue.
     pub(crate) fn next(&self) -> QueueItem {
-        let mut hub = self.hub.0.borrow_mut();
-        let hub = &mut *hub;
-        let Some(subscriber) = hub.subscribers.get_mut(&self.id) else { return QueueItem::End };
-        let (was_full, is_output) = (subscriber.is_full(), subscriber.is_output);
-        let piece = subscriber.queue.pop_front();
-        subscriber.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
-        // A subscriber that takes a piece is not stuck.
-        subscriber.blocks_since = None;
-        let mut is_worth_asking = was_full && !subscriber.is_full();
-        hub.full -= usize::from(is_worth_asking);
-        if is_output {
-            // Stdout asks for the next piece after it has written the last one.
-            is_worth_asking |= hub.output.written < hub.output.taken;
-            hub.output.written = hub.output.taken;
-            hub.output.taken += u64::from(piece.is_some());
-        }
-        if is_worth_asking {
-            hub.wake_waiting();
-        }
-        match piece {
-            Some(piece) => QueueItem::Piece(piece),
-            None if hub.has_input_ended && !is_output => QueueItem::End,
-            None => QueueItem::Wait,
+        let hub = &mut *self.hub.0.borrow_mut();
+        match &hub.output {
+            Some((output, _)) if *output == self.id => hub.next_for_output(),
+            _ => hub.next_for_client(self.id),
         }
     }
 
     /// True if this subscriber kept the others waiting and was cut: it receives nothing more.
     pub(crate) fn is_cut(&self) -> bool {
-        self.hub.0.borrow().subscribers.get(&self.id).is_some_and(|subscriber| subscriber.is_cut)
+        self.hub.0.borrow().clients.get(&self.id).is_some_and(|client| client.is_cut)
     }
 
     /// Number of bytes that this subscriber has missed.
     pub(crate) fn missed_bytes(&self) -> u64 {
-        self.hub.0.borrow().subscribers.get(&self.id).map_or(0, |subscriber| subscriber.missed_bytes)
+        self.hub.0.borrow().clients.get(&self.id).map_or(0, |client| client.missed_bytes)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut hub = self.hub.0.borrow_mut();
-        let was_full = hub.subscribers.remove(&self.id).is_some_and(|subscriber| subscriber.is_full());
-        hub.full -= usize::from(was_full);
-        hub.wake_waiting();
-        hub.wake_output();
+        self.hub.0.borrow_mut().leave(self.id);
     }
 }
+
+#[cfg(test)]
+mod tests;

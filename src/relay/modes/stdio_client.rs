@@ -111,8 +111,16 @@ impl<S: Stream> StdioClient<S> {
     }
 
     /// Reads stdin while there are clients with room. True if there may be more than the budget allowed.
-    fn read(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
+    fn read(&mut self, now: Instant, budget_bytes: usize) -> Result<bool, Error> {
         self.wait_until = None;
+        let may_read = self.stdio.reading_end().is_none_or(|end| end.readiness.is_readable());
+        match may_read && !self.has_input_ended {
+            true => self.read_pieces(now, budget_bytes),
+            false => Ok(false),
+        }
+    }
+
+    fn read_pieces(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
         let mut piece = [0; PIECE_BYTES];
         while !self.has_input_ended && self.hub.has_clients(&self.waker) {
             if let Err(time) = self.hub.can_publish(To::Clients, &self.waker, now) {

@@ -12,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Waker};
-use crate::net::stream::{Stream, Timed};
+use crate::net::stream::{KernelEnds, Stream, Timed};
 use crate::proto::relay::labels::Labels;
 use crate::report::{escape, escape_bytes};
 use crate::server::client_session::CountedSession;
@@ -187,8 +187,16 @@ impl<S: Stream> Subscriber<S> {
     }
 
     /// Reads from it while its receivers have room. True if there may be more than the budget allowed.
-    fn receive(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
+    fn receive(&mut self, now: Instant, budget_bytes: usize) -> Result<bool, Error> {
         self.wait_until = None;
+        // A client that has nothing to say does not wait for others.
+        match self.peer.reading_end().is_none_or(|end| end.readiness.is_readable()) {
+            true => self.receive_pieces(now, budget_bytes),
+            false => Ok(false),
+        }
+    }
+
+    fn receive_pieces(&mut self, now: Instant, mut budget_bytes: usize) -> Result<bool, Error> {
         let mut piece = [0; PIECE_BYTES];
         while !self.has_ended {
             let can_publish = self.to.map_or(Ok(()), |to| self.hub.can_publish(to, &self.waker, now));
@@ -253,7 +261,9 @@ impl<S: Stream> Session for Subscriber<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.peer.tick(context.now);
         if self.failure.is_none() {
-            match self.exchange(context) {
+            let exchanged = self.exchange(context);
+            self.hub.pass_on();
+            match exchanged {
                 Ok(true) => return Ok(Status::Again),
                 Ok(false) => {}
                 Err(error) => self.failure = Some(error),

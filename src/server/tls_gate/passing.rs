@@ -35,19 +35,30 @@ enum Fate {
 impl<H: Handler> TlsGate<H> {
     /// Hands on the clients that were let through, as far as there are places.
     pub(super) fn serve_passed(&mut self, now: Instant) {
-        for client in self.gate.passed.take() {
+        let mut waiting = Vec::new();
+        loop {
+            let Some(client) = self.gate.passed.borrow_mut().pop_front() else { break };
             match self.fate(&client) {
                 Fate::Served => {
                     client.permit.end_arriving();
                     self.handler.accept(client, now);
                 }
                 // It stays among those that wait. Each end of a client advances the acceptor.
-                Fate::Waits => self.gate.passed.borrow_mut().push(client),
+                Fate::Waits => {
+                    waiting.push(client);
+                    // Without a total number all wait for the same, in their order.
+                    if self.places.total.is_none() {
+                        break;
+                    }
+                }
                 Fate::Refused(why, text) => {
                     client.permit.discount(&Error::new(Exit::Refused, text), why);
                     let _ = client.socket.reset_on_close(true);
                 }
             }
+        }
+        for client in waiting.into_iter().rev() {
+            self.gate.passed.borrow_mut().push_front(client);
         }
     }
 

@@ -202,19 +202,25 @@ fn a_server_full_of_silent_processes_reports_a_remedy() {
 fn lines_about_many_clients_are_summed_up() {
     const CLIENTS: usize = 100;
     let place = Place::new();
-    let cases: [(&[&str], &[u8], &str); 4] = [
+    let socks = ["--socks", "--allow-target", "127.0.0.0/8"];
+    let cases: [(&[&str], &[u8], &str); 5] = [
         (&["--store", place.arg()], b"GET / HTTP/1.1\r\n\r\n", "speaks HTTP or other text"),
         (&["--echo", "--deny", "127.0.0.1"], b"", "refused by --allow or --deny"),
         (&["--echo", "--accept-proxy-protocol"], b"GET / HTTP/1.1\r\n\r\n", "the PROXY header is missing"),
         (&["--forward", "127.0.0.1:1"], b"x", "connection refused"),
+        // RFC 1928: each wants another target.
+        (&socks, b"\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x01", "connection refused"),
     ];
     in_parallel(&cases, |(options, sent, text)| {
         let server = serve(options);
-        for _ in 0..CLIENTS {
+        for number in 0..CLIENTS {
             use std::io::Write;
             let mut link = Link::connect(server.port());
-            let _ = link.write_all(sent);
-            let _ = link.read(&mut [0; 200]);
+            let _ = link.write_all(&other(sent, number));
+            // SOCKS has two answers.
+            for _ in 0..1 + usize::from(options.contains(&"--socks")) {
+                let _ = link.read(&mut [0; 200]);
+            }
         }
         server.signal(Signal::TERM);
         let log = server.finish().stderr;
@@ -233,6 +239,15 @@ fn lines_about_many_clients_are_summed_up() {
     }
     server.signal(Signal::TERM);
     assert_eq!(server.finish().stderr.matches("refused by --allow or --deny").count(), 50);
+}
+
+/// What the client with this number sends: a target of SOCKS is another one for each.
+fn other(sent: &[u8], number: usize) -> Vec<u8> {
+    let mut sent = sent.to_vec();
+    if let [5, .., address, _, _] = &mut sent[..] {
+        *address = number as u8;
+    }
+    sent
 }
 
 #[test]

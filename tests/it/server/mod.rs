@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod activation;
+pub(crate) mod floods;
 pub(crate) mod http_early;
 pub(crate) mod http_proxy;
 pub(crate) mod hub;
