@@ -849,7 +849,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -4 -6 -h --verbose --quiet --json --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --metrics --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --help"
+            opts="-v -q -4 -6 -h --verbose --quiet --json --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --target-ca --target-pin --target-name --target-insecure --target-cert --target-cert-key --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --workers --timeout --http --token --host --http-cert --http-cert-key --log --cache --site --etag --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --metrics --code --code-file --key --code-uses --clients --pair --open --plain --tls --client-ca --cert --cert-key --alpn --lax-end --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1011,6 +1011,10 @@ _sendall() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timeout)

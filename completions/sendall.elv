@@ -63,6 +63,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --max-size 'With --store: refuse larger files'
             cand --max-entries 'With --store: accept at most N files, folders and links from one client'
             cand --digests 'With --store: append the digest of each stored file, in the format of b3sum --check; - is stdout'
+            cand --workers 'With --store or --share: run transfers on N threads; others take the place of those that wait for a disk; auto is one per core [default: auto]'
             cand --timeout 'Limit the time for a client''s handshake (--store, --share, --socks), for its header (--accept-proxy-protocol) and for each address of a target (--forward, --socks) [default: 10s]; in other modes the same as --accept-timeout'
             cand --http 'Serve HTTP on the same port, for browsers and curl; for other machines below a secret path, with --http=open without'
             cand --token 'With --http: ask for the token in this file in place of the secret path, as Bearer or as the password of Basic'

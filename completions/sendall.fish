@@ -70,6 +70,7 @@ copy\t'They are sent as links'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse larger files' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: accept at most N files, folders and links from one client' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: append the digest of each stored file, in the format of b3sum --check; - is stdout' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l workers -d 'With --store or --share: run transfers on N threads; others take the place of those that wait for a disk; auto is one per core [default: auto]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'Limit the time for a client\'s handshake (--store, --share, --socks), for its header (--accept-proxy-protocol) and for each address of a target (--forward, --socks) [default: 10s]; in other modes the same as --accept-timeout' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l http -d 'Serve HTTP on the same port, for browsers and curl; for other machines below a secret path, with --http=open without' -r -f -a "secret\t'Other machines need the secret path'
 open\t'Everybody'"
