@@ -5,6 +5,7 @@
 //! `SPLICE_F_NONBLOCK`; or the output is reopened through `/proc/self/fd`, which gives an open file of our own.
 
 pub(crate) mod client;
+pub(crate) mod write_behind;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -124,6 +125,11 @@ impl Stdio {
     /// The kind of stdin.
     pub fn input_kind(&self) -> FdKind {
         self.input_kind
+    }
+
+    /// The kind of stdout.
+    pub(crate) fn output_kind(&self) -> FdKind {
+        self.output_kind
     }
 }
 

@@ -66,7 +66,7 @@ impl Plan {
                 sockets.extend(udp::listen(endpoint, &self.options, &io)?);
             }
             keep_descriptors();
-            let output = Output::new(Stdio::open(&io)?, self.style);
+            let output = Output::behind(Stdio::open(&io)?, self.style, io.thread_waker());
             let responder =
                 Responder::new(answers, self.reply_limits, output.is_typed(), (&io, report), &sockets)?;
             let lists = AccessLists::new(&self.access, None, self.limits.count.is_some(), (&io, signals))?;

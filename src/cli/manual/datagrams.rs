@@ -19,10 +19,12 @@ writes one object per line:
 --frame u16be puts the length in two bytes before each payload, most significant byte first. 'udp-send --each u16be' reads this form, and \
 'udp-send --each json' that of --each json.
 
-Received datagrams wait for stdout in a bounded queue, first in sendall and then in the system. On Linux the system reports \
-exactly how many datagrams it dropped there. With a queue of 32 MiB or more (this needs privileges, or sysctl net.core.rmem_max), \
+Received datagrams wait for stdout in a bounded queue, first in sendall (16 MiB) and then in the system. A file is written by a thread \
+of its own, so a slow disk does not hold up receiving until the queue is full. On Linux the system reports \
+exactly how many datagrams it dropped. With a queue of 32 MiB or more there (this needs privileges, or sysctl net.core.rmem_max), \
 several datagrams are received at once, which is several times faster. If the system drops any in this mode, the report says \
-'... or more'. With --metrics ENDPOINT Prometheus reads these counts while the command runs: see sendall-serve(1), METRICS.
+'... or more'. After a signal, a file has 0.7 s to take what was received; the rest counts as dropped. With --metrics ENDPOINT \
+Prometheus reads these counts while the command runs: see sendall-serve(1), METRICS.
 
 ANSWERS
 

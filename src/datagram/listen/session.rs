@@ -18,6 +18,9 @@ use crate::server::acceptor::AccessLists;
 
 /// The maximum number of datagrams that are counted in the system's queue at the end, while more may arrive.
 const MAX_UNREAD: u64 = 1 << 20;
+/// The time that a file has after a signal to take what was received, and after a failure.
+const LAST_WRITES_AFTER_SIGNAL: Duration = Duration::from_millis(700);
+const LAST_WRITES_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// The limits of the session, and of the datagrams that it accepts.
 pub(crate) struct ReceiveLimits {
@@ -108,7 +111,7 @@ impl Listening {
                 status = Status::Again;
             }
             is_held_back |= sink.output.is_full();
-            sink.stats.unwritten += discard_excess(socket, buffers);
+            sink.stats.unwritten += socket.discard_excess();
         }
         sink.flush()?;
         // Datagrams that were left while the queue was full cause no further event.
@@ -166,15 +169,15 @@ impl Listening {
         Ok(if has_more || typed == LineProgress::More { Status::Again } else { status })
     }
 
-    /// Writes as much as stdout accepts at once. Counts the rest, and datagrams still in the system's queue, as dropped.
+    /// Writes as much as stdout accepts at once, or a file in a short time. Counts the rest, and datagrams still in the
+    /// system's queue, as dropped.
     fn finish_output(&mut self) {
-        // The signal ends the run, whatever else fails now.
-        let _ = self.sink.flush();
+        self.sink.finish(LAST_WRITES_AFTER_SIGNAL);
         let mut unread = 0;
         for socket in &self.sockets {
             while unread < MAX_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
         }
-        self.sink.stats.unwritten += unread + self.sink.output.unwritten();
+        self.sink.stats.unwritten += unread;
         self.report_sums();
     }
 
@@ -191,13 +194,6 @@ impl Listening {
             self.sink.stats.show(false, self.report.metrics());
         }
     }
-}
-
-/// Discards the datagrams that cannot be written, before the system does, and returns their number.
-fn discard_excess(socket: &DatagramSocket, buffers: &mut ReceiveBuffer) -> u64 {
-    let mut thrown = 0;
-    while socket.is_near_overflow() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
-    thrown
 }
 
 impl DatagramSink {
@@ -246,7 +242,7 @@ impl DatagramSink {
             if self.output.is_worth_a_write() {
                 self.flush()?;
             }
-            self.stats.unwritten += discard_excess(socket, buffers);
+            self.stats.unwritten += socket.discard_excess();
         }
         Ok(false)
     }
@@ -277,6 +273,15 @@ impl DatagramSink {
         self.stats.received += records;
         self.stats.received_bytes += bytes;
         written
+    }
+
+    /// Writes what was received before the end, whose cause is another one. Counts what is not written in `limit`.
+    fn finish(&mut self, limit: Duration) {
+        let _ = self.flush();
+        self.output.finish(limit);
+        // Takes what was written in the meantime.
+        let _ = self.flush();
+        self.stats.unwritten += self.output.unwritten();
     }
 
     fn send_lines(&mut self, sockets: &[DatagramSocket]) -> Result<LineProgress, Error> {
@@ -318,7 +323,7 @@ impl Session for Listening {
                 self.sink.stats.check()?;
             }
             Err(error) if !error.is_silent() => {
-                self.sink.stats.unwritten += self.sink.output.unwritten();
+                self.sink.finish(LAST_WRITES_AFTER_FAILURE);
                 self.report_sums();
             }
             _ => {}

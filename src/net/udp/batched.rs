@@ -7,17 +7,23 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use rustix::io::Errno;
-use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use socket2::SockRef;
-use uapi::c;
+use uapi::{MsghdrMut, c};
 
 use super::{BUFFER_BYTES, Datagram, Dropped, Peer};
 
 /// The most buffers that one call fills.
 pub(super) const BATCH: usize = BATCH_SIZE;
-/// The most buffers that one call fills where each may hold many datagrams: so few that they are still in the
+/// The most buffers that one call fills while they hold many datagrams each: so few that they are still in the
 /// processor's cache when they are read.
 const MAX_COALESCED: usize = 4;
+/// From this size on the content of a buffer counts as many datagrams.
+const MANY_BYTES: usize = 16 << 10;
+/// The most buffers that are discarded before the queue is looked at again.
+const DISCARDS_AT_ONCE: usize = 8;
+/// The room for control messages of a buffer, in words of 8 bytes: more than those take that are asked for.
+const CONTROL_WORDS: usize = 32;
 /// sock_diag(7): the array that `SO_MEMINFO` fills, and indices into it.
 const SO_MEMINFO: c::c_int = 55;
 const SK_MEMINFO_RMEM_ALLOC: usize = 0;
@@ -34,6 +40,8 @@ pub(super) struct UdpState {
     is_batching: Cell<bool>,
     /// The kernel may coalesce received datagrams (`UDP_GRO`).
     is_coalescing: bool,
+    /// The most buffers that the next call fills.
+    max_buffers: Cell<usize>,
 }
 
 impl UdpState {
@@ -59,7 +67,7 @@ impl UdpState {
             let _ = set(c::SOL_UDP, c::UDP_GRO, 0);
         }
         set(c::SOL_SOCKET, c::SO_TIMESTAMPNS, is_timed.into())?;
-        Ok(UdpState { quinn, is_batching: Cell::new(true), is_coalescing })
+        Ok(UdpState { quinn, is_batching: Cell::new(true), is_coalescing, max_buffers: Cell::new(BATCH) })
     }
 
     pub(super) fn receive(
@@ -72,8 +80,10 @@ impl UdpState {
         let mut chunks = bytes.chunks_exact_mut(BUFFER_BYTES);
         let mut buffers: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let max_buffers = if self.is_coalescing { MAX_COALESCED } else { BATCH };
+        let max_buffers = self.max_buffers.get();
         let count = self.quinn.recv(fd.into(), &mut buffers[..max_buffers], &mut meta)?;
+        let received_bytes: usize = meta[..count].iter().map(|meta| meta.len).sum();
+        self.max_buffers.set(if received_bytes >= count * MANY_BYTES { MAX_COALESCED } else { BATCH });
         for (buffer, meta) in buffers.iter().zip(&meta[..count]) {
             let mut on_payload = |payload| {
                 on_datagram(Datagram {
@@ -148,16 +158,49 @@ impl UdpState {
         Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })
     }
 
-    /// True if the queue is more than half full, and the kernel would drop more datagrams than it counts.
-    pub(super) fn is_near_overflow(&self, fd: &OwnedFd) -> bool {
+    /// Discards datagrams, without copying them, while the queue is more than half full and the kernel would drop more
+    /// than it counts. Returns their number.
+    pub(super) fn discard_excess(&self, fd: &OwnedFd) -> u64 {
         let is_half_full = |info: MemoryInfo| info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
-        self.is_coalescing && memory_info(fd).is_some_and(is_half_full)
+        let mut discarded = 0;
+        while self.is_coalescing && memory_info(fd).is_some_and(is_half_full) {
+            for _ in 0..DISCARDS_AT_ONCE {
+                let Ok(count) = discard_buffer(fd) else { return discarded };
+                discarded += count;
+            }
+        }
+        discarded
     }
 }
 
 /// The datagrams that the kernel has dropped, as far as it counts them.
 pub(super) fn drops(fd: &OwnedFd) -> Option<u64> {
     Some(memory_info(fd)?[SK_MEMINFO_DROPS].into())
+}
+
+/// Discards the next buffer of the queue. Returns the number of datagrams in it.
+fn discard_buffer(fd: &OwnedFd) -> io::Result<u64> {
+    // recv(2) tells its length (`MSG_TRUNC`), and only recvmsg(2) that of each datagram. A buffer that the kernel has
+    // not coalesced has none.
+    let (mut start, mut control) = ([0_u8; 1], [0_u64; CONTROL_WORDS]);
+    let mut message = MsghdrMut {
+        iov: &mut [&mut start[..]][..],
+        control: Some(&mut control[..]),
+        name: uapi::sockaddr_none_mut(),
+        flags: 0,
+    };
+    let peek = c::MSG_PEEK | c::MSG_DONTWAIT;
+    let (_, _, mut control) = uapi::recvmsg(fd.as_raw_fd(), &mut message, peek)?;
+    let mut segment_bytes = usize::MAX;
+    while let Ok((_, header, data)) = uapi::cmsg_read(&mut control) {
+        if (header.cmsg_level, header.cmsg_type) == (c::SOL_UDP, c::UDP_GRO)
+            && let Some(size) = data.first_chunk()
+        {
+            segment_bytes = c::c_int::from_ne_bytes(*size).unsigned_abs().max(1) as usize;
+        }
+    }
+    let (_, length) = rustix::net::recv(fd, &mut start[..], RecvFlags::TRUNC | RecvFlags::DONTWAIT)?;
+    Ok(length.div_ceil(segment_bytes).max(1) as u64)
 }
 
 /// The values of `SO_MEMINFO`.
@@ -180,4 +223,36 @@ pub(super) fn is_batch_refused(error: &io::Error) -> bool {
 pub(super) fn force_receive_queue(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
     let bytes = bytes as c::c_int;
     Ok(uapi::setsockopt(fd.as_raw_fd(), c::SOL_SOCKET, c::SO_RCVBUFFORCE, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn the_datagrams_of_a_discarded_buffer_are_counted() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = receiver.local_addr().unwrap();
+        let receiver = OwnedFd::from(receiver);
+        force_receive_queue(&receiver, 32 << 20)
+            .or_else(|_| SockRef::from(&receiver).set_recv_buffer_size(32 << 20))
+            .unwrap();
+        let state = UdpState::new(&receiver, &to, true).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let from = sender.local_addr().unwrap();
+        let sender = OwnedFd::from(sender);
+        let sending = UdpState::new(&sender, &from, false).unwrap();
+        sending.send(&sender, to, &[7; 10 * 100 + 1], Some(100), None).unwrap();
+        sending.send(&sender, to, b"", None, None).unwrap();
+        sending.send(&sender, to, &[7; 1400], None, None).unwrap();
+        let mut counts = Vec::new();
+        while counts.iter().sum::<u64>() < 13 {
+            counts.push(discard_buffer(&receiver).unwrap());
+        }
+        let expected = if state.is_coalescing { &[11, 1, 1][..] } else { &[1; 13] };
+        assert_eq!(counts, expected);
+        assert!(discard_buffer(&receiver).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        assert_eq!(state.discard_excess(&receiver), 0);
+    }
 }

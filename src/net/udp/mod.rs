@@ -302,10 +302,13 @@ impl DatagramSocket {
         }
     }
 
-    /// True if the receive queue must be emptied now, even if the datagrams are discarded: the system would drop them
-    /// without an exact count.
-    pub fn is_near_overflow(&self) -> bool {
-        matches!(&self.kind, SocketKind::Ip(state) if state.is_near_overflow(&self.fd))
+    /// Discards datagrams while the receive queue is so full that the system would drop some without an exact count.
+    /// Returns their number.
+    pub fn discard_excess(&self) -> u64 {
+        match &self.kind {
+            SocketKind::Ip(state) => state.discard_excess(&self.fd),
+            SocketKind::Unix => 0,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod planted;
 pub(crate) mod power;
 pub(crate) mod scarce;
 pub(crate) mod siege;
+pub(crate) mod slow_disk;
 pub(crate) mod space;
 pub(crate) mod trace;
 pub(crate) mod vanish;

@@ -181,6 +181,14 @@ impl Peer {
         bytes.chunks(16 << 10).all(|piece| self.tls.writer().write_all(piece).is_ok() && self.flush())
     }
 
+    /// True if the other side has ended the connection. A write after its end succeeds until its reset has come.
+    pub(super) fn has_gone(&self) -> bool {
+        match self.socket.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+
     /// Decrypts what comes. False: there is no more.
     fn pull(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];

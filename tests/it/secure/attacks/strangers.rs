@@ -94,7 +94,7 @@ fn drip(peer: &mut Peer, bytes: &[u8]) -> bool {
     peer.socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a limit");
     bytes.chunks(1).any(|byte| {
         peer.hear(1);
-        !peer.say(byte)
+        peer.has_gone() || !peer.say(byte)
     })
 }
 
