@@ -33,8 +33,11 @@ fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
         return;
     }
     let many = (2 * IDLE_CLIENTS).to_string();
-    for mode in ["--echo", "--discard", "--broker"] {
-        let server = serve(&[mode, "--max-clients", &many, "--max-per-source", &many]);
+    let there = Place::in_memory();
+    for mode in ["--echo", "--discard", "--broker", "--store"] {
+        let folder = if mode == "--store" { &[there.arg(), "--timeout", "10m"][..] } else { &[] };
+        let limits = ["--max-clients", &many, "--max-per-source", &many];
+        let server = serve(&[&[mode][..], folder, &limits].concat());
         let port = server.port();
         let before = status_kib(server.id(), "VmRSS");
         let mut links: Vec<Link> = (0..IDLE_CLIENTS).map(|index| connect(index, port)).collect();
@@ -53,6 +56,14 @@ fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
         println!("{mode}: {each} bytes for each client, {idle} hundredths of a second in 2 s");
         assert!(each <= 8 << 10, "{each} bytes for each");
         assert!(idle <= 2, "{idle} hundredths of a second in 2 s");
+        if mode == "--store" {
+            assert!(status_kib(server.id(), "Threads") <= 6, "no thread for each");
+            let here = Place::new();
+            begin(&["upload", &here.write("f", &payload(5 << 20)), &server.listening(1).remove(0)])
+                .finish()
+                .ended(0);
+            continue;
+        }
         // Other tests run beside this one: the quickest of a few counts.
         let served = (0..5).map(|_| {
             let start = now();
@@ -69,13 +80,37 @@ fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
 }
 
 #[test]
+fn a_thousand_small_uploads_at_once_all_arrive() {
+    const UPLOADS: usize = 1000;
+    if !is_slow_wanted("1,000 uploads at once") {
+        return;
+    }
+    let (here, there) = (Place::in_memory(), Place::new());
+    let many = UPLOADS.to_string();
+    let server = serve(&["--store", there.arg(), "--max-clients", &many, "--max-per-source", &many]);
+    let to = server.listening(1).remove(0);
+    let before = (status_kib(server.id(), "Threads"), descriptors(server.id()));
+    let name = |number: usize| format!("f{number}");
+    let content = |number: usize| payload(5000 + number);
+    let files: Vec<String> = (0..UPLOADS).map(|number| here.write(&name(number), &content(number))).collect();
+    // All are waited for: a busy machine may take longer than a client's own limit.
+    let uploads: Vec<_> = files.iter().map(|file| begin(&["upload", "--timeout", "2m", file, &to])).collect();
+    for upload in uploads {
+        upload.finish().ended(0);
+    }
+    (0..UPLOADS).for_each(|number| there.expect(&name(number), &content(number)));
+    let most = status_kib(server.id(), "VmHWM");
+    println!("{most} KiB");
+    assert!(most < 256 << 10, "{most} KiB");
+    let is_back = || (status_kib(server.id(), "Threads"), descriptors(server.id())) <= before;
+    assert!(wait_until(LIMIT, is_back), "threads and descriptors are given back");
+}
+
+#[test]
 fn many_slow_clients_are_cut_and_an_upload_beside_them_continues() {
     if !is_slow_wanted("slow clients beside an upload") {
         return;
     }
-    // A server of uploads takes as many clients as the hard limit carries, at 177 descriptors each.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
-    let count = limit.map_or(SLOW_CLIENTS, |limit| SLOW_CLIENTS.min(limit as usize / 200));
     let (here, there) = (Place::in_memory(), Place::in_memory());
     let names = ["a", "b", "c", "d", "e", "f"];
     for name in names {
@@ -92,7 +127,7 @@ fn many_slow_clients_are_cut_and_an_upload_beside_them_continues() {
     // Other tests run beside this one: the quickest of three counts.
     let quickest = |names: &[&str]| names.iter().map(|name| upload(name)).min().expect("some");
     let quiet = quickest(&names[..3]);
-    let mut links: Vec<Link> = (0..count).map(|index| connect(index, port)).collect();
+    let mut links: Vec<Link> = (0..SLOW_CLIENTS).map(|index| connect(index, port)).collect();
     let start = now();
     // The first byte of a greeting, and one more now and then.
     for link in &mut links {
@@ -106,7 +141,7 @@ fn many_slow_clients_are_cut_and_an_upload_beside_them_continues() {
         let _ = link.read_to_end(&mut Vec::new());
     }
     let cut = now() - start;
-    println!("quiet {quiet:?}, beside {count} slow clients {beside:?}, all cut after {cut:?}");
+    println!("quiet {quiet:?}, beside {SLOW_CLIENTS} slow clients {beside:?}, all cut after {cut:?}");
     assert!(beside < 2 * quiet + Duration::from_millis(500), "{beside:?} instead of {quiet:?}");
     assert!(cut > Duration::from_secs(14) && cut < Duration::from_secs(20), "{cut:?}");
 }
