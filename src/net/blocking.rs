@@ -64,16 +64,19 @@ pub(super) fn submit(kind: Kind, job: Job) -> io::Result<()> {
         Kind::Long => &mut queues.long,
     };
     queue.push_back(job);
-    if queues.idle > 0 {
+    // A thread that was notified is idle until it has the lock.
+    if queues.may_run() <= queues.idle {
         WORK.notify_one();
-    } else if queues.threads < MAX_THREADS && (kind == Kind::Short || queues.running_long < MAX_LONG) {
+    } else if queues.threads < MAX_THREADS {
         // It counts from now on. It takes the lock before it does anything.
         queues.threads += 1;
         if let Err(error) = std::thread::Builder::new().name("blocking".into()).spawn(run) {
             queues.threads -= 1;
             if queues.threads == 0 {
-                queues.short.clear();
-                queues.long.clear();
+                let lost = (std::mem::take(&mut queues.short), std::mem::take(&mut queues.long));
+                // Not while others wait for the lock.
+                drop(queues);
+                drop(lost);
                 return Err(error);
             }
         }
@@ -82,6 +85,11 @@ pub(super) fn submit(kind: Kind, job: Job) -> io::Result<()> {
 }
 
 impl Queues {
+    /// How many jobs threads could begin now.
+    fn may_run(&self) -> usize {
+        self.short.len() + self.long.len().min(MAX_LONG - self.running_long)
+    }
+
     fn next(&mut self) -> Option<(Kind, Job)> {
         if let Some(job) = self.short.pop_front() {
             return Some((Kind::Short, job));
@@ -97,44 +105,23 @@ impl Queues {
 
 /// The work of a thread of the pool.
 fn run() {
-    let _counted = Counted;
     let mut queues = lock(&QUEUES);
     loop {
         if let Some((kind, job)) = queues.next() {
             drop(queues);
-            let ends = LongEnds(kind);
-            job();
-            drop(ends);
+            // A panic was printed, and its session finds no result.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
             queues = lock(&QUEUES);
+            queues.running_long -= usize::from(kind == Kind::Long);
             continue;
         }
         queues.idle += 1;
         let (guard, waited) = WORK.wait_timeout(queues, IDLE_LIMIT).unwrap_or_else(PoisonError::into_inner);
         queues = guard;
         queues.idle -= 1;
-        if waited.timed_out() && queues.short.is_empty() && queues.long.is_empty() {
+        if waited.timed_out() && queues.may_run() == 0 {
+            queues.threads -= 1;
             return;
-        }
-    }
-}
-
-/// A thread of the pool, until this is dropped: also if its work panics.
-struct Counted;
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        lock(&QUEUES).threads -= 1;
-    }
-}
-
-struct LongEnds(Kind);
-
-impl Drop for LongEnds {
-    fn drop(&mut self) {
-        if self.0 == Kind::Long {
-            lock(&QUEUES).running_long -= 1;
-            // Another one may have waited for that.
-            WORK.notify_one();
         }
     }
 }
@@ -203,6 +190,11 @@ impl<'a> LongWork<'a> {
         turns.waiting.push_back(self.id);
         loop {
             let now = read_clock();
+            if self.cancellation.is_cancelled() {
+                turns.waiting.retain(|id| *id != self.id);
+                TURN_ENDED.notify_all();
+                return;
+            }
             if turns.waiting.front() == Some(&self.id) {
                 let blocked =
                     |holder: &(u64, Instant)| now.saturating_duration_since(holder.1) >= BLOCKED_AFTER;

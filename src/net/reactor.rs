@@ -42,6 +42,7 @@ impl Reactor {
     /// A reactor without sessions, which stops when one of `signals` comes.
     pub fn new(signals: &Signals) -> io::Result<Reactor> {
         let (poll, shared) = new_poll(signals)?;
+        signals.register(poll.registry(), SIGNAL)?;
         Ok(Reactor {
             poll,
             shared,
@@ -165,11 +166,10 @@ impl Reactor {
     }
 }
 
-/// A poll that is woken by a signal, and by the handles of its sessions.
+/// A poll that is woken by the handles of its sessions.
 pub(super) fn new_poll(signals: &Signals) -> io::Result<(Poll, Arc<Shared>)> {
     let poll = Poll::new()?;
     let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
-    signals.register(poll.registry(), SIGNAL)?;
     // A clone is a descriptor of its own.
     let shared = Shared::new(poll.registry().try_clone()?, signals.clone(), waker);
     Ok((poll, shared))

@@ -1,7 +1,7 @@
 //! Many sessions on few threads: a session has one while it has something to do, and costs none while it waits.
 //!
 //! A session may block, on a slow disk for instance. Then its thread does not count, and another one takes its place: a
-//! session waits for its turn because others compute, never because others wait.
+//! session waits for its turn because others compute, and because others wait for no longer than 20 ms.
 
 mod member;
 
@@ -25,6 +25,10 @@ use crate::error::{Error, Exit};
 
 /// A turn that takes longer is taken to be blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(20);
+/// Threads that are started at once in place of blocked ones.
+const MAX_AT_ONCE: usize = 32;
+/// Threads that are started at once when the process is about to stop.
+const MAX_AT_END: usize = 256;
 
 /// Sessions that share threads.
 pub(crate) struct SessionPool {
@@ -78,6 +82,8 @@ struct Job {
 enum Work {
     Begin(Box<dyn FnOnce() -> Result<SoloSession, Error> + Send>),
     Continue(Box<SoloSession>),
+    /// It cannot be parked.
+    End(Box<SoloSession>, Error),
 }
 
 enum Returned {
@@ -119,12 +125,7 @@ impl SessionPool {
         for returned in returned {
             match returned {
                 Returned::Ended(id, result) => ended.push((id, result)),
-                Returned::Idle(job, deadline) => {
-                    let id = job.id;
-                    if let Err(error) = self.park(job, deadline) {
-                        ended.push((id, Err(error)));
-                    }
-                }
+                Returned::Idle(job, deadline) => self.park(job, deadline),
             }
         }
         self.shared.replace_blocked(now);
@@ -137,14 +138,26 @@ impl SessionPool {
     }
 
     /// Has a session wait for its readiness or deadline on the pool's own reactor.
-    fn park(&self, job: Job, deadline: Option<Instant>) -> Result<(), Error> {
-        let Work::Continue(session) = &job.work else { return Ok(()) };
-        let fd = session.fd();
-        self.io.spawn(|io| {
+    fn park(&self, job: Job, deadline: Option<Instant>) {
+        let fd = match &job.work {
+            // After a signal it has something to say before the process ends.
+            Work::Continue(session) if self.signals.received().is_none() => session.fd(),
+            _ => return self.shared.submit(job),
+        };
+        let mut job = Some(job);
+        let spawned = self.io.spawn(|io| {
             let readiness = io.register_for(&mut SourceFd(&fd), Interest::READABLE);
             let readiness = readiness.map_err(|error| Error::new(Exit::Failed, error))?;
-            Ok(Parked { job: Some((job, readiness)), deadline, shared: Arc::clone(&self.shared) })
-        })
+            let job = job.take().map(|job| (job, readiness));
+            Ok(Parked { job, deadline, shared: Arc::clone(&self.shared) })
+        });
+        if let (Err(error), Some(job)) = (spawned, job) {
+            let work = match job.work {
+                Work::Continue(session) => Work::End(session, error),
+                work => work,
+            };
+            self.shared.submit(Job { work, ..job });
+        }
     }
 }
 
@@ -152,11 +165,14 @@ impl Drop for SessionPool {
     fn drop(&mut self) {
         let mut queues = self.shared.queues();
         queues.is_closed = true;
-        // After a signal they have something to say to their peers.
         for returned in std::mem::take(&mut queues.returned) {
             if let Returned::Idle(job, _) = returned {
                 self.shared.push(&mut queues, job);
             }
+        }
+        // Nobody replaces threads that are blocked any more, and after a signal all sessions have something to say at once.
+        for _ in 0..queues.ready.len().min(MAX_AT_END) {
+            self.shared.start_thread(&mut queues);
         }
         drop(queues);
         self.shared.work.notify_all();
@@ -222,14 +238,18 @@ impl Shared {
     fn submit(self: &Arc<Self>, job: Job) {
         let mut queues = self.queues();
         self.push(&mut queues, job);
-        if queues.idle_threads > 0 {
+        // A thread that was notified is idle until it has the lock.
+        if queues.ready.len() <= queues.idle_threads {
             self.work.notify_one();
-        } else if queues.threads.len() < self.workers {
-            self.start_thread(&mut queues);
-        } else if !queues.threads.iter().any(|thread| thread.leave()) {
-            // If all of them are blocked, it needs another one.
-            self.owner.wake();
+            return;
         }
+        let most = if queues.is_closed { MAX_AT_END } else { self.workers };
+        if queues.threads.len() < most && self.start_thread(&mut queues) {
+            return;
+        }
+        queues.threads.iter().any(|thread| thread.leave());
+        // If all of them are blocked, it needs another one.
+        self.owner.wake();
     }
 
     /// Starts threads in place of those that are blocked, if sessions have waited for too long.
@@ -240,9 +260,15 @@ impl Shared {
         if late == 0 {
             return;
         }
-        let running = queues.threads.len() - self.blocked(&queues, now);
-        for _ in running..self.workers.min(running + late) {
+        let blocked = self.blocked(&queues, now);
+        let running = queues.threads.len() - blocked;
+        // One for each of those that have waited, if nobody works on the queue: they may block as well.
+        let most = if running == 0 { late } else { late.min(self.workers.saturating_sub(running)) };
+        for _ in 0..most.min(MAX_AT_ONCE) {
             self.start_thread(&mut queues);
+        }
+        if queues.idle_threads > 0 {
+            self.work.notify_all();
         }
         // Those that still wait are looked at again.
         queues.ready.iter_mut().take(late).for_each(|job| job.queued_at = now);
@@ -258,7 +284,8 @@ impl Shared {
         queues.threads.iter().filter(is_blocked).count()
     }
 
-    fn start_thread(self: &Arc<Self>, queues: &mut Queues) {
+    /// Starts a thread, which takes the first session of the queue. False if the system has none.
+    fn start_thread(self: &Arc<Self>, queues: &mut Queues) -> bool {
         let thread = Arc::new(Thread::default());
         queues.threads.push(Arc::clone(&thread));
         let shared = Arc::clone(self);
@@ -272,6 +299,7 @@ impl Shared {
         if started.is_err() {
             queues.threads.pop();
         }
+        started.is_ok()
     }
 }
 

@@ -23,7 +23,8 @@ const STOPPING_WAIT: Duration = Duration::from_millis(1);
 /// The id of the only session.
 const ONLY: usize = 0;
 
-/// A session that goes from thread to thread, with everything that it waits for.
+/// A session that goes from thread to thread, with everything that it waits for. A signal does not wake it: whoever keeps it
+/// has it run. (Linux allows 500 polls below others to wait for one and the same descriptor.)
 pub(super) struct SoloSession {
     session: Box<dyn Session + Send>,
     poll: Poll,

@@ -71,6 +71,17 @@ impl Descriptors {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True if one more client may be accepted: enough is left for a session that needs more, or none has begun.
+    pub(crate) fn has_room(&self) -> bool {
+        let ledger = self.ledger();
+        ledger.taken + ledger.kept < ledger.total || ledger.sessions == 0
+    }
+
+    /// True if a session of a client at this address could begin.
+    pub(crate) fn may_begin(&self, address: Option<IpAddr>, count: u64) -> bool {
+        self.ledger().may_begin(address.map(source_of), count)
+    }
+
     /// Counts the descriptor of a connection from this address, which is open already.
     pub(crate) fn count_one(&self, address: Option<IpAddr>) -> Lease {
         self.ledger().taken += 1;
@@ -83,8 +94,7 @@ impl Lease {
     /// Takes what a session needs to begin. False if there is no room; the first session always has it.
     pub(crate) fn begin_session(&mut self, count: u64) -> bool {
         let mut ledger = self.descriptors.ledger();
-        let fits = ledger.taken + count + ledger.kept <= ledger.total && ledger.has_share(self.source, count);
-        if !fits && ledger.sessions > 0 {
+        if !ledger.may_begin(self.source, count) {
             return false;
         }
         ledger.take(self.source, count);
@@ -130,6 +140,10 @@ impl Ledger {
     fn has_share(&self, source: Option<IpAddr>, count: u64) -> bool {
         let held = source.and_then(|source| self.of_sources.get(&source));
         held.is_none_or(|held| held + count <= self.per_source)
+    }
+
+    fn may_begin(&self, source: Option<IpAddr>, count: u64) -> bool {
+        self.sessions == 0 || self.taken + count + self.kept <= self.total && self.has_share(source, count)
     }
 
     fn may_complete(&self, source: Option<IpAddr>, count: u64) -> bool {

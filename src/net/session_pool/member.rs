@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Job, Returned, Shared, Thread, Work, lock};
+use super::{Job, Queues, Returned, Shared, Thread, Work, lock};
 use crate::error::{Error, Exit};
 use crate::net::clock::read_clock;
 use crate::net::solo::{Host, Pause};
@@ -25,17 +25,23 @@ impl Member {
         let mut queues = shared.queues();
         loop {
             // It stood in for one that was blocked.
-            let is_surplus = queues.threads.len() > shared.workers
+            let is_surplus = !queues.is_closed
+                && queues.threads.len() > shared.workers
                 && queues.threads.len() - shared.blocked(&queues, read_clock()) > shared.workers;
             if is_surplus {
-                return None;
+                if !queues.ready.is_empty() {
+                    // The others may have missed what this one was notified of.
+                    shared.work.notify_one();
+                    shared.owner.wake();
+                }
+                return self.leaves(&mut queues);
             }
             if let Some(job) = queues.ready.pop_front() {
                 shared.waiting.store(queues.ready.len(), Ordering::Relaxed);
                 return Some(job);
             }
             if queues.is_closed {
-                return None;
+                return self.leaves(&mut queues);
             }
             queues.idle_threads += 1;
             let (guard, waited) =
@@ -43,9 +49,15 @@ impl Member {
             queues = guard;
             queues.idle_threads -= 1;
             if waited.timed_out() && queues.ready.is_empty() {
-                return None;
+                return self.leaves(&mut queues);
             }
         }
+    }
+
+    /// Nobody counts on this thread from now on.
+    fn leaves(&self, queues: &mut Queues) -> Option<Job> {
+        queues.threads.retain(|thread| !Arc::ptr_eq(thread, &self.thread));
+        None
     }
 
     pub(super) fn run(&self, job: Job) {
@@ -56,6 +68,10 @@ impl Member {
         self.turn_begins(read_clock());
         let mut session = match work {
             Work::Continue(session) => session,
+            Work::End(session, error) => {
+                session.end();
+                return ends.with(Err(error));
+            }
             Work::Begin(make) => match make() {
                 Ok(session) => Box::new(session),
                 Err(error) => return ends.with(Err(error)),
@@ -69,9 +85,14 @@ impl Member {
                 let deadline = session.deadline();
                 let job = Job { id, work: Work::Continue(session), queued_at: read_clock(), running };
                 let mut queues = self.shared.queues();
-                match may_park {
-                    true => queues.returned.push(Returned::Idle(job, deadline)),
-                    false => self.shared.push(&mut queues, job),
+                match (may_park, queues.is_closed) {
+                    (true, false) => queues.returned.push(Returned::Idle(job, deadline)),
+                    (false, _) => self.shared.push(&mut queues, job),
+                    // The run is over, and nobody waits for this session.
+                    (true, true) => {
+                        drop(queues);
+                        drop(job);
+                    }
                 }
             }
             result => {
@@ -92,7 +113,8 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.shared.queues().threads.retain(|thread| !Arc::ptr_eq(thread, &self.thread));
+        // Also if its session has panicked.
+        self.leaves(&mut self.shared.queues());
     }
 }
 

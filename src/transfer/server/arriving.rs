@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,12 +33,20 @@ pub(super) struct GreetedClient {
     pub(super) permit: Permit,
 }
 
+/// A client in the queue for sessions.
+struct Waiting {
+    waker: Waker,
+    address: Option<IpAddr>,
+    /// The descriptors of its session.
+    count: u64,
+}
+
 /// What the clients share that have no session yet.
 pub(super) struct Arrivals {
     /// Those that are to have one now.
     ready: RefCell<Vec<GreetedClient>>,
     /// Those that wait until another session has ended, in the order in which they came.
-    queue: RefCell<BTreeMap<u64, Waker>>,
+    queue: RefCell<BTreeMap<u64, Waiting>>,
     next_ticket: Cell<u64>,
     /// Those of all clients and sessions.
     descriptors: Descriptors,
@@ -73,9 +82,15 @@ impl Arrivals {
 
     /// A session has ended: the next one may begin.
     pub(super) fn wake_next(&self) {
-        if let Some((_, waker)) = self.queue.borrow().first_key_value() {
-            waker.wake();
+        let queue = self.queue.borrow();
+        if let Some((_, waiting)) = self.next_in(&queue) {
+            waiting.waker.wake();
         }
+    }
+
+    /// True if one more client may be accepted.
+    pub(super) fn has_room(&self) -> bool {
+        self.descriptors.has_room()
     }
 
     /// Clients of which it is not known whether they are further connections of others.
@@ -93,10 +108,15 @@ impl Arrivals {
         self.rejections.get()
     }
 
-    fn enqueue(&self, waker: Waker) -> u64 {
+    /// The first client that may begin: others wait for other sessions of their own source.
+    fn next_in<'a>(&self, queue: &'a BTreeMap<u64, Waiting>) -> Option<(&'a u64, &'a Waiting)> {
+        queue.iter().find(|(_, waiting)| self.descriptors.may_begin(waiting.address, waiting.count))
+    }
+
+    fn enqueue(&self, waiting: Waiting) -> u64 {
         let ticket = self.next_ticket.get();
         self.next_ticket.set(ticket + 1);
-        self.queue.borrow_mut().insert(ticket, waker);
+        self.queue.borrow_mut().insert(ticket, waiting);
         self.show_queue();
         ticket
     }
@@ -107,7 +127,7 @@ impl Arrivals {
 
     /// Gives the client with this ticket its session, if it is the first one and there is room.
     fn try_begin(&self, ticket: u64, operation: &Operation, lease: &mut Lease) -> bool {
-        let is_next = self.queue.borrow().first_key_value().is_some_and(|(first, _)| *first == ticket);
+        let is_next = self.next_in(&self.queue.borrow()).is_some_and(|(next, _)| *next == ticket);
         let begins = is_next && lease.begin_session(descriptors_of(operation));
         if begins {
             self.leave(ticket);
@@ -171,7 +191,7 @@ pub(super) struct ArrivingClient {
     /// Its descriptors. Given back before others are woken.
     lease: Option<Lease>,
     counted: Counted,
-    /// The longest wait for a session.
+    /// The client's own limit, if it has the default: it is told in time that there is no room.
     limit: Duration,
     waker: Waker,
 }
@@ -214,10 +234,6 @@ impl ArrivingClient {
         Ok(match state {
             State::Greeting(mut greeting) => match greeting.advance(context.now) {
                 Ok(None) => (State::Greeting(greeting), Status::Waiting),
-                // It needs no session of its own.
-                Ok(Some(hello)) if matches!(hello.operation, Operation::Join(_)) => {
-                    (self.begin(greeting.into_wire(), hello)?, Status::Done)
-                }
                 Ok(Some(hello)) => (self.queue(greeting.into_wire(), hello, context.now), Status::Again),
                 Err(failure) => (State::Closing(greeting.fail(failure)), Status::Again),
             },
@@ -239,8 +255,10 @@ impl ArrivingClient {
     }
 
     fn queue(&mut self, wire: Wire<Transport>, hello: Hello, now: Instant) -> State {
-        let ticket = self.counted.arrivals.enqueue(self.waker.clone());
-        State::Queued { wire, hello, ticket, until: now + self.limit }
+        let address = self.permit.as_ref().and_then(|permit| permit.peer.ip());
+        let (waker, count) = (self.waker.clone(), descriptors_of(&hello.operation));
+        let ticket = self.counted.arrivals.enqueue(Waiting { waker, address, count });
+        State::Queued { wire, hello, ticket, until: now + self.limit * 3 / 4 }
     }
 
     fn wait(

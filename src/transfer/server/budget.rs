@@ -14,6 +14,8 @@ const SHARE_OF_A_SOURCE: u64 = 3;
 pub(super) const MAX_REJECTIONS: usize = 16;
 /// Descriptors of such a client: its socket and its reactor's.
 const DESCRIPTORS_PER_REJECTION: u64 = 5;
+/// Descriptors of a session's poll.
+const DESCRIPTORS_PER_POLL: u64 = 3;
 /// Descriptors of a session without its files and further connections: its socket, those of its poll, the staging folder,
 /// the file being looked at, and what a commit opens.
 const DESCRIPTORS_PER_SESSION: u64 = 16;
@@ -62,7 +64,8 @@ pub(crate) fn shared_descriptors(
 /// Returns the descriptors that a session needs to begin, its client's apart.
 pub(super) fn descriptors_of(operation: &Operation) -> u64 {
     match operation {
-        Operation::Join(_) => 0,
+        // A poll of its own until it has joined.
+        Operation::Join(_) => DESCRIPTORS_PER_POLL,
         Operation::Put { .. } | Operation::List => DESCRIPTORS_PER_SESSION - 1,
         Operation::Get { .. } => DESCRIPTORS_PER_SESSION - 1 + MAX_SENT_FILES as u64,
     }

@@ -176,6 +176,8 @@ impl Clients {
         if let (Err(error), Some(permit)) = (spawned, permit) {
             // It has not succeeded.
             permit.uses_up(None);
+            let error = error.of_health_check();
+            permit.count_session(Err(&error));
             permit.report.detail(error);
         }
         is_there
@@ -213,6 +215,10 @@ impl Handler for Clients {
         self.wire != WireProtocol::Text
             && (self.arrivals.unidentified() > 0
                 || self.permits().any(|permit| !permit.slot.is_identified() || permit.slot.is_further()))
+    }
+
+    fn has_room(&self) -> bool {
+        self.arrivals.has_room()
     }
 
     fn reject(&mut self, socket: Socket, why: Rejection, now: Instant) {

@@ -4,9 +4,12 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::harness::link::Link;
 use crate::harness::skips::skip;
 use crate::harness::{LIMIT, now, payload, wait_until};
+use crate::transfer::frames::{PUT, hello, ping};
 use crate::transfer::xfer::{Place, begin, cpu_ticks, descriptors, is_slow_wanted, serve, status_kib};
 
 const IDLE_CLIENTS: usize = 10_000;
@@ -104,6 +107,36 @@ fn a_thousand_small_uploads_at_once_all_arrive() {
     assert!(most < 256 << 10, "{most} KiB");
     let is_back = || (status_kib(server.id(), "Threads"), descriptors(server.id())) <= before;
     assert!(wait_until(LIMIT, is_back), "threads and descriptors are given back");
+}
+
+#[test]
+fn hundreds_of_sessions_that_wait_are_kept_and_told_of_the_end() {
+    const SESSIONS: usize = 600;
+    if !is_slow_wanted("600 sessions that wait") {
+        return;
+    }
+    let there = Place::new();
+    let many = SESSIONS.to_string();
+    let server = serve(&["--store", there.arg(), "--max-clients", &many, "--max-per-source", &many]);
+    let port = server.port();
+    let mut links: Vec<Link> = (0..SESSIONS).map(|index| connect(index, port)).collect();
+    for link in &mut links {
+        link.send(&hello(PUT, b""));
+        let mut accept = [0; 32];
+        link.read_exact(&mut accept).expect("an answer");
+        assert_eq!(accept[10], 0, "accepted");
+    }
+    assert!(wait_until(LIMIT, || status_kib(server.id(), "Threads") <= 4), "none needs a thread");
+    // An event for each, and silence again.
+    links.iter_mut().for_each(|link| link.send(&ping()));
+    assert!(wait_until(LIMIT, || status_kib(server.id(), "Threads") <= 4), "none needs a thread");
+    server.signal(Signal::TERM);
+    for link in &mut links {
+        let mut heard = Vec::new();
+        link.read_to_end(&mut heard).expect("an end in order");
+        assert!(!heard.is_empty(), "the reason");
+    }
+    assert_eq!(server.finish().code, 128 + 15);
 }
 
 #[test]
