@@ -1,220 +1,184 @@
 #!/usr/bin/env python3
-"""Datagrams per second on loopback, into a file: udp-send and udp-listen beside `socat -u` and nc.openbsd.
+"""Datagrams on loopback at full blast, into a file: udp-listen and udp-send beside nc.openbsd, socat and ncat.
 
-    cargo build --release && benches/datagrams.py [--rounds N] [--quick] [--json FILE] [--count N] [--sizes 64,1400] [--binary PATH]
+    cargo build --release && benches/datagrams.py [--rounds N] [--quick] [--json FILE] [--count N] [--sizes 64,1400]
+        [--binary PATH] [--user NAME]
 
-Each tool sends to itself: its datagrams per second as a sender, and, of what reached the file, as a receiver. Each
-receiver is measured once more with udp-send as the sender, because a slow sender has no receiver at its limit.
-Then `udp-listen --echo` answers udp-send: its answers for each second of its own processor time.
-Prints medians and ratios. What sendall has sent must be what it has received and what it says was dropped; if not, the
-exit code is 1.
+Received: each receiver gets the same datagrams from the same sender: from udp-send, which hands the kernel many at once, then from
+a loop of send(2). Those in the file for each second until the last one came, those for each second of the receiver's processor
+time, and how many of a hundred that the sender has sent are not in the file.
+
+Sent: datagrams a second of each sender, to udp-listen. nc.openbsd makes one datagram of two messages if they come as fast as it
+can send: its datagrams are counted by udp-listen, and most are twice as large. ncat does not take part.
+
+Answers: `udp-listen --echo` answers udp-send: answers for each second of its processor time.
+
+What is sent to sendall must be what it has received and what it says was dropped, and what it has received must be in the file; if
+not, the exit code is 1. With --user, as root, the receivers run as that user, without privileges: with a receive queue of
+net.core.rmem_max at most.
 """
+import contextlib
 import json
 import os
-import signal
 import socket
-import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import side_by_side
+from side_by_side import Peer, Process, fail, filled, shown, titled
 
-LIMIT_SECONDS = 120
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_bound(port):
-    """Until somebody has the port."""
-    wanted = f":{port:04X} "
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        tables = [open(f"/proc/net/{name}").read() for name in ("udp", "udp6")]
-        if any(wanted in table for table in tables):
-            return
-        time.sleep(0.01)
-    sys.exit(f"nobody listens on {port}")
+HERE = "127.0.0.1"
+QUIET_SECONDS = 0.5
+LOOP_OF_SEND = """
+import socket, sys
+port, size, count = map(int, sys.argv[1:])
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.connect(("127.0.0.1", port))
+send, datagram = peer.send, b"x" * size
+for _ in range(count):
+    send(datagram)
+"""
 
 
-class Tool:
-    def __init__(self, name, program, listen, send, through_socket=False):
-        self.name, self.program, self.listen, self.send = name, program, listen, send
-        self.through_socket = through_socket
+def peers(ours):
+    """Words of a receiver and a sender: PORT, SIZE and COUNT are put in. `merges`: sends two messages as one."""
+    def peer(program, listen, send, merges=False):
+        return Peer(titled(program), program=program, listen=listen, send=send, merges=merges)
 
-    def program_name(self):
-        return "sendall" if self.name == "sendall" else self.program
-
-
-def feed(messages, sock, count):
-    """nc sends what one read(2) brings: only a socket that keeps messages apart can give it datagrams of one size."""
-    try:
-        for _ in range(count):
-            sock.send(messages)
-    except OSError:
-        pass
-    sock.close()
+    return [
+        peer("sendall", [ours, "udp-listen", "--json", "--each", "raw", f"{HERE}:PORT"],
+             [ours, "udp-send", "--quiet", "--each", "SIZE", f"{HERE}:PORT"]),
+        peer("nc.openbsd", ["nc.openbsd", "-u", "-l", HERE, "PORT"], ["nc.openbsd", "-u", "-N", "-q", "0", HERE, "PORT"],
+             merges=True),
+        peer("socat", ["socat", "-u", f"UDP-RECV:PORT,bind={HERE}", "STDOUT"],
+             ["socat", "-u", "-b", "SIZE", "STDIN", f"UDP-SENDTO:{HERE}:PORT"]),
+        peer("ncat", ["ncat", "-u", "-l", "--recv-only", HERE, "PORT"], None),
+    ]
 
 
-def run_sender(tool, port, size, count, data):
-    command = tool.send(port, size)
-    start = time.monotonic()
-    if tool.through_socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        feeder = threading.Thread(target=feed, args=(b"x" * size, ours, count), daemon=True)
-        with subprocess.Popen(command, stdin=theirs, stderr=subprocess.DEVNULL) as process:
-            theirs.close()
-            feeder.start()
-            process.wait(LIMIT_SECONDS)
-    else:
-        with open(data, "rb") as stdin:
-            result = subprocess.run(command, stdin=stdin, stderr=subprocess.PIPE, timeout=LIMIT_SECONDS)
-            if result.returncode != 0:
-                sys.exit(f"{command}: {result.stderr.decode()}")
-    return time.monotonic() - start
+@contextlib.contextmanager
+def messages(sender, size, count, data):
+    """The sender's stdin. nc sends what read(2) brings: a socket that keeps messages apart gives it one with each call."""
+    if not sender.merges:
+        with open(data, "rb") as file:
+            yield file
+        return
+
+    def feed():
+        with ours, contextlib.suppress(OSError):
+            for _ in range(count):
+                ours.send(b"x" * size)
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    threading.Thread(target=feed, daemon=True).start()
+    with theirs:
+        yield theirs
 
 
-def measure(receiver, sender, size, count, data, folder):
-    """Datagrams per second of the sender, of the receiver, how many arrived, and the receiver's own sums."""
-    port = free_port()
-    path = os.path.join(folder, "received")
+def wait_quiet(path):
+    """Until nothing has come for a while. Returns when the last datagram was in the file."""
+    size, last = os.stat(path).st_size, time.monotonic()
+    while time.monotonic() - last < QUIET_SECONDS:
+        time.sleep(0.005)
+        now = os.stat(path).st_size
+        if now != size:
+            size, last = now, time.monotonic()
+    return last
+
+
+def summary(listener):
+    """What udp-listen says of its datagrams at its end."""
+    events = [json.loads(line) for line in listener.said(most=-1).splitlines()]
+    return next((event["datagrams"] for event in events if event["event"] == "summary"), None) or fail("no summary of udp-listen")
+
+
+def check(said, count, arrived):
+    """Whoever sends: it is sendall that fails here, and not the peer whose turn it is."""
+    if (said["received"], said["received"] + said["dropped"]) == (arrived, count):
+        return
+    text = f"not exactly counted: {count} sent, {arrived} in the file, {said}"
+    # Not exact by its own word: this process was not let near its queue in time (docs/decisions/0064).
+    if said["dropped_exactly"] or said["received"] != arrived:
+        sys.exit(f"datagrams.py: {text}")
+    print(text)
+
+
+def blast(receiver, sender, size, count, data, user):
+    """One run: what the receiver is measured by, and the sender's datagrams a second."""
+    port = side_by_side.free_port(socket.SOCK_DGRAM)
+    path = f"{data}.received"
+    drop = ["setpriv", "--reuid", user, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"] if user else []
     with open(path, "wb") as file:
-        process = subprocess.Popen(receiver.listen(port), stdin=subprocess.DEVNULL, stdout=file,
-                                   stderr=subprocess.PIPE)
-        wait_bound(port)
-        sampled = []
-
-        def watch():
-            last, quiet_since = 0, time.monotonic()
-            while time.monotonic() - quiet_since < 0.7 or not done.is_set():
-                now, now_size = time.monotonic(), os.stat(path).st_size
-                if now_size != last:
-                    if not sampled:
-                        sampled.append((now, now_size))
-                    sampled[1:] = [(now, now_size)]
-                    last, quiet_since = now_size, now
-                if done.is_set() and now - quiet_since >= 0.7:
-                    return
-                time.sleep(0.005)
-
-        done = threading.Event()
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        began = time.monotonic()
-        seconds = run_sender(sender, port, size, count, data)
-        done.set()
-        watcher.join()
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        listener = Process([*drop, *filled(receiver.listen, PORT=port)], receiver.title, stdout=file)
+        listener.wait_listening(port, socket.SOCK_DGRAM)
+    start = time.monotonic()
+    with messages(sender, size, count, data) as stdin:
+        sending = Process(filled(sender.send, PORT=port, SIZE=size, COUNT=count), sender.title, stdin=stdin)
+    sending.end()
+    seconds = time.monotonic() - start
+    took = wait_quiet(path) - start
+    used = listener.end(stop=True)
     arrived = os.stat(path).st_size // size
-    took = max((sampled[-1][0] if sampled else began + 1) - began, 1e-6)
-    sums = None
-    if receiver.name == "sendall":
-        events = [json.loads(line) for line in errors.decode().splitlines()]
-        sums = next(event["datagrams"] for event in events if event["event"] == "summary")
-    return count / seconds, arrived / took, arrived, sums
+    received = {"a second": arrived / took, "for a second of CPU": arrived / max(used, 1e-6),
+                "% lost": 100 * (count - arrived) / count}
+    if sender.merges:
+        said = summary(listener)
+        count = said["received"] + said["dropped"]
+    elif receiver.program == "sendall":
+        check(summary(listener), count, arrived)
+    return received, {"a second": count / seconds}
 
 
-def measure_echo(binary, size, data):
-    """Answers per second of the listener's processor time, and how many there were."""
-    port = free_port()
-    listen = [binary, "udp-listen", "--json", "--echo", "--max-answers", "1000000", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(listen, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    wait_bound(port)
-    send = [binary, "udp-send", "--quiet", "--each", str(size), "--wait", "300ms", f"127.0.0.1:{port}"]
+def answers(peer, size, data):
+    """Of the listener, for each second of its processor time."""
+    port = side_by_side.free_port(socket.SOCK_DGRAM)
+    listener = Process(filled(peer.listen, PORT=port), peer.title).wait_listening(port, socket.SOCK_DGRAM)
     with open(data, "rb") as stdin:
-        subprocess.run(send, stdin=stdin, stdout=subprocess.DEVNULL, timeout=LIMIT_SECONDS)
-    process.send_signal(signal.SIGTERM)
-    errors = process.stderr.read()
-    usage = os.wait4(process.pid, 0)[2]
-    process.returncode = 0
-    events = [json.loads(line) for line in errors.decode().splitlines()]
-    sent = next(event["datagrams"]["sent"] for event in events if event["event"] == "summary")
-    return sent / max(usage.ru_utime + usage.ru_stime, 1e-6), sent
-
-
-def add(rows, receiver, sender, size, sent, received, lost):
-    """Of a tool that sends to itself what it sends, and of each receiver what it takes from udp-send, which is the quickest."""
-    command = side_by_side.shown(receiver.listen(9000), sender.send(9000, size))
-    if sender is receiver:
-        rows.add(f"{size} bytes, sent", side_by_side.titled(sender.program_name()), command, "a second", sent, better="more")
-    if sender.name == "sendall":
-        title = side_by_side.titled(receiver.program_name())
-        rows.add(f"{size} bytes, received from udp-send", title, command, "a second", received, better="more")
-        rows.add(f"{size} bytes, received from udp-send", title, command, "% lost", lost)
+        Process(filled(peer.send, PORT=port, SIZE=size), peer.title, stdin=stdin).end()
+    used = listener.end(stop=True)
+    sent = summary(listener)["sent"] or fail("no answers of udp-listen --echo")
+    return {"for a second of CPU": sent / max(used, 1e-6)}
 
 
 def main():
     parser = side_by_side.parser(__doc__, rounds=3)
-    parser.add_argument("--count", type=int, help="1,000,000; 20,000 with --quick")
-    parser.add_argument("--sizes", default="64,1400")
+    parser.add_argument("--count", type=int, help="datagrams of each sender (1,000,000; 20,000 with --quick)")
+    parser.add_argument("--sizes", default="64,1400", help="in bytes")
     parser.add_argument("--binary", default=side_by_side.sendall())
+    parser.add_argument("--user", help="a name or number: who runs the receivers")
     args = parser.parse_args()
-    args.count = args.count or (20_000 if args.quick else 1_000_000)
-    binary = os.path.abspath(args.binary)
-    os.environ["SENDALL"] = binary
+    os.environ["SENDALL"] = ours = os.path.abspath(args.binary)
     rows = side_by_side.Rows("datagrams", args)
-    here = "127.0.0.1"
-    sendall = Tool("sendall", binary,
-                   lambda port: [binary, "udp-listen", "--json", "--each", "raw", f"{here}:{port}"],
-                   lambda port, size: [binary, "udp-send", "--quiet", "--each", str(size), f"{here}:{port}"])
-    tools = [
-        Tool("socat", "socat",
-             lambda port: ["socat", "-u", f"UDP-RECV:{port},bind={here}", "STDOUT"],
-             lambda port, size: ["socat", "-u", "-b", str(size), "STDIN", f"UDP-SENDTO:{here}:{port}"]),
-        Tool("nc", "nc.openbsd",
-             lambda port: ["nc.openbsd", "-u", "-l", here, str(port)],
-             lambda port, size: ["nc.openbsd", "-u", "-N", "-q", "0", here, str(port)], through_socket=True),
-    ]
-    tools = [tool for tool in tools if rows.there(tool.program)]
-    failed = False
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+    count = args.count or (20_000 if args.quick else 1_000_000)
+    there = [peer for peer in peers(ours) if peer.program == "sendall" or rows.there(peer.program)]
+    sendall = there[0]
+    loop = Peer("a loop of send(2)", send=[sys.executable, "-c", LOOP_OF_SEND, "PORT", "SIZE", "COUNT"], merges=False)
+    echo = Peer("sendall", listen=[ours, "udp-listen", "--json", "--echo", "--max-answers", "1000000", f"{HERE}:PORT"],
+                send=[ours, "udp-send", "--quiet", "--each", "SIZE", "--wait", "300ms", f"{HERE}:PORT"])
+    with side_by_side.memory_folder() as folder:
+        data = os.path.join(folder, "data")
         for size in map(int, args.sizes.split(",")):
-            data = os.path.join(folder, "data")
+            def command(receiver, sender):
+                return shown(filled(receiver.listen, PORT=9000),
+                             "# " + sender.title if sender is loop else filled(sender.send, PORT=9000, SIZE=size))
+
             with open(data, "wb") as file:
-                for _ in range(args.count // 1000):
-                    file.write(b"x" * (size * 1000))
-            count = args.count // 1000 * 1000
-            rates = {}
-            for _ in range(args.rounds):
-                pairs = [(sendall, sendall)] + [(tool, sender) for tool in tools for sender in (tool, sendall)]
-                for receiver, sender in pairs:
-                    sent, received, arrived, sums = measure(receiver, sender, size, count, data, folder)
-                    rates.setdefault((receiver.name, sender.name), []).append((sent, received, arrived))
-                    add(rows, receiver, sender, size, sent, received, 100 * (count - arrived) / count)
-                    if sums and (sums["received"], sums["received"] + sums["dropped"]) != (arrived, count):
-                        # Said so: this process was not let near its queue in time (see ARCHITECTURE.md).
-                        failed |= sums["dropped_exactly"] or sums["received"] != arrived
-                        print(f"  not exactly counted: {count} sent, {arrived} in the file, {sums}")
-            medians = {pair: [statistics.median(column) for column in zip(*rows)] for pair, rows in rates.items()}
-            print(f"{count} datagrams of {size} bytes, medians of {args.rounds}")
-            for (receiver, sender), (sent, received, arrived) in medians.items():
-                print(f"  {sender:8} -> {receiver:8} sent {sent:10,.0f}/s, received {received:10,.0f}/s,"
-                      f" lost {100 * (count - arrived) / count:5.1f} %")
-            ours = medians["sendall", "sendall"]
-            for tool in tools:
-                sent = medians[tool.name, tool.name][0]
-                received = max(medians[tool.name, sender][1] for sender in (tool.name, "sendall"))
-                print(f"  beside {tool.name}: sender {ours[0] / sent:.1f} times, receiver {ours[1] / received:.1f} times")
+                for _ in range(count):
+                    file.write(b"x" * size)
+            more = ("a second", "for a second of CPU")
+            for sender, name in ((sendall, "udp-send"), (loop, loop.title)):
+                rows.each(f"{size} bytes, received from {name}", there, lambda peer: command(peer, sender),
+                          lambda peer: blast(peer, sender, size, count, data, args.user)[0], more)
+            rows.each(f"{size} bytes, sent to udp-listen", [peer for peer in there if peer.send],
+                      lambda peer: command(sendall, peer),
+                      lambda peer: blast(sendall, peer, size, count, data, args.user)[1], more)
             # Datagrams that are all equal would be taken for a loop.
             with open(data, "wb") as file:
                 file.write(os.urandom(size * min(count, 200_000)))
-            echoes = [measure_echo(binary, size, data) for _ in range(args.rounds)]
-            for answers, _ in echoes:
-                rows.add(f"{size} bytes, answers of udp-listen --echo", "sendall", "sendall udp-listen --echo 127.0.0.1:9000",
-                         "for a second of CPU", answers, better="more")
-            rate, sent = map(statistics.median, zip(*echoes))
-            print(f"  udp-listen --echo: {rate:,.0f} answers in a second of its processor time, {sent:,.0f} in all")
-            os.unlink(data)
-    if not failed:
-        rows.finish()
-    sys.exit(failed)
+            rows.each(f"{size} bytes, answers of udp-listen --echo", [echo], lambda peer: command(peer, peer),
+                      lambda peer: answers(peer, size, data), more)
+    rows.finish()
 
 
 if __name__ == "__main__":

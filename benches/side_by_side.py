@@ -326,23 +326,25 @@ class Process:
         self.popen = subprocess.Popen(words, **streams)
         STARTED.append(self.popen)
 
-    def wait_listening(self, port):
+    def wait_listening(self, port, kind=socket.SOCK_STREAM):
         """Until it listens there, asked of the kernel: a connection would be a client."""
         wanted = f":{port:04X}"
+        protocol, state = ("tcp", "0A") if kind == socket.SOCK_STREAM else ("udp", "07")
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            for name in ("tcp", "tcp6"):
+            for name in (protocol, f"{protocol}6"):
                 with contextlib.suppress(OSError), open(f"/proc/net/{name}") as table:
-                    if any(line.split()[1].endswith(wanted) and line.split()[3] == "0A" for line in table):
+                    if any(line.split()[1].endswith(wanted) and line.split()[3] == state for line in table):
                         return self
             if os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 break
             time.sleep(0.003)
         fail(f"{self.title} does not listen on {port}: {self.said()}")
 
-    def said(self):
+    def said(self, most=2000):
+        """What it wrote to stderr: the first bytes, or all with -1."""
         self.errors.seek(0)
-        return self.errors.read(2000).decode(errors="replace").strip()
+        return self.errors.read(most).decode(errors="replace").strip()
 
     def end(self, stop=False):
         """Waits for its end, which must be 0. With `stop` it is ended. Its processor seconds."""
@@ -359,7 +361,6 @@ class Process:
         STARTED.remove(self.popen)
         if not stop and self.popen.returncode != 0:
             fail(f"{self.title}: exit code {self.popen.returncode}: {self.said()}")
-        self.errors.close()
         return used.ru_utime + used.ru_stime
 
     def wait_alone(self):
