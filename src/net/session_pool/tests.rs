@@ -5,16 +5,16 @@ use super::*;
 use crate::net::reactor::Reactor;
 
 /// The session that a pool belongs to: runs until all sessions of the pool have ended.
-struct Owner {
+struct Owner<F> {
     pool: SessionPool,
     /// How many have not ended.
     left: usize,
     ended: Vec<u64>,
     /// Called with those that have ended so far.
-    on_end: Box<dyn FnMut(&[u64])>,
+    on_end: F,
 }
 
-impl Session for Owner {
+impl<F: FnMut(&[u64])> Session for Owner<F> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         for (id, result) in self.pool.advance(context.now) {
             result?;
@@ -37,7 +37,7 @@ fn run(begin: impl FnOnce(&SessionPool) -> usize, on_end: impl FnMut(&[u64]) + '
         .add(|io| {
             let pool = SessionPool::new(1, WaitGroup::default(), (io, signals.clone()));
             let left = begin(&pool);
-            Ok(Owner { pool, left, ended: Vec::new(), on_end: Box::new(on_end) })
+            Ok(Owner { pool, left, ended: Vec::new(), on_end })
         })
         .unwrap();
     reactor.run().unwrap();
