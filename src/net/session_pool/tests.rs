@@ -166,6 +166,10 @@ fn a_session_that_panics_or_cannot_begin_is_reported() {
             lock(&self.1).extend(ended);
             Ok(if lock(&self.1).len() == 3 { Status::Done } else { Status::Waiting })
         }
+
+        fn deadline(&self) -> Option<Instant> {
+            self.0.deadline()
+        }
     }
     struct Panicking;
     impl Session for Panicking {
