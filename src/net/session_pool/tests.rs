@@ -1,3 +1,5 @@
+//! Tests of the pool, with sessions that block, wait, panic and end.
+
 use std::io::{ErrorKind, Read, Write};
 use std::sync::mpsc;
 
