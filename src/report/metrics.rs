@@ -58,17 +58,8 @@ const OUTCOMES: [&str; 13] = [
 fn outcome(error: &Error) -> usize {
     match error.exit() {
         Exit::Lost if error.is_health_check() => 12,
-        Exit::Failed => 1,
-        Exit::Usage => 2,
-        Exit::NoConnection => 3,
-        Exit::TimedOut => 4,
-        Exit::Lost => 5,
-        Exit::Integrity => 6,
-        Exit::Refused => 7,
-        Exit::Untrusted => 8,
-        Exit::Partial => 9,
-        Exit::CannotWrite => 10,
         Exit::Signal(_) => 11,
+        exit => exit.code().into(),
     }
 }
 
